@@ -1,0 +1,45 @@
+"""Update a running Python process when its source files change.
+
+Importing this package starts nothing and loads neither watchfiles nor asyncio; public names are loaded
+when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PLACES = {
+    "ConfigError": "hotmod._model.errors",
+    "Hazard": "hotmod._model.hazards",
+    "HotmodError": "hotmod._model.errors",
+    "ImportGraph": "hotmod._source.graph",
+    "Plan": "hotmod._plan",
+    "ReloadError": "hotmod._model.errors",
+    "Reloader": "hotmod._engine.reloader",
+    "Report": "hotmod._model.report",
+    "RollbackError": "hotmod._model.errors",
+    "SourceError": "hotmod._model.errors",
+    "Watcher": "hotmod._engine.watcher",
+    "graph": "hotmod._api",
+    "plan": "hotmod._api",
+    "reload": "hotmod._api",
+    "rollback": "hotmod._api",
+    "watch": "hotmod._api",
+}
+
+__all__ = [*_PLACES]  # noqa: PLE0604 - the table above is the list
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(importlib.import_module(place), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

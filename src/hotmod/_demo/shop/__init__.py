@@ -1,0 +1,1 @@
+"""A little shop, served over HTTP."""

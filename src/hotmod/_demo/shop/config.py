@@ -1,0 +1,3 @@
+"""What the owner of the shop decides."""
+
+TAX = 0.20

@@ -1,0 +1,53 @@
+"""Exceptions of the user's code: whose they are, where they come from, shown without hotmod's frames.
+
+Touches: `__traceback__` of the exceptions given to it.
+"""
+
+from __future__ import annotations
+
+import os
+import types
+from collections.abc import Callable
+
+from hotmod._model.errors import SourceError
+from hotmod._model.report import Location
+
+__all__ = ["location_of", "trimmed"]
+
+_OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def _is_plumbing(frame: types.FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith((_OWN, "<frozen importlib"))
+
+
+def _frames(error: BaseException) -> list[types.TracebackType]:
+    found, step = [], error.__traceback__
+    while step is not None:
+        found.append(step)
+        step = step.tb_next
+    return found
+
+
+def trimmed(error: BaseException) -> BaseException:
+    """The same exception without the frames of hotmod and of the import system in its traceback."""
+    kept: types.TracebackType | None = None
+    for step in reversed(_frames(error)):
+        if not _is_plumbing(step.tb_frame):
+            kept = types.TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+    error.__traceback__ = kept
+    return error
+
+
+def location_of(error: BaseException, owned: Callable[[str], bool]) -> Location | None:
+    """The innermost place in a module of the scope that an exception came through."""
+    if isinstance(error, SourceError):
+        return Location("", error.path, error.line)
+    if isinstance(error, SyntaxError) and error.filename:
+        return Location("", error.filename, error.lineno or 0)
+    for step in reversed(_frames(error)):
+        name = step.tb_frame.f_globals.get("__name__")
+        if isinstance(name, str) and owned(name):
+            return Location(name, step.tb_frame.f_code.co_filename, step.tb_lineno)
+    return None

@@ -1,0 +1,73 @@
+"""Attributes that others set on a module: monkeypatches and the like, which a new execution would lose.
+
+Touches: nothing; compares namespaces with the names that the modules' texts bind.
+
+Guarantees: a name is called foreign only if the text that ran can't have bound it, and no text about to
+run assigns an attribute of that name.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Mapping
+from typing import Any
+
+from hotmod._engine.loaded import Ledger
+from hotmod._live.modules import children
+from hotmod._live.namespaces import foreign_names
+from hotmod._live.registries import Definitions
+from hotmod._model.errors import SourceError
+from hotmod._source.definitions import bindings
+from hotmod._source.scan import scan
+
+__all__ = ["foreign_attributes"]
+
+
+def foreign_attributes(
+    ledger: Ledger, before: Mapping[str, Mapping[str, Any]], definitions: Definitions
+) -> dict[str, dict[str, Any]]:
+    """By module, the attributes that its own text never bound.
+
+    Args:
+        ledger: the texts that the modules were executed from.
+        before: the namespaces as they were.
+        definitions: what ran again; a kept definition of it is given as it is now.
+    """
+    texts = [loaded.text for name in before if (loaded := ledger.modules.get(name)) and loaded.text]
+    found: dict[str, dict[str, Any]] = {}
+    for name, space in before.items():
+        loaded = ledger.modules.get(name)
+        if loaded is None or loaded.text is None:
+            continue
+        bound = _bound_names(ledger, before, name)
+        if bound is None:
+            continue
+        for attribute in foreign_names(space, bound, children(name, ledger.modules)):
+            sets = re.compile(rb"\.\s*%b\b\s*[:=,)]|setattr\(.*%b" % ((attribute.encode(),) * 2))
+            if attribute.startswith("__") or _is_submodule(name, attribute, space) or any(sets.search(text.data) for text in texts):
+                continue
+            value = definitions.successor(space[attribute])
+            if definitions.key(value) is not None or definitions.key(space[attribute]) is None:
+                found.setdefault(name, {})[attribute] = value
+    return found
+
+
+def _is_submodule(package: str, attribute: str, space: Mapping[str, Any]) -> bool:
+    """Whether the import system set an attribute, for a module that may be gone by now."""
+    value = space[attribute]
+    return isinstance(value, types.ModuleType) and value.__name__ == f"{package}.{attribute}"
+
+
+def _bound_names(ledger: Ledger, before: Mapping[str, Mapping[str, Any]], name: str) -> frozenset[str] | None:
+    """The names that a module's text binds, star imports included; None when the text can't tell."""
+    text = ledger.modules[name].text
+    if text is None:
+        return None
+    try:
+        own, imports = bindings(text), scan(text)
+    except SourceError:
+        return None
+    if own.unsure or any(statement.star for statement in imports.statements):
+        return None
+    return own.names

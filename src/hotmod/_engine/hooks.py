@@ -1,0 +1,217 @@
+"""The import hook: notes which text a module is imported from, and executes modules again.
+
+Touches: `sys.meta_path` (one finder per process, first in line) and the modules that it executes.
+
+Guarantees: outside a transaction the hook changes nothing about an import but the order of finders; it
+only reads the file once more, to note its digest. In a transaction a module runs from the bytes that
+were read for it, compiled through its own loader, in its own module object, emptied; no `.pyc` is read
+or written.
+
+Assumes: the other finders and loaders follow PEP 451.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import sys
+import threading
+import types
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from hotmod._engine.loaded import SOURCE, Ledger
+from hotmod._live import namespaces
+from hotmod._model.changes import SourceText
+from hotmod._source.files import read
+
+__all__ = ["Rerun", "compile_text", "install"]
+
+_SEEDS: dict[str, Any] = {
+    "__name__": None,
+    "__doc__": None,
+    "__package__": None,
+    "__loader__": None,
+    "__spec__": None,
+}
+
+
+class SourceLoader(Protocol):
+    """What hotmod asks of a loader of source files."""
+
+    def source_to_code(self, data: bytes, path: str) -> types.CodeType:
+        """Compile a text."""
+
+
+def compile_text(loader: object, text: SourceText) -> types.CodeType:
+    """Compile a text through a module's loader, so that import hooks still apply."""
+    convert: Callable[[bytes, str], types.CodeType] | None = getattr(loader, "source_to_code", None)
+    if convert is not None:
+        return convert(text.data, text.path)
+    return compile(text.data, text.path, "exec", dont_inherit=True)
+
+
+class Rerun:
+    """The executions of one transaction.
+
+    Attributes:
+        executed: the modules that ran, in the order in which they finished.
+        added: in-scope modules that were imported for the first time meanwhile.
+        texts: the text that each of them ran from.
+    """
+
+    def __init__(
+        self,
+        owned: Callable[[str], bool],
+        modules: Mapping[str, types.ModuleType],
+        residents: Mapping[str, types.ModuleType],
+        imports: Callable[[str], Iterable[str]],
+        codes: Mapping[str, tuple[SourceText, types.CodeType]],
+    ) -> None:
+        self.owned = owned
+        self.modules = modules
+        self.executed: list[str] = []
+        self.added: list[str] = []
+        self.texts: dict[str, SourceText] = {}
+        self._residents = residents
+        self._imports = imports
+        self._codes = codes
+        self._thread = threading.get_ident()
+
+    def here(self) -> bool:
+        """Whether the current thread is the one that runs the transaction."""
+        return threading.get_ident() == self._thread
+
+    def known(self, name: str) -> types.ModuleType | None:
+        """The live module object of a name, if there is one, whether it runs again or not."""
+        return self.modules.get(name) or self._residents.get(name)
+
+    def module_for(self, name: str) -> types.ModuleType | None:
+        """The module object to import into: emptied if it runs again; None for a new module."""
+        module = self.modules.get(name)
+        if module is not None:
+            namespaces.clear(module, {**_SEEDS, "__name__": name})
+            return module
+        return self._residents.get(name)
+
+    def execute(self, name: str, loader: Any, module: types.ModuleType) -> None:
+        """Run a module's text in its namespace, as its loader would."""
+        if name in self._residents:
+            self._attend(name)
+            return
+        spec = module.__spec__
+        path = spec.origin if spec is not None and spec.has_location else None
+        if path is None or not path.endswith(SOURCE) or _runs_its_own_way(loader):
+            loader.exec_module(module)
+        else:
+            prepared = self._codes.get(name)
+            if prepared is None or prepared[0].path != path:
+                text = read(path)
+                prepared = text, compile_text(loader, text)
+            self.texts[name] = prepared[0]
+            exec(prepared[1], vars(module))  # noqa: S102 - executing the user's module is the task
+        (self.executed if name in self.modules else self.added).append(name)
+
+
+    def _attend(self, name: str) -> None:
+        """A module that need not run is imported anew for what an import does beside running it.
+
+        It binds the module to its package, and it imports what the module imports.
+        """
+        for imported in self._imports(name):
+            if imported in self._residents or imported in self.modules:
+                importlib.import_module(imported)
+
+
+def _runs_its_own_way(loader: object) -> bool:
+    """Whether a loader overrides how a module is executed, not only how it is compiled."""
+    own = getattr(type(loader), "exec_module", None)
+    return own is not importlib.machinery.SourceFileLoader.exec_module
+
+
+class _Loader:
+    """Stands in for a module's loader while its import is under way."""
+
+    def __init__(self, inner: Any, rerun: Rerun, name: str) -> None:
+        self._inner, self._rerun, self._name = inner, rerun, name
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        if self._rerun.here():
+            module = self._rerun.module_for(self._name)
+            if module is not None:
+                return module
+        found: types.ModuleType | None = self._inner.create_module(spec)
+        return found
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None:
+            spec.loader = self._inner
+        module.__loader__ = self._inner
+        self._rerun.execute(self._name, self._inner, module)
+
+
+class _Bystander:
+    """Gives another thread that imports a module in mid-transaction the module object that there is."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, _spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return self._module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Leave the execution to the transaction; take back the spec that the import system just set."""
+        module.__spec__ = self._spec
+
+
+class Finder:
+    """The one finder that hotmod puts into `sys.meta_path`."""
+
+    def __init__(self) -> None:
+        self.ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
+        self.rerun: Rerun | None = None
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Find a module of a scope through the other finders; None for all other modules."""
+        rerun = self.rerun
+        if rerun is not None and rerun.owned(name):
+            known = rerun.known(name)
+            if known is not None and not rerun.here():
+                return importlib.machinery.ModuleSpec(name, _Bystander(known))  # type: ignore[arg-type]
+            spec = self._search(name, path, target)
+            if spec is not None and spec.loader is not None and rerun.here():
+                spec.loader = _Loader(spec.loader, rerun, name)  # type: ignore[assignment]
+            return spec
+        ledgers = [ledger for ledger in list(self.ledgers) if ledger.scope.owns_name(name)]
+        if not ledgers:
+            return None
+        spec = self._search(name, path, target)
+        if spec is not None and spec.has_location and spec.origin and spec.origin.endswith(SOURCE):
+            text = read(spec.origin)
+            for ledger in ledgers:
+                ledger.note(name, text)
+        return spec
+
+    def _search(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None
+    ) -> importlib.machinery.ModuleSpec | None:
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            spec = find(name, path, target) if find is not None and finder is not self else None
+            if spec is not None:
+                return spec  # type: ignore[no-any-return]
+        return None
+
+
+FINDER = Finder()
+
+
+def install(ledger: Ledger) -> None:
+    """Let the import hook note imports for this ledger, for as long as the ledger lives."""
+    FINDER.ledgers.add(ledger)
+    if FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, FINDER)  # type: ignore[arg-type]

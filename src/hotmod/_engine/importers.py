@@ -1,0 +1,66 @@
+"""Importers outside the scope that are rebound all the same: the main module and notebooks.
+
+Touches: `sys.modules["__main__"]` and the cell history of IPython, read only.
+
+Guarantees: a name is given as imported only if an import statement that ran binds it.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from hotmod._engine.loaded import Ledger, source_of
+from hotmod._live.bindings import ImportedName
+from hotmod._model.changes import SourceText
+from hotmod._model.errors import SourceError
+from hotmod._source.files import read
+from hotmod._source.imports import ImportKind
+from hotmod._source.scan import scan
+
+__all__ = ["outside_imports"]
+
+
+def outside_imports(ledger: Ledger) -> Iterator[tuple[str, dict[str, Any], list[ImportedName]]]:
+    """(name, namespace, what its imports bind) of every importer outside the scope to be rebound."""
+    main = sys.modules.get("__main__")
+    if not isinstance(main, types.ModuleType):
+        return
+    space = vars(main)
+    cells = space.get("In")
+    if isinstance(cells, list):
+        texts = [SourceText.of("<cell>", cell.encode()) for cell in cells if isinstance(cell, str)]
+    else:
+        path = source_of(main)
+        text = _read(path) if path else None
+        texts = [text] if text is not None else []
+    imported = [name for text in texts for name in _imported(text, space)]
+    yield "__main__", space, imported
+
+
+def _read(path: str) -> SourceText | None:
+    try:
+        return read(path)
+    except SourceError:  # a frozen or deleted program: nothing to rebind by text
+        return None
+
+
+def _imported(text: SourceText, space: dict[str, Any]) -> list[ImportedName]:
+    try:
+        statements = scan(text).statements
+    except SourceError:  # a cell with a magic or a typing error in it
+        return []
+    package = space.get("__package__") or ""
+    found = []
+    for statement in statements:
+        if statement.kind in (ImportKind.DEFERRED, ImportKind.TYPE_CHECKING, ImportKind.DYNAMIC):
+            continue
+        if not statement.is_from:
+            continue
+        base = package.rsplit(".", statement.level - 1)[0] if statement.level else ""
+        module = ".".join(part for part in (base, statement.module) if part)
+        for name, alias in statement.names:
+            found.append(ImportedName("" if name == "*" else alias or name, module, "" if name == "*" else name))
+    return found

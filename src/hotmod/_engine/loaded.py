@@ -1,0 +1,335 @@
+"""The ledger: which modules of the scope are loaded, from which text, and in which order.
+
+Touches: `sys.modules` and source files, read only.
+
+Guarantees: a module's text is the one it was executed from: noted by the import hook when it was
+imported, by a transaction when it ran again, and read from disk when hotmod came after the import. Where
+the file may have changed before it was read, the text is marked as uncertain, and the module counts as
+changed. The order is that of first imports, whatever happens to `sys.modules` afterwards. All ledgers of
+a process agree on the text of a module that they share.
+
+Assumes: a file did not change between its import and the moment when hotmod first saw the module. The
+caller holds the lock of the reloader, but for `note` and `owns`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.machinery
+import os
+import sys
+import types
+import weakref
+from collections.abc import Collection, Iterator, Mapping
+
+from hotmod._engine.sightings import Moment, Sighting
+from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
+from hotmod._model.errors import SourceError
+from hotmod._scope import Scope, find_spec
+from hotmod._source.files import discover, read
+
+__all__ = ["Ledger", "Loaded", "source_of"]
+
+SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
+COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """One loaded module.
+
+    Attributes:
+        name: its dotted name.
+        path: its file; empty for a namespace package.
+        is_package: whether it can have submodules.
+        text: the text it was executed from; None for a module without source.
+        certain: whether that is known; if not, `text` is what the file held when it was first read, and
+            the module counts as changed until it has run again.
+    """
+
+    name: str
+    path: str
+    is_package: bool
+    text: SourceText | None
+    certain: bool = True
+
+
+class Ledger:
+    """What is loaded of a scope, and from which texts.
+
+    Args:
+        scope: which modules are ours.
+        lazy: read no source file now, but when something is first asked of the ledger. Until then a
+            signature of each file guards its text.
+    """
+
+    def __init__(self, scope: Scope, *, lazy: bool = False) -> None:
+        self.scope = scope
+        self._modules: dict[str, Loaded] = {}
+        self._idle: dict[str, str] = {}
+        self._noted: dict[str, SourceText] = {}
+        self._foreign: dict[str, tuple[int, object]] = {}
+        self._order: dict[str, int] = {}
+        self._pending = ChangeSet()
+        self._refused: frozenset[tuple[str, str, str]] | None = None
+        self._lazy = lazy
+        self._sightings: dict[str, Sighting] | None = {}
+        self._made = Moment.now()
+        for name, _, path in self._newcomers():
+            self._sightings[name] = Sighting.of(path if path.endswith(SOURCE) else "", self._made)
+        _LEDGERS.add(self)
+        if not lazy:
+            self.baseline()
+
+    @property
+    def modules(self) -> dict[str, Loaded]:
+        """The loaded modules by name, in the order of their first import."""
+        self.baseline()
+        return self._modules
+
+    @property
+    def idle(self) -> dict[str, str]:
+        """The digests of files whose modules are not loaded, by module name."""
+        self.baseline()
+        return self._idle
+
+    def baseline(self) -> None:
+        """Read what a lazy ledger has put off: the text of every file in scope. The second call does nothing."""
+        sightings, self._sightings = self._sightings, None
+        if sightings is None:
+            return
+        try:
+            self._refresh(sightings)
+            for name, path in self._files().items():
+                text = None if name in self._modules else _read(path)
+                # A file that came after a lazy ledger was made may be one that an importer went without.
+                if text is not None and not (self._lazy and self._made.may_precede_change_of(path)):
+                    self._idle[name] = text.digest
+        except BaseException:
+            self._sightings = sightings
+            raise
+
+    def owns(self, name: str, module: object = None) -> bool:
+        """Whether a module is in scope."""
+        path = source_of(module) if isinstance(module, types.ModuleType) else None
+        return self.scope.owns(name, path)
+
+    def note(self, name: str, text: SourceText) -> None:
+        """The import hook saw that a module is about to be imported from this text."""
+        self._noted[name] = text
+
+    def refresh(self) -> None:
+        """Take in modules that were imported since the last call, in the order of their import."""
+        self.baseline()
+        self._refresh({})
+
+    def _refresh(self, sightings: Mapping[str, Sighting]) -> None:
+        for name, module, path in self._newcomers():
+            self._order.setdefault(name, len(self._order))
+            self._modules[name] = self._loaded(name, module, path, sightings.get(name))
+            self._idle.pop(name, None)
+
+    def _newcomers(self) -> Iterator[tuple[str, types.ModuleType, str]]:
+        """The loaded modules of the scope that are not in the books yet, each with its file."""
+        foreign = self._foreign
+        for name, module in list(sys.modules.items()):
+            if name in self._modules or name == "__main__" or not isinstance(module, types.ModuleType):
+                continue
+            space = vars(module)
+            mark = (id(module), space.get("__file__"))
+            if foreign.get(name) == mark:  # thousands of modules are not ours; ask about each once
+                continue
+            path = source_of(module)
+            if space.get("__name__") == name and self.scope.owns(name, path):
+                yield name, module, path or ""
+            else:
+                foreign[name] = mark
+
+    def _loaded(self, name: str, module: types.ModuleType, path: str, sighting: Sighting | None) -> Loaded:
+        is_package = vars(module).get("__path__") is not None
+        text = self._noted.pop(name, None)
+        if text is not None and text.path == path:
+            return Loaded(name, path, is_package, text)
+        if not path.endswith(SOURCE):
+            return Loaded(name, path, is_package, None)
+        text = _read(path)
+        if text is None:
+            return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
+        if sighting is not None:
+            return Loaded(name, path, is_package, text, sighting.still_holds(text))
+        # Imported past the hook: if the file changed since the last look, it may be older than the import.
+        return Loaded(name, path, is_package, text, self._idle.get(name, text.digest) == text.digest)
+
+    def accept(self, name: str, text: SourceText) -> None:
+        """A module ran from this text."""
+        module = sys.modules.get(name)
+        is_package = isinstance(module, types.ModuleType) and vars(module).get("__path__") is not None
+        loaded = Loaded(name, text.path, is_package, text)
+        for ledger in self._sharing(name, text.path):
+            ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+
+    def drop(self, name: str) -> None:
+        """A module was removed from the process."""
+        known = self._modules.get(name)
+        for ledger in self._sharing(name, known.path if known else None):
+            ledger._put(name, None)  # noqa: SLF001 - another ledger
+
+    def restore(self, state: Mapping[str, Loaded | None]) -> None:
+        """Put the records of some modules back; None for one that was not loaded."""
+        for name, loaded in state.items():
+            known = loaded or self._modules.get(name)
+            for ledger in self._sharing(name, known.path if known else None):
+                ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+
+    def _sharing(self, name: str, path: str | None) -> list[Ledger]:
+        """This ledger and every other one that has the module in scope."""
+        others = [each for each in list(_LEDGERS) if each is not self and each.scope.owns(name, path)]
+        return [self, *others]
+
+    def _put(self, name: str, loaded: Loaded | None) -> None:
+        self.baseline()
+        if loaded is None:
+            self._modules.pop(name, None)
+            return
+        late = name not in self._modules and name in self._order
+        self._order.setdefault(name, len(self._order))
+        self._modules[name] = loaded
+        self._idle.pop(name, None)
+        if late:  # a module that comes back takes its old place
+            ranked = sorted(self._modules.items(), key=lambda item: self._order[item[0]])
+            self._modules.clear()
+            self._modules.update(ranked)
+
+    def _files(self) -> dict[str, str]:
+        """Every module file of the scope on disk by module name."""
+        found: dict[str, str] = {}
+        roots: dict[str, list[str]] = {}
+        for root, prefix in self.scope.roots():
+            if not os.path.exists(root):
+                continue
+            if root.endswith(SOURCE):
+                found[prefix or os.path.splitext(os.path.basename(root))[0]] = root
+            else:
+                roots.setdefault(prefix, []).append(root)
+        for prefix, folders in roots.items():
+            found.update({name: file.path for name, file in discover(folders, prefix).modules.items()})
+        return {name: path for name, path in found.items() if self.scope.allows(path)}
+
+    def changes(self, paths: Collection[str] | None = None) -> ChangeSet:
+        """What differs between disk and memory now. Every file is read once.
+
+        A file of a module that is not loaded counts when it is new or edited: importers that went
+        without it may import it now.
+
+        Args:
+            paths: the files that may have changed since the last call; None when that is not known. If
+                all are files of loaded modules, only they and what differed before are read.
+
+        Raises:
+            SourceError: a file exists but can't be read.
+        """
+        self.refresh()
+        found = self._look_at(paths) if paths is not None else None
+        if found is None:
+            files = self._files()
+            found = [change for loaded in self._modules.values() for change in self._change(loaded, files)]
+            for name, path in files.items():
+                text = None if name in self._modules else _read(path)
+                if text is not None and self._idle.get(name) != text.digest:
+                    found.append(Change(name, ChangeKind.ADDED, text.path, text))
+        self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
+        return self._pending
+
+    def _look_at(self, paths: Collection[str]) -> list[Change] | None:
+        """The changes of some files; None if the answer takes a look at all of them."""
+        if any(change.kind is not ChangeKind.EDITED for change in self._pending.changes):
+            return None
+        suspects = {*paths, *(change.path for change in self._pending.changes)}
+        by_path: dict[str, list[Loaded]] = {}
+        for loaded in self._modules.values():
+            if loaded.path in suspects:
+                by_path.setdefault(loaded.path, []).append(loaded)
+        found = []
+        for path in suspects:
+            known = by_path.get(path)
+            text = _read(path) if known else None
+            if known is None or text is None:
+                return None
+            found += [each for loaded in known for each in _edit(loaded, text)]
+        return found
+
+    def settle(self, changes: ChangeSet) -> None:
+        """Added files that nobody ended up importing are old news from now on."""
+        for change in changes.changes:
+            if change.kind is ChangeKind.ADDED and change.module not in self.modules:
+                self._idle[change.module] = change.text.digest if change.text else ""
+        self._pending = ChangeSet(tuple(each for each in self._pending.changes if each not in changes.changes))
+
+    def refuse(self) -> None:
+        """The version on disk is not to be applied by itself: it was rejected, or rolled back."""
+        for ledger in list(_LEDGERS):
+            if ledger is self or ledger.scope == self.scope:
+                ledger._refused = _version(ledger.changes())  # noqa: SLF001 - another ledger
+
+    def refuses(self, changes: ChangeSet) -> bool:
+        """Whether exactly this version was refused. Another version ends the refusal."""
+        if self._refused is not None and self._refused != _version(changes):
+            self._refused = None
+        return self._refused is not None and bool(changes)
+
+    def _change(self, loaded: Loaded, files: dict[str, str]) -> Iterator[Change]:
+        if loaded.text is None:
+            return
+        path = files.get(loaded.name, loaded.path)
+        if path != loaded.path and _stem(path) != _stem(loaded.path) and os.path.exists(loaded.path):
+            path = loaded.path  # the same file through a link, or the same name in another folder
+        text = _read(path)
+        if text is None or (path != loaded.path and not os.path.exists(loaded.path)):
+            spec = find_spec(loaded.name)
+            origin = spec.origin if spec is not None and spec.has_location else None
+            text = _read(origin) if origin else None
+        if text is None:
+            yield Change(loaded.name, ChangeKind.DELETED, loaded.path)
+        elif text.path != loaded.path:
+            yield Change(loaded.name, ChangeKind.MOVED, text.path, text)
+        else:
+            yield from _edit(loaded, text)
+
+
+_LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()
+
+
+def source_of(module: types.ModuleType) -> str | None:
+    """The file of a module as its import gave it; None when it has none."""
+    path = vars(module).get("__file__")
+    return os.path.abspath(path) if isinstance(path, str) else None
+
+
+def _version(changes: ChangeSet) -> frozenset[tuple[str, str, str]]:
+    """What tells one version on disk from another."""
+    return frozenset(
+        (each.module, each.path, each.text.digest if each.text is not None else "") for each in changes.changes
+    )
+
+
+def _edit(loaded: Loaded, text: SourceText) -> Iterator[Change]:
+    """The change of a module whose file is where it was."""
+    if loaded.text is not None and not (loaded.certain and text.digest == loaded.text.digest):
+        yield Change(loaded.name, ChangeKind.EDITED, text.path, text)
+
+
+def _stem(path: str) -> str:
+    """What `x.py` and `x/__init__.py` have in common: two places for one module."""
+    folder, file = os.path.split(path)
+    stem = os.path.splitext(file)[0]
+    return folder if stem == "__init__" else os.path.join(folder, stem)
+
+
+def _read(path: str) -> SourceText | None:
+    """The text of a file, None when there is no such file."""
+    try:
+        return read(path)
+    except SourceError as error:
+        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
+            return None
+        raise

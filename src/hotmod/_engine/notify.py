@@ -1,0 +1,110 @@
+"""File events: the only module that knows watchfiles.
+
+Touches: the kernel's file notifications, through the native half of watchfiles, and one thread of its.
+
+Guarantees: a folder that exists is watched by itself, without what lies below it; between two sets of
+folders there is no moment at which a folder of both is not watched. A path is given at least once for
+each burst of events on it, never twice for one poll.
+
+Assumes: one thread at a time uses a `Notifier`. An event may be late and may be lost (a full queue of the
+kernel tells nobody): whoever relies on events compares contents now and then.
+
+watchfiles' own loop sleeps once more after the first event, to group events. Here that is done above,
+where it is known what the events are about: a poll returns at once, and a nap is a single native sleep
+that holds no lock. Waking a Python lock instead costs twice as much processor time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection
+
+from watchfiles._rust_notify import RustNotify
+
+__all__ = ["Notifier"]
+
+_POLLING_MS = 300  # where the kernel gives no events: how often folders are compared
+logger = logging.getLogger("hotmod")
+
+
+class _Stop:
+    """Ends the native loop after some turns of it; it asks once per turn."""
+
+    def __init__(self, turns: int) -> None:
+        self.turns = turns
+
+    def is_set(self) -> bool:
+        self.turns -= 1
+        return self.turns < 0
+
+
+class Notifier:
+    """Events of some folders."""
+
+    def __init__(self) -> None:
+        self.folders: frozenset[str] = frozenset()
+        self._native: RustNotify | None = None
+        self._left: set[str] = set()  # events of folders watched before
+        self._polling = bool(os.environ.get("WATCHFILES_FORCE_POLLING", ""))
+
+    def arm(self, folders: Collection[str]) -> None:
+        """Watch exactly these folders from now on, each by itself. Folders that don't exist are left out.
+
+        Raises:
+            OSError: the kernel refuses, and comparing folders instead fails as well.
+        """
+        native, armed = self._made(folders)
+        before, self._native, self.folders = self._native, native, armed
+        if before is not None:
+            self._left |= _polled(before)
+            before.close()
+
+    def _made(self, folders: Collection[str]) -> tuple[RustNotify, frozenset[str]]:
+        """A native watcher of the folders, without those that vanish while it is made."""
+        while True:
+            existing = sorted(folder for folder in folders if os.path.isdir(folder))
+            try:
+                made = RustNotify(existing, False, self._polling, _POLLING_MS, False, True)  # noqa: FBT003
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if self._polling:
+                    raise
+                logger.warning(
+                    "The system refuses to watch %d folders (%s). They are compared every %d ms instead; raise "
+                    "fs.inotify.max_user_watches or max_user_instances, or name narrower targets.",
+                    len(existing),
+                    error,
+                    _POLLING_MS,
+                )
+                self._polling = True
+            else:
+                return made, frozenset(existing)
+
+    def poll(self) -> set[str]:
+        """The paths of all events since the last call. Does not wait.
+
+        Raises:
+            RuntimeError: the native half failed; arm it again.
+        """
+        found, self._left = self._left, set()
+        return found | _polled(self._native) if self._native is not None else found
+
+    def nap(self, milliseconds: int) -> None:
+        """Let that much time pass; other threads run meanwhile."""
+        if self._native is not None:
+            self._native.watch(0, milliseconds, 0, _Stop(0))
+
+    def close(self) -> None:
+        """End the native thread. The second call does nothing."""
+        native, self._native = self._native, None
+        if native is not None:
+            native.close()
+
+
+def _polled(native: RustNotify) -> set[str]:
+    # The first turn sees that there are events, the second that no more came meanwhile, and returns them;
+    # with a step of 0 there is no sleep between. The third ends the call if there were none.
+    changes = native.watch(0, 0, 0, _Stop(2))
+    return {path for _, path in changes} if isinstance(changes, set) else set()

@@ -1,0 +1,65 @@
+"""Work done while waiting for quiet: what the reload will need is read, planned and compiled ahead.
+
+Touches: source files, the caches of the reloader and of compiled texts. Executes nothing of the user's.
+
+Guarantees: the program is not changed, and nothing is decided: the reload looks at the files again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+
+from hotmod._engine.burst import Doubt
+from hotmod._engine.hooks import compile_text
+from hotmod._engine.reloader import LOCK, Reloader
+from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
+from hotmod._model.errors import SourceError
+
+__all__ = ["prefetch"]
+
+
+def prefetch(reloader: Reloader, paths: Collection[str] | None) -> Doubt:
+    """Fill the caches for a reload of whatever changed, and say whether it looks half-saved.
+
+    Args:
+        reloader: whose caches.
+        paths: the files that may have changed, None for all.
+    """
+    with LOCK:
+        try:
+            changes = reloader.ledger.changes(paths)
+        except SourceError:
+            return Doubt.BROKEN
+        if any(_vanished(reloader, change) for change in changes.changes):
+            return Doubt.MISSING
+        return _compiled(reloader, changes)
+
+
+def _compiled(reloader: Reloader, changes: ChangeSet) -> Doubt:
+    texts = {change.module: change.text for change in changes.changes if change.text is not None}
+    try:
+        for name, text in texts.items():
+            _compile(name, text)
+        for name in reloader._plan(changes).executed:  # noqa: SLF001 - planning is not public
+            loaded = reloader.ledger.modules.get(name)
+            if name not in texts and loaded is not None and loaded.text is not None:
+                _compile(name, loaded.text)
+    except (SourceError, SyntaxError, ValueError, RecursionError, MemoryError):  # the reload reports them
+        return Doubt.BROKEN
+    return Doubt.NONE
+
+
+def _compile(name: str, text: SourceText) -> None:
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    compile_text(getattr(spec, "loader", None), text)
+
+
+def _vanished(reloader: Reloader, change: Change) -> bool:
+    """Whether a file is missing, or empty, that held something before."""
+    if change.kind is ChangeKind.DELETED:
+        return True
+    loaded = reloader.ledger.modules.get(change.module)
+    before = loaded.text if loaded is not None else None
+    now_empty = change.text is not None and not change.text.data.strip()
+    return now_empty and before is not None and bool(before.data.strip())

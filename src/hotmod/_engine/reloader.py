@@ -1,0 +1,387 @@
+"""The reloader: one scope, its ledger, and what was done to it.
+
+Touches: everything that a transaction touches; takes the process-wide lock.
+
+Guarantees: every attempt ends as a `Report` with one of four statuses; a rejected attempt leaves the
+program as it was; the edits that it could not apply stay pending and belong to the next attempt.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from hotmod._config import Config, configure
+from hotmod._engine import hooks
+from hotmod._engine.failures import location_of, trimmed
+from hotmod._engine.loaded import Ledger
+from hotmod._engine.survey import survey
+from hotmod._engine.transaction import Transaction
+from hotmod._model.changes import ChangeKind, ChangeSet
+from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
+from hotmod._model.hazards import Hazard
+from hotmod._model.report import Report, Status
+from hotmod._plan import Plan, make_plan
+from hotmod._scope import Scope, Target, scope_of
+from hotmod._source.graph import ImportGraph, ModuleSource, build, update
+
+__all__ = ["LOCK", "Reloader"]
+
+LOCK = threading.RLock()
+HISTORY = 32
+KEPT_JOURNALS = 3
+_NOTHING = ChangeSet()
+logger = logging.getLogger("hotmod")
+
+
+class _State:
+    """Whether a transaction is under way in this process; guarded by `LOCK`."""
+
+    busy = False
+
+
+_state = _State()
+
+
+class Reloader:
+    """Brings the modules of some targets up to date when asked; the engine without a thread.
+
+    Args:
+        *targets: modules or packages (objects or names, loaded or not) and paths of folders or files.
+            A package means all its submodules, also those imported later.
+        strategy: `"modules"` executes every changed module and all its importers again.
+        verify: called after the new code ran and before it is committed; if it raises or returns
+            False, everything is taken back.
+        include: gitignore-style patterns of the files in scope; none means all.
+        exclude: gitignore-style patterns of files that are never touched.
+
+    Raises:
+        ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
+            Nothing was started.
+    """
+
+    def __init__(
+        self,
+        *targets: Target,
+        strategy: str | None = None,
+        verify: Callable[[], object] | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+    ) -> None:
+        config = configure(
+            strategy=strategy,
+            include=None if include is None else list(include),
+            exclude=None if exclude is None else list(exclude),
+        )
+        self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+
+    @classmethod
+    def made(
+        cls, config: Config, scope: Scope, verify: Callable[[], object] | None = None, *, lazy: bool = False
+    ) -> Self:
+        """A reloader of a scope; a lazy one reads no source file before it has to."""
+        self = cls.__new__(cls)
+        self._set_up(config, scope, verify, lazy=lazy)
+        return self
+
+    def _set_up(
+        self, config: Config, scope: Scope, verify: Callable[[], object] | None, *, lazy: bool = False
+    ) -> None:
+        self.config = config
+        self.scope = scope
+        self.verify = verify
+        self.generation = 0
+        self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
+        self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
+        self._graph = build({})
+        self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
+        self._graph: ImportGraph = build({})
+        with LOCK:
+            self.ledger = Ledger(scope, lazy=lazy)
+            hooks.install(self.ledger)
+
+    def __repr__(self) -> str:
+        return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"
+
+    @property
+    def status(self) -> str:
+        """The status of the last attempt, `unchanged` before the first."""
+        return self.history[-1].status if self.history else "unchanged"
+
+    def plan(self) -> Plan:
+        """What a reload would do now, and why. Changes nothing.
+
+        Raises:
+            SourceError: a changed file can't be read, decoded or parsed.
+        """
+        with LOCK:
+            return self._plan(self._changes())
+
+    def reload(self, *, check: bool = False) -> Report:
+        """Apply whatever differs between disk and memory, as one transaction.
+
+        Args:
+            check: raise unless memory equals disk afterwards.
+
+        Returns:
+            What was done. After `applied` or `unchanged` memory equals disk; after `rejected` or
+            `restart-required` the program is exactly what it was before.
+
+        Raises:
+            ReloadError: `check` is true and the edit could not be applied; it carries the report.
+            RollbackError: taking back a failed attempt failed itself; the process is a mixture.
+            KeyboardInterrupt: the user interrupted; everything was taken back first.
+        """
+        with LOCK:
+            report, error = self._attempt()
+        if isinstance(error, KeyboardInterrupt):
+            raise error
+        if check and not report:
+            raise ReloadError(report) from report.error
+        return report
+
+    def rollback(self) -> Report:
+        """Return to the version before the last applied reload. The files stay as they are.
+
+        Afterwards memory differs from disk: the next `reload()` applies the files again.
+
+        Returns:
+            A report with status `applied`.
+
+        Raises:
+            RollbackError: there is nothing to go back to, or going back failed half-way.
+        """
+        with LOCK, self._alone():
+            if not self._done:
+                msg = "There is no applied reload to go back from; the program runs what it ran before."
+                raise RollbackError(msg)
+            started = time.perf_counter()
+            done = self._done.pop()
+            done.undo()
+            self.generation += 1
+            report = Report(
+                status="applied",
+                scope=str(self.scope),
+                generation=self.generation,
+                changed=done.plan.changes.modules,
+                rebound=tuple(done.outcome.rebound),
+                seconds=time.perf_counter() - started,
+            )
+            self.ledger.refuse()
+            return self._record(report)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Refuse a reload from inside a reload (a hook, a module that is being executed)."""
+        if _state.busy:
+            msg = (
+                "A reload can't start inside another one (from a hook, a verify= check or a module that is "
+                "being executed). Nothing was changed by this call; the outer reload goes on."
+            )
+            raise HotmodError(msg)
+        _state.busy = True
+        try:
+            yield
+        finally:
+            _state.busy = False
+
+    def attempt(self, paths: Collection[str] | None, *, again: bool = False) -> Report | None:
+        """One transaction over some files, unless the version on disk has been refused already.
+
+        Args:
+            paths: the files that may have changed since the last look; None for all.
+            again: whether to try a version that was rejected or rolled back.
+
+        Returns:
+            What was done; None if nothing was attempted. A KeyboardInterrupt of the user's code is in it.
+        """
+        with LOCK:
+            try:
+                changes = self.ledger.changes(paths)
+            except SourceError:
+                changes = None  # the attempt meets it again, and reports it
+            if changes is not None and not again and self.ledger.refuses(changes):
+                return None
+            report, _ = self._attempt(changes)
+            if not report:
+                self.ledger.refuse()
+            return report
+
+    def _attempt(self, changes: ChangeSet | None = None) -> tuple[Report, BaseException | None]:
+        with self._alone():
+            started = time.perf_counter()
+            phases: dict[str, float] = {}
+            try:
+                changes = self._changes() if changes is None else changes
+                phases["scan"] = time.perf_counter() - started
+                plan = self._plan(changes)
+                phases["plan"] = time.perf_counter() - started - phases["scan"]
+            except SourceError as error:
+                return self._record(self._rejection(error, None, phases, started)), error
+            if not plan:
+                return self._record(self._report("unchanged", phases, started)), None
+            if not plan.steps and plan.hazards:
+                return self._record(self._restart(plan, phases, started)), None
+            return self._transact(plan, phases, started)
+
+    def _transact(
+        self, plan: Plan, phases: dict[str, float], started: float
+    ) -> tuple[Report, BaseException | None]:
+        transaction = Transaction(self.ledger, plan, self._imported_by)
+
+        def report() -> Report:
+            return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
+
+        try:
+            transaction.prepare()
+            transaction.apply(self.verify, report)
+        except RollbackError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
+            phases.update(transaction.outcome.phases)
+            return self._record(self._rejection(error, transaction, phases, started)), error
+        self.generation += 1
+        self._done.append(transaction)
+        self.ledger.settle(plan.changes)
+        told = time.perf_counter()
+        transaction.outcome.hazards += survey(transaction)
+        phases["survey"] = time.perf_counter() - told
+        return self._record(report()), None
+
+    def _changes(self) -> ChangeSet:
+        return self.ledger.changes()
+
+    def _plan(self, changes: ChangeSet) -> Plan:
+        """The plan for some changes, without added modules that nobody imports."""
+        if not changes:
+            return Plan(changes)
+        graph = self._graph = self.graph(changes)
+        loaded = list(self.ledger.modules)
+        relevant = tuple(
+            change
+            for change in changes.changes
+            if change.kind is not ChangeKind.ADDED
+            or any(edge.at_import and edge.importer in self.ledger.modules for edge in graph.importers(change.module))
+        )
+        if len(relevant) != len(changes.changes):
+            kept = ChangeSet(relevant)
+            self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
+            changes = kept
+        frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
+        return make_plan(changes, graph, loaded, frozen)
+
+    def graph(self, changes: ChangeSet = _NOTHING) -> ImportGraph:
+        """The import graph of the loaded modules, with the changed texts in place."""
+        modules = self.ledger.modules
+        sources = {
+            name: ModuleSource(loaded.text, loaded.is_package)
+            for name, loaded in modules.items()
+            if loaded.text is not None
+        }
+        for change in changes.changes:
+            if change.text is not None:
+                package = os.path.basename(change.path).startswith("__init__.")
+                sources[change.module] = ModuleSource(change.text, package)
+        wanted: dict[str, ModuleSource | None] = {**dict.fromkeys(modules), **sources}
+        if wanted.keys() - sources.keys() != {name for name, source in self._texts.items() if source is None}:
+            self._graph = build(sources, wanted.keys() - sources.keys())
+        else:
+            changed = {name: source for name, source in sources.items() if self._texts.get(name) != source}
+            gone = self._texts.keys() - wanted.keys()
+            self._graph = update(self._graph, changed, gone) if changed or gone else self._graph
+        self._texts = wanted
+        return self._graph
+
+    def _imported_by(self, module: str) -> list[str]:
+        """The modules of the scope that a module imports when it runs, in order."""
+        graph = self._graph
+        return [edge.imported for edge in graph.imports(module) if edge.at_import] if module in graph else []
+
+    def _record(self, report: Report) -> Report:
+        self.history.append(report)
+        level = logging.INFO if report else logging.WARNING
+        if report.status != "unchanged":
+            logger.log(level, "%s", report.summary())
+        return report
+
+    def _report(self, status: Status, phases: Mapping[str, float], started: float, **values: Any) -> Report:
+        seconds = time.perf_counter() - started
+        return Report(
+            status=status,
+            scope=str(self.scope),
+            generation=self.generation,
+            phases=dict(phases),
+            seconds=seconds,
+            **values,
+        )
+
+    def _applied(self, transaction: Transaction, phases: Mapping[str, float], started: float) -> Report:
+        outcome, plan = transaction.outcome, transaction.plan
+        return self._report(
+            "applied",
+            phases,
+            started,
+            changed=plan.changes.modules,
+            executed=outcome.executed,
+            rebound=tuple(outcome.rebound),
+            cleared=tuple(outcome.cleared),
+            kept=tuple(outcome.kept),
+            hazards=tuple(outcome.hazards),
+            affected=len(plan.steps),
+            reasons=plan.reasons(),
+        )
+
+    def _restart(self, plan: Plan, phases: Mapping[str, float], started: float) -> Report:
+        return self._report(
+            "restart-required",
+            phases,
+            started,
+            changed=plan.changes.modules,
+            hazards=plan.hazards,
+            affected=len(plan.changes.changes),
+        )
+
+    def _rejection(
+        self, error: BaseException, transaction: Transaction | None, phases: Mapping[str, float], started: float
+    ) -> Report:
+        location = location_of(error, self.scope.owns_name)
+        plan = transaction.plan if transaction is not None else None
+        if location is not None and not location.module:
+            names = {loaded.path: name for name, loaded in self.ledger.modules.items()}
+            names.update({c.path: c.module for c in plan.changes.changes} if plan else {})
+            module = names.get(location.path, location.path)
+            location = dataclasses.replace(location, module=module)
+        hazards = list(plan.hazards) if plan else []
+        hazards += _left_behind(transaction) if transaction is not None else []
+        return self._report(
+            "rejected",
+            phases,
+            started,
+            changed=plan.changes.modules if plan else (),
+            hazards=tuple(hazards),
+            error=trimmed(error),
+            location=location,
+            affected=len(plan.steps) if plan else 0,
+            reasons=plan.reasons() if plan else (),
+        )
+
+
+def _left_behind(transaction: Transaction) -> list[Hazard]:
+    """What taking back a transaction could not take back."""
+    return [
+        Hazard(
+            "effect-not-undone",
+            name,
+            "__hotmod_dispose__",
+            message="the module's dispose hook ran before the edit was rejected",
+            advice="What the hook closed stays closed; save a working version to open it again.",
+        )
+        for name in transaction.outcome.disposed
+    ]

@@ -1,0 +1,61 @@
+"""The journal: how every change to the running program can be taken back.
+
+Touches: only what the recorded steps touch when they are undone.
+
+Guarantees: steps are undone in reverse order; a step that fails does not keep the others from being
+undone; what failed is told.
+
+Assumes: a step is recorded before, or in the same breath as, the change that it undoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hotmod._model.errors import RollbackError
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """The recorded steps of one transaction.
+
+    A step is *lasting* when it also belongs into a later `rollback()` of the committed transaction;
+    steps that protect state which the program goes on changing (contents of containers) serve only
+    the abort of the running transaction.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[str, Callable[[], object], bool]] = []
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def record(self, what: str, undo: Callable[[], object], *, lasting: bool = True) -> None:
+        """Note how a change is undone, before it is made."""
+        self._steps.append((what, undo, lasting))
+
+    def settle(self) -> None:
+        """The transaction is committed: forget the steps that serve only its abort."""
+        self._steps = [step for step in self._steps if step[2]]
+
+    def undo(self) -> None:
+        """Take everything back, the last step first. The journal is empty afterwards.
+
+        Raises:
+            RollbackError: some steps failed; all others were undone.
+        """
+        failures: list[tuple[str, BaseException]] = []
+        while self._steps:
+            what, undo, _ = self._steps.pop()
+            try:
+                undo()
+            except BaseException as error:  # noqa: BLE001 - the other steps must be undone first
+                failures.append((what, error))
+        if failures:
+            listed = "; ".join(f"{what}: {type(error).__name__}: {error}" for what, error in failures)
+            msg = (
+                f"Could not undo {len(failures)} step(s): {listed}. Everything else was taken back; "
+                "the process now holds a mixture of two versions. Restart it."
+            )
+            raise RollbackError(msg) from failures[0][1]

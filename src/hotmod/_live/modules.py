@@ -1,0 +1,81 @@
+"""Entries of `sys.modules`, the attributes that parents hold of their submodules, and linecache.
+
+Touches: `sys.modules`, namespaces of parent packages, `linecache.cache`; through the journal.
+
+Guarantees: an undone removal gives back the same module object under the same name and attribute.
+"""
+
+from __future__ import annotations
+
+import io
+import linecache
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+
+from hotmod._live.journal import Journal
+
+__all__ = ["children", "forget", "pin_lines", "space_of", "watch_entries"]
+
+
+def space_of(module: object) -> dict[str, object]:
+    """The namespace of an entry of `sys.modules`; empty for objects that are no module."""
+    return vars(module) if isinstance(module, types.ModuleType) else {}
+
+
+def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
+    """The loaded submodules of a package by attribute name."""
+    prefix, found = f"{package}.", {}
+    for name in names:
+        if name.startswith(prefix) and "." not in name[len(prefix) :]:
+            module = sys.modules.get(name)
+            if isinstance(module, types.ModuleType):
+                found[name[len(prefix) :]] = module
+    return found
+
+
+def watch_entries(journal: Journal, owned: Callable[[str], bool]) -> dict[str, object]:
+    """Note the entries of `sys.modules` in scope, so that an undo restores exactly them."""
+    before = {name: module for name, module in list(sys.modules.items()) if owned(name)}
+
+    def undo() -> None:
+        for name in [name for name in list(sys.modules) if owned(name)]:
+            if name not in before:
+                del sys.modules[name]
+        sys.modules.update(before)  # type: ignore[arg-type]
+
+    journal.record("sys.modules", undo)
+    return before
+
+
+def forget(journal: Journal, name: str) -> None:
+    """Take a module out of `sys.modules` and out of its parent's namespace. `watch_entries` undoes the first."""
+    module = sys.modules.pop(name, None)
+    parent, _, attribute = name.rpartition(".")
+    space = space_of(sys.modules.get(parent))
+    if module is not None and space.get(attribute) is module:
+        journal.record(f"{attribute} in {parent}", lambda: space.__setitem__(attribute, module))
+        del space[attribute]
+
+
+def pin_lines(journal: Journal, texts: Mapping[str, str]) -> None:
+    """Let tracebacks and inspect show these texts for these files, whatever is on disk by now.
+
+    An entry without a modification time is one that `linecache.checkcache` leaves alone.
+    """
+    cache: dict[str, object] = linecache.cache  # type: ignore[attr-defined]
+    before = {path: cache.get(path) for path in texts}
+
+    def undo() -> None:
+        for path, entry in before.items():
+            if entry is None:
+                cache.pop(path, None)
+            else:
+                cache[path] = entry
+
+    journal.record("linecache", undo)
+    for path, text in texts.items():
+        lines = io.StringIO(text).readlines()  # not splitlines(), which also breaks at form feeds
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        cache[path] = (len(text), None, lines, path)

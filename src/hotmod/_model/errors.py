@@ -1,0 +1,82 @@
+"""What hotmod raises.
+
+Touches: nothing. Every error pickles, so that it can cross a process boundary.
+
+Guarantees: a message says what, where, what is running now, and what to do.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hotmod._model.report import Report
+
+__all__ = ["ConfigError", "HotmodError", "ReloadError", "RollbackError", "SourceError"]
+
+
+class HotmodError(Exception):
+    """The base of everything that hotmod raises on purpose."""
+
+
+class ConfigError(HotmodError, ValueError):
+    """An option, variable, key or target has a value that hotmod can't use.
+
+    Nothing was started or changed. The message names the option and lists what is allowed.
+    """
+
+
+class SourceError(HotmodError):
+    """A source file can't be read, decoded or parsed.
+
+    Nothing was changed: what was loaded from an earlier text of the file still runs.
+
+    Attributes:
+        path: the file.
+        line: the line at fault, counted from 1; 0 when no line can be named.
+        reason: what is wrong, in words.
+    """
+
+    def __init__(self, path: str, line: int, reason: str) -> None:
+        self.path = path
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, int, str]]:
+        return type(self), (self.path, self.line, self.reason)
+
+
+class ReloadError(HotmodError):
+    """A reload that was asked to succeed (`check=True`) was rejected or needs a restart.
+
+    The program runs the code that it ran before the attempt.
+
+    Attributes:
+        report: the `Report` of the attempt.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__(str(report))
+
+    def __reduce__(self) -> tuple[type[ReloadError], tuple[Report]]:
+        return type(self), (self.report,)
+
+
+class RollbackError(HotmodError):
+    """Undoing a transaction failed half-way, or there is no earlier version to go back to.
+
+    The message says which; after a half-done undo the process holds a mixture of two versions and
+    should be restarted.
+    """
+
+
+def portable(error: BaseException) -> BaseException:
+    """`error` itself if it survives pickling, else a `HotmodError` with the same words."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # noqa: BLE001 - any failure of a user's __reduce__ means "not portable"
+        return HotmodError(f"{type(error).__name__}: {error}")
+    return error

@@ -1,0 +1,68 @@
+"""Hazards: what a reload could not do safely, named so that it can be looked up.
+
+Touches: nothing.
+
+Guarantees: every code in `HAZARDS` has a section of that name in `docs/reference/hazards.md`, and no
+hazard is made with another code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+__all__ = ["HAZARDS", "Hazard"]
+
+HAZARDS: dict[str, str] = {
+    "zombie-attribute": "a name that the source no longer binds is still reachable",
+    "stale-reference": "an object of an earlier version is still held",
+    "class-identity": "a class was replaced; instances or subclasses of the old one remain",
+    "import-cycle": "the modules that ran again import each other",
+    "star-import": "a star import of a module that ran again could not be resolved exactly",
+    "dynamic-import": "an import that the scan of the text could not resolve",
+    "repeated-effect": "a statement with an effect outside the module ran again",
+    "effect-not-undone": "the effect of an undone or removed statement remains",
+    "extension-module": "a compiled module can't be executed again in this process",
+    "main-module": "the program's main module is not executed again",
+    "foreign-attribute": "an attribute that others set on the module was kept",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hazard:
+    """One thing that a reload could not do safely.
+
+    Attributes:
+        code: one of `HAZARDS`.
+        module: the module that it is about.
+        name: the name in that module, empty when the whole module is meant.
+        message: what is the case, in one sentence.
+        advice: what to do about it, in one sentence.
+        path: the file where the evidence is, empty when there is none.
+        line: the line there, counted from 1; 0 when no line can be named.
+        holders: who still holds the old object, as paths such as `app.CACHE['cfg']`.
+    """
+
+    code: str
+    module: str
+    name: str = ""
+    message: str = ""
+    advice: str = ""
+    path: str = ""
+    line: int = 0
+    holders: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.code not in HAZARDS:
+            msg = f"unknown hazard code {self.code!r}; known: {', '.join(sorted(HAZARDS))}"
+            raise ValueError(msg)
+
+    def __str__(self) -> str:
+        where = f"{self.module}:{self.name}" if self.name else self.module
+        held = f" (held by {', '.join(self.holders)})" if self.holders else ""
+        advice = f" {self.advice}" if self.advice else ""
+        return f"{self.code} {where}: {self.message}{held}{advice}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The hazard as JSON-ready values."""
+        return {**dataclasses.asdict(self), "holders": list(self.holders)}

@@ -1,0 +1,177 @@
+"""The plan: what has to run, in which order and why, worked out from texts alone.
+
+Touches: nothing; a pure function of the changes, the import graph and what is loaded.
+
+Guarantees: a plan lists every loaded module whose code may see a changed module while it runs; making
+one changes nothing.
+
+Assumes: the graph holds every loaded module of the scope, each with the text it will run with.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from hotmod._model.changes import ChangeKind, ChangeSet
+from hotmod._model.hazards import Hazard
+from hotmod._model.report import Reason
+from hotmod._source.algorithms import components
+from hotmod._source.graph import ImportGraph
+from hotmod._source.imports import ImportKind
+
+__all__ = ["Plan", "Step", "make_plan"]
+
+Action = Literal["execute", "remove"]
+TOLD_CYCLE = 6  # members of a cycle that a message spells out
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one module.
+
+    Attributes:
+        module: the module's name.
+        action: `execute` its text again, or `remove` it from the process.
+        why: the reason in words.
+        line: the line of the import that made it follow, 0 for a changed module.
+    """
+
+    module: str
+    action: Action
+    why: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.module}: {self.why}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a reload would do; false when there is nothing to do.
+
+    Attributes:
+        changes: what differs between disk and memory.
+        steps: what happens to which module, in order.
+        entries: the modules to execute, in the order in which to ask for them.
+        hazards: what the texts already show can't be done exactly.
+    """
+
+    changes: ChangeSet
+    steps: tuple[Step, ...] = ()
+    entries: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __str__(self) -> str:
+        if not self:
+            return "nothing to do: memory equals disk"
+        lines = [str(step) for step in self.steps] or ["no loaded module has to run"]
+        return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
+
+    @property
+    def executed(self) -> tuple[str, ...]:
+        """The modules to execute, dependencies first."""
+        return tuple(step.module for step in self.steps if step.action == "execute")
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The modules to remove from the process."""
+        return tuple(step.module for step in self.steps if step.action == "remove")
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why each module takes part."""
+        return tuple(Reason(step.module, step.why, step.line) for step in self.steps)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON-ready values."""
+        return {
+            "changes": [{"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes],
+            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "hazards": [hazard.as_dict() for hazard in self.hazards],
+        }
+
+
+def make_plan(
+    changes: ChangeSet,
+    graph: ImportGraph,
+    loaded: Sequence[str],
+    frozen: Collection[str] = (),
+) -> Plan:
+    """The plan of `strategy="modules"`: every changed module and all its importers.
+
+    Args:
+        changes: what differs.
+        graph: the imports of all loaded modules and of all changed ones, deleted ones still known.
+        loaded: the loaded modules of the scope, in the order of their first import.
+        frozen: loaded modules that can't be executed again (compiled ones, the main module).
+    """
+    gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
+    rank = {name: index for index, name in enumerate(loaded)}
+    why = {change.module: (change.kind.value, 0) for change in changes.changes}
+    following = graph.dependents(*why) & rank.keys()
+    for importer in sorted(following, key=rank.__getitem__):
+        why[importer] = _why(graph, importer, changes.modules, following)
+    running = {name for name in why if name in rank and name not in gone and name not in frozen}
+    order = [name for name in graph.load_order(running, first=list(loaded)) if name in running]
+    order += sorted(running - set(order), key=rank.__getitem__)
+    steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
+    steps += [Step(name, "execute", *why[name]) for name in order]
+    entries = _entries(graph, running, rank)
+    return Plan(changes, tuple(steps), entries, tuple(_hazards(graph, running)))
+
+
+def _entries(graph: ImportGraph, running: Collection[str], rank: Mapping[str, int]) -> tuple[str, ...]:
+    """The order in which to ask for the modules, each of which imports what it needs by itself.
+
+    `sys.modules` tells the order in which modules *finished* (importlib moves each to the end when it is
+    done). Of modules that import each other the one that was asked for first finishes last, so a group
+    is entered there; the way in decides whether a cyclic import works. Imports in functions count here:
+    some are called at import.
+    """
+
+    def successors(module: str) -> list[str]:
+        edges = graph.imports(module, implicit=True)
+        return [
+            edge.imported
+            for edge in edges
+            if edge.imported in running and edge.kind is not ImportKind.TYPE_CHECKING
+        ]
+
+    names = sorted(running, key=rank.__getitem__)
+    groups = [
+        sorted(group, key=rank.__getitem__)
+        for group in components(names, {name: successors(name) for name in names})
+    ]
+    groups.sort(key=lambda group: rank[group[-1]])
+    return tuple(name for group in groups for name in (group[-1], *group[:-1]))
+
+
+def _why(
+    graph: ImportGraph, importer: str, changed: Collection[str], following: Collection[str]
+) -> tuple[str, int]:
+    """The import that makes a module follow; one of a changed module if there is one."""
+    edges = [edge for edge in graph.imports(importer) if edge.at_import]
+    for wanted in (changed, following):
+        for edge in edges:
+            if edge.imported in wanted and edge.imported != importer:
+                return f"imports {edge.imported} (line {edge.line})", edge.line
+    return "imports it through a module that is not loaded", 0
+
+
+def _hazards(graph: ImportGraph, running: Collection[str]) -> Iterable[Hazard]:
+    """What the texts show: cycles among the modules that run."""
+    for members in graph.cycles():
+        inside = [name for name in members if name in running]
+        if len(inside) > 1:
+            more = f" and {len(inside) - TOLD_CYCLE} more" if len(inside) > TOLD_CYCLE else ""
+            listed = ", ".join(inside[:TOLD_CYCLE]) + more
+            yield Hazard(
+                "import-cycle",
+                inside[0],
+                message=f"{listed} import each other",
+                advice="They ran in the order in which the program first imported them.",
+            )

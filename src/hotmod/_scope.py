@@ -1,0 +1,212 @@
+"""Which modules are ours: the targets that the user named, and nothing else.
+
+Touches: `sys.modules` and the file system, read only. Finds a package that is not loaded yet through
+the path finders, without executing it.
+
+Guarantees: a module outside every target is never in scope; the standard library, site-packages and
+hotmod itself are in scope only where they are named as a target (hotmod never).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.machinery
+import importlib.util
+import os
+import re
+import site
+import sys
+import sysconfig
+import types
+from collections.abc import Iterable, Sequence
+
+from hotmod._model.errors import ConfigError
+
+__all__ = ["Scope", "Target", "scope_of"]
+
+Target = str | os.PathLike[str] | types.ModuleType
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """The modules under the user's targets.
+
+    Attributes:
+        names: modules and packages; a package means all its submodules.
+        folders: folders and files outside any package whose modules are in scope.
+        include: patterns of files to watch; empty means all.
+        exclude: patterns of files never to touch.
+    """
+
+    names: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join((*self.names, *self.folders))
+
+    def owns_name(self, name: str) -> bool:
+        """Whether a module of this name is in scope whatever its file is."""
+        return any(name == own or name.startswith(f"{own}.") for own in self.names)
+
+    def owns_path(self, path: str) -> bool:
+        """Whether a file lies in one of the folders and is not foreign to them."""
+        return any(_below(path, folder) for folder in self.folders) and not is_installed(path)
+
+    def allows(self, path: str) -> bool:
+        """Whether the include and exclude patterns let the file through."""
+        if not self.include and not self.exclude:
+            return True
+        relative = os.path.relpath(path)
+        if self.exclude and matches(relative, self.exclude):
+            return False
+        return not self.include or matches(relative, self.include)
+
+    def owns(self, name: str, path: str | None) -> bool:
+        """Whether a module of this name and file is in scope."""
+        if name == "hotmod" or name.startswith("hotmod."):
+            return False
+        if path is not None and not self.allows(path):
+            return False
+        return self.owns_name(name) or (path is not None and self.owns_path(path))
+
+    def roots(self) -> list[tuple[str, str]]:
+        """The folders and files in which the scope's modules lie now, each with its module-name prefix.
+
+        The prefix of a folder target is empty. A package that can't be found has no roots.
+        """
+        found = [(folder, "") for folder in self.folders]
+        for name in self.names:
+            found += [(place, name) for place in locations(name)]
+        return list(dict.fromkeys(found))
+
+
+def scope_of(
+    targets: Sequence[Target], include: Iterable[str] = (), exclude: Iterable[str] = ()
+) -> Scope:
+    """The scope of the targets as the user gave them.
+
+    Raises:
+        ConfigError: there is no target, one has a wrong type, or no module or path of that name exists.
+    """
+    if not targets:
+        msg = "no target: name at least one module, package, folder or file, as in hotmod.watch('shop')"
+        raise ConfigError(msg)
+    names: list[str] = []
+    folders: list[str] = []
+    for target in targets:
+        name, folder = _resolved(target)
+        names += [name] if name else []
+        folders += [folder] if folder else []
+    return Scope(
+        tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude)
+    )
+
+
+def _resolved(target: Target) -> tuple[str, str]:
+    """(module name, "") or ("", absolute path) of one target."""
+    if isinstance(target, types.ModuleType):
+        return _checked_name(target.__name__), ""
+    if not isinstance(target, (str, os.PathLike)):
+        msg = f"target {target!r} is a {type(target).__name__}; allowed are modules, their names, and paths"
+        raise ConfigError(msg)
+    text = os.fspath(target)
+    dotted = all(part.isidentifier() for part in text.split("."))
+    if isinstance(target, str) and dotted and not text.endswith(".py"):
+        return _checked_name(text), ""
+    path = os.path.realpath(text)
+    if not os.path.exists(path):
+        msg = f"target {text!r}: there is no such folder or file ({path})"
+        raise ConfigError(msg)
+    return "", path
+
+
+def _checked_name(name: str) -> str:
+    if name == "hotmod" or name.startswith("hotmod."):
+        msg = f"target {name!r}: hotmod can't reload itself"
+        raise ConfigError(msg)
+    if name not in sys.modules and not locations(name):
+        msg = (
+            f"target {name!r}: no module of that name is loaded or can be found on sys.path; "
+            "check the spelling, or give a path such as 'plugins/'"
+        )
+        raise ConfigError(msg)
+    return name
+
+
+def locations(name: str) -> list[str]:
+    """The folders of a package, or the file of a module, found without executing anything."""
+    module = sys.modules.get(name)
+    if module is not None:
+        space = vars(module) if hasattr(module, "__dict__") else {}
+        if space.get("__path__") is not None:
+            return [os.path.abspath(entry) for entry in space["__path__"]]
+        path = space.get("__file__")
+        return [os.path.abspath(path)] if path else []
+    spec = find_spec(name)
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [os.path.abspath(entry) for entry in spec.submodule_search_locations]
+    return [os.path.abspath(spec.origin)] if spec.has_location and spec.origin else []
+
+
+def find_spec(name: str) -> importlib.machinery.ModuleSpec | None:
+    """The spec of a module that need not be loaded; parents are looked up, never imported."""
+    parent, _, _ = name.rpartition(".")
+    path: Sequence[str] | None = None
+    if parent:
+        path = locations(parent)
+        if not path:
+            return None
+    for finder in list(sys.meta_path):
+        find = getattr(finder, "find_spec", None)
+        spec = find(name, path, None) if find is not None else None
+        if spec is not None:
+            return spec if isinstance(spec, importlib.machinery.ModuleSpec) else None
+    return None
+
+
+@functools.cache
+def _installed_roots() -> tuple[str, ...]:
+    places = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    places |= {*site.getsitepackages(), site.getusersitepackages()}
+    return tuple(sorted(os.path.realpath(place) for place in places if place))
+
+
+def is_installed(path: str) -> bool:
+    """Whether a file belongs to the standard library or to site-packages."""
+    real = os.path.realpath(path)
+    return any(_below(real, root) for root in _installed_roots())
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether a relative path matches gitignore-style patterns; the last one that matches decides."""
+    text = path.replace(os.sep, "/")
+    verdict = False
+    for pattern in patterns:
+        negated = pattern.startswith("!")
+        if _pattern(pattern.removeprefix("!")).search(text):
+            verdict = not negated
+    return verdict
+
+
+@functools.lru_cache(maxsize=512)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    """A gitignore-style pattern as a regular expression over slash-separated relative paths."""
+    body = pattern.rstrip("/")
+    anchored = "/" in body
+    tokens = re.split(r"(\*\*/|/\*\*|\*|\?|\[[^\]]+\])", body.removeprefix("/"))
+    known = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
+    parts = [
+        known.get(token) or (token.replace("[!", "[^", 1) if token.startswith("[") else re.escape(token))
+        for token in tokens
+    ]
+    head = "^" if anchored else "(?:^|/)"
+    return re.compile(head + "".join(parts) + ("/" if pattern.endswith("/") else "(?:/|$)"))

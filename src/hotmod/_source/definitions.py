@@ -1,0 +1,90 @@
+"""Which names a module's text binds.
+
+Touches: nothing; works on text through the compiler's own symbol tables.
+
+Guarantees: a name that the module binds when it runs, in a function by `global`, or in a class body by
+`global`, is in `names`, unless `unsure` is true: then the text can bind names that it does not spell.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import re
+import symtable
+
+from hotmod._model.changes import SourceText
+from hotmod._model.errors import SourceError
+from hotmod._source.files import read
+from hotmod._source.parse import decode, parse
+
+__all__ = ["Bindings", "bindings", "line_of"]
+
+_REACHES_NAMESPACE = frozenset(("globals", "exec", "vars", "locals", "eval"))
+_REACHES_MODULE = re.compile(r"\bsys\s*\.\s*modules\b|__dict__|\bfrom\s+sys\s+import\b.*\bmodules\b")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bindings:
+    """What a module's text binds at module level.
+
+    Attributes:
+        names: every name it spells as bound.
+        unsure: whether it may bind names that it does not spell (`globals()`, `exec`, ...).
+    """
+
+    names: frozenset[str]
+    unsure: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def bindings(text: SourceText) -> Bindings:
+    """The names that a module's text binds.
+
+    Raises:
+        SourceError: the text can't be decoded or compiled.
+    """
+    source = decode(text)
+    try:
+        table = symtable.symtable(source, text.path, "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None) or 0
+        raise SourceError(text.path, line, f"{type(error).__name__}: {error}") from error
+    names, used = set[str](), set[str]()
+    scopes = [table]
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        for symbol in scope.get_symbols():
+            if scope is table or symbol.is_declared_global():
+                if symbol.is_assigned() or symbol.is_imported():
+                    names.add(symbol.get_name())
+            if symbol.is_global() or scope is table:
+                used.add(symbol.get_name())
+    if any(symbol.is_annotated() for symbol in table.get_symbols()):
+        names.add("__annotations__")
+    unsure = bool(used & _REACHES_NAMESPACE) or _REACHES_MODULE.search(source) is not None
+    return Bindings(frozenset(names), unsure)
+
+
+def line_of(source: SourceText | str, name: str) -> int:
+    """The line on which a module's text first binds a name at module level; 0 when none can be named.
+
+    Args:
+        source: the text, or the path of the file to read it from.
+        name: the name.
+    """
+    try:
+        tree = parse(read(source) if isinstance(source, str) else source)
+    except (SourceError, OSError):
+        return 0
+    for node in tree.body:
+        bound = {getattr(part, "id", None) for part in ast.walk(node) if isinstance(part, ast.Name)}
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            bound = {node.name}
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            bound = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        if name in bound:
+            return node.lineno
+    return 0

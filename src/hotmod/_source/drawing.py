@@ -1,0 +1,78 @@
+"""The import graph as text for other programs: Graphviz, Mermaid, JSON.
+
+Touches: nothing.
+
+Guarantees: equal graphs give equal texts; names are quoted as each language wants it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hotmod._source.imports import ImportKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hotmod._source.graph import ImportGraph
+    from hotmod._source.resolve import ModuleSource
+
+__all__ = ["as_dict", "to_dot", "to_mermaid"]
+
+
+def to_dot(graph: ImportGraph) -> str:
+    """The graph in the language of Graphviz: solid at import, dashed later, dotted for type checking."""
+    lines = ["digraph imports {", "    rankdir=LR;", "    node [shape=box];"]
+    lines += [f'    "{module}";' for module in graph]
+    for importer, imported, style in _arrows(graph):
+        attributes = "" if style == "solid" else f" [style={style}]"
+        lines.append(f'    "{importer}" -> "{imported}"{attributes};')
+    return "\n".join([*lines, "}", ""])
+
+
+def to_mermaid(graph: ImportGraph) -> str:
+    """The graph as a Mermaid flowchart: solid at import, dotted for what runs later or never."""
+    # Mermaid has reserved words ("end", "graph"), so nodes get numbers for names.
+    number = {module: f"m{index}" for index, module in enumerate(graph)}
+    lines = ["flowchart LR"]
+    lines += [f'    {number[module]}["{module}"]' for module in graph]
+    for importer, imported, style in _arrows(graph):
+        arrow = "-->" if style == "solid" else "-.->"
+        lines.append(f"    {number[importer]} {arrow} {number[imported]}")
+    return "\n".join([*lines, ""])
+
+
+def as_dict(graph: ImportGraph, sources: Mapping[str, ModuleSource | None]) -> dict[str, Any]:
+    """The graph as JSON-ready values."""
+    modules = {}
+    for module in graph:
+        source = sources[module]
+        modules[module] = {
+            "path": None if source is None else source.text.path,
+            "is_package": source is None or source.is_package,
+            "imports": [edge.as_dict() for edge in graph.imports(module)],
+        }
+    return {
+        "modules": modules,
+        "cycles": [list(cycle) for cycle in graph.cycles()],
+        "errors": [
+            {"path": error.path, "line": error.line, "reason": error.reason} for error in graph.errors
+        ],
+        "unsure": [
+            {"module": module, "line": note.line, "text": note.text, "reason": note.reason}
+            for module, note in graph.unsure
+        ],
+    }
+
+
+def _arrows(graph: ImportGraph) -> Iterator[tuple[str, str, str]]:
+    """One arrow for each pair of modules, in the style of its strongest import."""
+    for importer in graph:
+        styles: dict[str, str] = {}
+        for edge in graph.imports(importer):
+            never = edge.kind is ImportKind.TYPE_CHECKING
+            style = "solid" if edge.at_import else "dotted" if never else "dashed"
+            before = styles.get(edge.imported, "dotted")
+            styles[edge.imported] = min(style, before, key=["solid", "dashed", "dotted"].index)
+        for imported in sorted(styles):
+            yield importer, imported, styles[imported]

@@ -1,0 +1,195 @@
+"""The scopes of a module: which functions and classes it defines, and what is bound where.
+
+Touches: syntax trees.
+
+Guarantees: every definition has a dotted path (`Cart.total`, `outer.inner`), under which all definitions
+of that path are kept, in whatever branch they stand. Nothing here recurses.
+
+Assumes: names are looked up lexically; what is rebound at run time is not followed.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Function", "Scopes", "dotted", "joined", "last"]
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Scopes:
+    """The definitions of a module, by dotted path, and what is bound where."""
+
+    def __init__(self, tree: ast.Module | None) -> None:
+        self.functions: dict[str, list[Function]] = {}
+        self.classes: dict[str, list[ast.ClassDef]] = {}
+        self.methods: dict[str, list[str]] = {}
+        self.properties: dict[str, list[str]] = {}
+        self.instances: dict[str, list[str]] = {}
+        self.imported: set[str] = set()
+        self.bound: set[str] = {"__name__", "__file__", "__doc__", "__path__", "__spec__", "__package__"}
+        self.rooted: set[tuple[int, str]] = set()
+        self.used_calls: set[int] = set()
+        self.postponed = False
+        self._assigned: list[tuple[str, ast.expr]] = []
+        left: list[tuple[ast.AST, str, bool]] = [] if tree is None else [(tree, "", True)]
+        while left:
+            node, path, at_module = left.pop()
+            self._record(node, path, at_module=at_module)
+            if isinstance(node, (Function, ast.ClassDef)):
+                inside = joined(path, node.name)
+                body: list[ast.AST] = list(node.body)
+                left += [(child, inside, False) for child in body]
+                left += [
+                    (child, path, at_module)
+                    for child in ast.iter_child_nodes(node)
+                    if not isinstance(child, ast.stmt)
+                ]
+            else:
+                left += [(child, path, at_module) for child in ast.iter_child_nodes(node)]
+        for name, func in self._assigned:
+            kinds = [kind for kind in self.find(dotted(func), "") if kind in self.classes]
+            if kinds:
+                self.instances.setdefault(name, []).extend(kinds)
+
+    def find(self, parts: tuple[str, ...], path: str) -> list[str]:
+        """The functions or classes that a dotted name means in the scope `path`."""
+        if not parts:
+            return []
+        name = ".".join(parts)
+        while True:
+            candidate = joined(path, name)
+            if candidate in self.functions or candidate in self.classes:
+                return [candidate]
+            kind, _, method = candidate.rpartition(".")
+            if len(parts) > 1 and kind in self.classes:
+                inherited = [joined(base, method) for base in self.lineage(kind)]
+                return [each for each in inherited if each in self.functions][:1]
+            if not path:
+                return []
+            path = path.rpartition(".")[0]
+
+    def kinds(self, parts: tuple[str, ...], path: str) -> list[str]:
+        """The local classes that a name means or is an instance of."""
+        found = [each for each in self.find(parts, path) if each in self.classes]
+        return found or (self.instances.get(parts[0], []) if len(parts) == 1 else [])
+
+    def lineage(self, kind: str) -> list[str]:
+        """A class and its local bases, nearest first."""
+        found: dict[str, None] = {}
+        left = [kind]
+        while left:
+            each = left.pop()
+            if each in found or each not in self.classes:
+                continue
+            found[each] = None
+            outer = each.rpartition(".")[0]
+            for node in self.classes[each]:
+                for base in node.bases:
+                    target = base.value if isinstance(base, ast.Subscript) else base
+                    # A class that is defined again from itself would find itself: harmless here.
+                    left.extend(self.find(dotted(target), outer))
+        return list(found)
+
+    def metaclasses(self, kind: str) -> list[str]:
+        """The local metaclasses of a class."""
+        found = []
+        for each in self.lineage(kind):
+            for node in self.classes[each]:
+                for keyword in node.keywords:
+                    if keyword.arg == "metaclass":
+                        found += self.find(dotted(keyword.value), each.rpartition(".")[0])
+        return found
+
+    def returned(self, path: str) -> list[str]:
+        """The functions nested in a function that it returns by name."""
+        found = []
+        for function in self.functions.get(path, ()):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
+                    inner = joined(path, node.value.id)
+                    if inner in self.functions:
+                        found.append(inner)
+        return found
+
+    def _record(self, node: ast.AST, path: str, *, at_module: bool) -> None:
+        if isinstance(node, (Function, ast.ClassDef)):
+            self._define(node, path, at_module=at_module)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            self._import(node, at_module=at_module)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+            self._assigned += [(name, node.value.func) for name in names]
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            self.used_calls.update(each.lineno for each in _calls(node.value) if each is not node.value)
+        if isinstance(node, ast.stmt) and not isinstance(node, ast.Expr):
+            self.used_calls.update(call.lineno for child in _expressions(node) for call in _calls(child))
+        if not at_module:
+            return
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            self.bound.add(node.id)
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            self.bound.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            self.bound.add(node.rest)
+
+    def _define(self, node: Function | ast.ClassDef, path: str, *, at_module: bool) -> None:
+        inside = joined(path, node.name)
+        if at_module:
+            self.bound.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            self.classes.setdefault(inside, []).append(node)
+            return
+        self.functions.setdefault(inside, []).append(node)
+        if path in self.classes:
+            self.methods.setdefault(node.name, []).append(inside)
+            if any("property" in last(each).lower() for each in node.decorator_list):
+                self.properties.setdefault(node.name, []).append(inside)
+
+    def _import(self, node: ast.Import | ast.ImportFrom, *, at_module: bool) -> None:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            self.postponed |= any(alias.name == "annotations" for alias in node.names)
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            if isinstance(node, ast.Import) and alias.asname is None:
+                self.rooted.add((node.lineno, name))
+            if at_module:
+                self.imported.add(name)
+                self.bound.add(name)
+
+
+def _expressions(node: ast.stmt) -> Iterator[ast.expr]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            yield child
+        elif isinstance(child, (ast.withitem, ast.keyword)):
+            yield from (each for each in ast.iter_child_nodes(child) if isinstance(each, ast.expr))
+
+
+def _calls(node: ast.expr) -> Iterator[ast.Call]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call) and last(each.func) in {"import_module", "__import__"}:
+            yield each
+
+
+def dotted(node: ast.AST) -> tuple[str, ...]:
+    """`("a", "b")` for `a.b`; empty for what is no chain of names."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return (node.id, *reversed(parts)) if isinstance(node, ast.Name) else ()
+
+
+def last(node: ast.AST) -> str:
+    if isinstance(node, ast.Call):
+        node = node.func
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,209 @@
+"""What happens inside a process under observation: import, hold, reload, roll back, look.
+
+A `Player` is one program. It answers calls that come as JSON, so that the same program runs in a process
+of its own (`tests.oracle.processes`) or here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.oracle.describe import describe, identities, owned_modules
+from tests.oracle.snapshot import Snapshot, take
+
+__all__ = ["Player"]
+
+
+class Player:
+    """One program: the modules of some top-level packages below a folder, and who holds what of them."""
+
+    def __init__(self) -> None:
+        self.space: dict[str, Any] = {"__name__": "client"}
+        self.root = ""
+        self.tops: tuple[str, ...] = ()
+        self.tool: Any = None
+        self.events: list[str] = []
+
+    def owned(self, name: str) -> bool:
+        """Whether a module belongs to the program."""
+        return any(name == top or name.startswith(f"{top}.") for top in self.tops)
+
+    def load(self, root: str, imports: Sequence[str], tops: Sequence[str], *, bytecode: bool = True) -> list[str]:
+        """Import the program; gives the names of what failed to import."""
+        self.root, self.tops = os.path.realpath(root), tuple(tops)
+        sys.dont_write_bytecode = not bytecode
+        sys.path.insert(0, self.root)
+        importlib.invalidate_caches()
+        failed = []
+        for name in imports:
+            try:
+                importlib.import_module(name)
+            except ImportError as error:
+                failed.append(f"{name}: {type(error).__name__}: {error}")
+        self._name_tops()
+        return failed
+
+    def _name_tops(self) -> None:
+        for top in self.tops:
+            if top in sys.modules:
+                self.space[top] = sys.modules[top]
+
+    def attach(self, tool: str, targets: Sequence[str], strategy: str = "modules", verify: str = "") -> None:
+        """Make what will reload the program."""
+        check = (lambda: eval(verify, self.space)) if verify else None
+        self.tool = _TOOLS[tool](self, targets, strategy, check)
+
+    def run(self, code: str) -> None:
+        """Run statements of somebody who uses the program."""
+        exec(compile(code, "<client>", "exec"), self.space)
+        if code:
+            importlib.invalidate_caches()
+
+    def reload(self) -> dict[str, Any]:
+        """Apply what is on disk. A rejected attempt, and a dry run, must leave everything as it was."""
+        before = take(self.owned, self.root)
+        self.tool.plan()
+        broken = [f"plan() changed {what}" for what in before.differences(take(self.owned, self.root))]
+        started = time.perf_counter()
+        report = self.tool.reload()
+        seconds = time.perf_counter() - started
+        if report["status"] not in ("applied", "unchanged"):
+            after = take(self.owned, self.root)
+            broken += [f"{report['status']} changed {what}" for what in before.differences(after)]
+        self._name_tops()
+        return {**report, "broken": broken, "took": seconds}
+
+    def rollback(self) -> dict[str, Any]:
+        """Go back to the version before the last applied one."""
+        report: dict[str, Any] = self.tool.rollback()
+        self._name_tops()
+        return report
+
+    def look(self, *, sources: bool = True) -> dict[str, Any]:
+        """Everything about the program that a fresh process must agree with."""
+        return {
+            "modules": list(owned_modules(self.owned)),
+            "facts": describe(self.owned, self.root, sources=sources),
+            "identities": identities(self.owned),
+        }
+
+    def evaluate(self, expressions: Sequence[str]) -> list[str]:
+        """The repr of each expression, or the exception that it raises."""
+        found = []
+        for expression in expressions:
+            try:
+                found.append(repr(eval(expression, self.space)).replace(self.root, "<root>"))
+            except Exception as error:
+                found.append(f"raised {type(error).__name__}: {error}")
+        return found
+
+    def traces(self, expressions: Sequence[str]) -> list[str]:
+        """The text of the traceback of each expression, from the program's first frame on."""
+        found = []
+        for expression in expressions:
+            try:
+                eval(expression, self.space)
+            except Exception as error:
+                text = "".join(traceback.format_exception(error))
+                found.append(text[text.find(self.root) :].replace(self.root, "<root>"))
+            else:
+                found.append("nothing was raised")
+        return found
+
+    def remember(self) -> None:
+        """Note the state by identity, for `compare`."""
+        self._remembered: Snapshot = take(self.owned, self.root)
+
+    def compare(self) -> list[str]:
+        """What is no longer what `remember` saw."""
+        return self._remembered.differences(take(self.owned, self.root))
+
+
+class Hotmod:
+    """`hotmod.Reloader`."""
+
+    def __init__(
+        self, player: Player, targets: Sequence[str], strategy: str, verify: Callable[[], object] | None
+    ) -> None:
+        import hotmod
+
+        self.hotmod = hotmod
+        self.reloader = hotmod.Reloader(
+            *(os.path.join(player.root, target) if "/" in target else target for target in targets),
+            strategy=strategy,
+            verify=verify,
+        )
+
+    def plan(self) -> object:
+        """The dry run, which may find that a text can't be read."""
+        try:
+            return self.reloader.plan().as_dict()
+        except self.hotmod.SourceError as error:
+            return str(error)
+
+    def reload(self) -> dict[str, Any]:
+        """One attempt, as values; what a report promises about itself holds."""
+        try:
+            report = self.reloader.reload()
+        except KeyboardInterrupt:
+            report = self.reloader.history[-1]
+        return _told(report)
+
+    def rollback(self) -> dict[str, Any]:
+        """One step back."""
+        return _told(self.reloader.rollback())
+
+
+def _told(report: Any) -> dict[str, Any]:
+    """A report as JSON-ready values."""
+    values: dict[str, Any] = report.as_dict()
+    if json.loads(json.dumps(values)) != values:
+        raise AssertionError(f"as_dict() is not JSON-ready: {values}")
+    again = pickle.loads(pickle.dumps(report))
+    if (again.status, again.changed, str(again)) != (report.status, report.changed, str(report)):
+        raise AssertionError(f"{report!r} is not the same after pickling: {again!r}")
+    return {**values, "text": str(report)}
+
+
+class Importlib:
+    """`importlib.reload` of the modules whose files changed: what people do by hand."""
+
+    def __init__(self, player: Player, *_: object) -> None:
+        self.player = player
+        self.texts = self._read()
+
+    def _read(self) -> dict[str, bytes]:
+        texts = {}
+        for name, module in owned_modules(self.player.owned).items():
+            path = getattr(module, "__file__", None)
+            if path and os.path.exists(path):
+                with open(path, "rb") as file:
+                    texts[name] = file.read()
+        return texts
+
+    def plan(self) -> None:
+        """It has no dry run."""
+
+    def reload(self) -> dict[str, Any]:
+        """Reload in the order of import; an exception ends it."""
+        now = self._read()
+        changed = [name for name, text in self.texts.items() if now.get(name) != text]
+        self.texts = now
+        try:
+            for name in changed:
+                importlib.reload(sys.modules[name])
+        except BaseException as error:
+            words = {"type": type(error).__name__, "message": str(error)}
+            return {"status": "rejected", "error": words, "text": repr(error), "hazards": []}
+        return {"status": "applied" if changed else "unchanged", "error": None, "text": "", "hazards": []}
+
+
+_TOOLS: dict[str, Callable[..., Any]] = {"hotmod": Hotmod, "importlib": Importlib}
