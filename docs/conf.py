@@ -17,7 +17,7 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_build"]
-nitpicky = False
+default_role = "py:obj"  # `name` in a docstring is code, and a link where there is something to link to
 
 myst_enable_extensions = ["colon_fence", "deflist", "smartquotes"]
 myst_heading_anchors = 3

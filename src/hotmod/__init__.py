@@ -21,6 +21,7 @@ _PLACES = {
     "RollbackError": "hotmod._model.errors",
     "SourceError": "hotmod._model.errors",
     "Watcher": "hotmod._engine.watcher",
+    "awatch": "hotmod._api",
     "graph": "hotmod._api",
     "plan": "hotmod._api",
     "reload": "hotmod._api",

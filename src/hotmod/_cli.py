@@ -9,7 +9,6 @@ standard error; a user's interruption is never a traceback. A command's code is 
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import pathlib
 import sys
@@ -79,11 +78,14 @@ class _Version(argparse.Action):
     """Look the version up when somebody asks for it, and not at every start."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import importlib.metadata  # noqa: PLC0415 - takes longer than all the rest
+
         try:
             version = importlib.metadata.version("hotmod")
         except importlib.metadata.PackageNotFoundError:
             version = "(not installed)"
-        parser.exit(OK, f"hotmod {version}\n")
+        sys.stdout.write(f"hotmod {version}\n")
+        parser.exit(OK)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -135,19 +135,25 @@ def _entries(graph: ImportGraph, running: Collection[str], rank: Mapping[str, in
 
     def successors(module: str) -> list[str]:
         edges = graph.imports(module, implicit=True)
-        return [
-            edge.imported
-            for edge in edges
-            if edge.imported in running and edge.kind is not ImportKind.TYPE_CHECKING
-        ]
+        found = [edge.imported for edge in edges if edge.kind is not ImportKind.TYPE_CHECKING]
+        found.append(module.rpartition(".")[0])  # a module's own package runs before it
+        return [name for name in dict.fromkeys(found) if name in running]
 
-    names = sorted(running, key=rank.__getitem__)
-    groups = [
-        sorted(group, key=rank.__getitem__)
-        for group in components(names, {name: successors(name) for name in names})
-    ]
-    groups.sort(key=lambda group: rank[group[-1]])
-    return tuple(name for group in groups for name in (group[-1], *group[:-1]))
+    order: list[str] = []
+    targets = {name: successors(name) for name in running}
+    stack = [sorted(running, key=rank.__getitem__)]
+    while stack:
+        names = stack.pop()
+        here = set(names)
+        inside = {name: [target for target in targets[name] if target in here] for name in names}
+        groups = [sorted(group, key=rank.__getitem__) for group in components(names, inside)]
+        if len(groups) == 1:
+            # by way of its last member most of the others run; the rest is entered in the same manner
+            order.append(groups[0].pop())
+            stack += [groups[0]] if groups[0] else []
+        else:
+            stack += sorted(groups, key=lambda group: -rank[group[-1]])
+    return tuple(order)
 
 
 def _why(

@@ -63,13 +63,15 @@ def differences(live: dict[str, Any], other: dict[str, Any], allowed: tuple[str,
         return any(path == place or path.startswith((f"{place}/", f"{place}.", f"{place}[")) for place in allowed)
 
     have, want = live["facts"], other["facts"]
-    found = [
-        f"{path}: live {have.get(path, 'has nothing')}, fresh {want.get(path, 'has nothing')}"
-        for path in sorted(have.keys() | want.keys())
-        if have.get(path) != want.get(path) and not excused(path)
-    ]
-    groups = [[place for place in group if not excused(place)] for group in live["identities"]]
-    wanted = [[place for place in group if not excused(place)] for group in other["identities"]]
+    found, told = [], "\0"
+    for path in sorted(have.keys() | want.keys()):
+        if have.get(path) != want.get(path) and not excused(path) and not path.startswith(told):
+            found.append(f"{path}: live {have.get(path, 'has nothing')}, fresh {want.get(path, 'has nothing')}")
+            told = f"{path}" if path[-1] != ":" else told  # what is below a difference is no news
+    groups, wanted = (
+        [kept for group in look["identities"] if len(kept := [place for place in group if not excused(place)]) > 1]
+        for look in (live, other)
+    )
     found += [f"one object only in the live process: {group}" for group in groups if group not in wanted]
     found += [f"one object only in a fresh process: {group}" for group in wanted if group not in groups]
     return found
@@ -115,7 +117,8 @@ def play(
         live.attach(tool, case.targets, strategy, case.verify)
         live.run(case.hold)
         for number, version in enumerate(case.versions[1:], 2):
-            before = live.look() if back else None
+            refused = version.expected.status not in ("applied", "unchanged")
+            before = live.look() if back or refused else None
             write(root, version)
             played.reports.append(live.reload())
             found = _report_problems(played.reports[-1], version, strategy if tool == "hotmod" else "")
@@ -123,6 +126,8 @@ def play(
                 live.rollback()
                 found += [f"after rollback(): {what}" for what in differences(live.look(), before)][:_SHOWN]
                 played.reports[-1] |= {"again": live.reload()}
+            if refused:
+                found += [f"though refused: {what}" for what in differences(live.look(), before)][:_SHOWN]
             if tool == "hotmod" and version.expected.status == "applied":
                 found += _second_look(live)
             held = live.evaluate(version.expected.held)
@@ -131,7 +136,7 @@ def play(
                 for what, value in zip(version.expected.held, held, strict=True)
                 if value != "True"
             ]
-            if version.expected.status in ("applied", "unchanged"):
+            if not refused:
                 found += _against_fresh(live, folder / f"fresh{number}", version, (case, tops), played)
             played.took.append(played.reports[-1]["took"])
             played.problems += [f"version {number}: {what}" for what in found]

@@ -22,6 +22,7 @@ import importlib.machinery
 import inspect
 import re
 import sys
+import tokenize
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -364,5 +365,5 @@ def _lines(code: types.CodeType) -> str:
 def _source(code: types.CodeType) -> str:
     try:
         return hashlib.blake2b(inspect.getsource(code).encode(), digest_size=8).hexdigest()
-    except (OSError, IndexError, SyntaxError) as error:
+    except (OSError, IndexError, SyntaxError, tokenize.TokenError) as error:
         return type(error).__name__

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import json
 import logging
 import os
@@ -142,10 +143,20 @@ def _serve(reader: IO[bytes], writer: IO[bytes]) -> None:
 
 def _listen(address: str) -> None:
     import hotmod
-    from tests.oracle import play
+    from tests.oracle.play import Player
 
-    assert hotmod.Reloader
-    assert play
+    finders = list(sys.meta_path)
+    with tempfile.TemporaryDirectory() as folder:  # what every child would do first, once
+        pathlib.Path(folder, "warm_up.py").write_text("X = 1\n", "utf-8")
+        player = Player()
+        player.load(folder, ["warm_up"], ["warm_up"], bytecode=False)
+        hotmod.Reloader("warm_up").reload()
+        player.look()
+    del sys.modules["warm_up"]
+    sys.path.remove(player.root)
+    sys.meta_path[:] = finders
+    gc.collect()
+    gc.freeze()  # a collection in a child must not copy all pages
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a child ended
     with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
         listener.bind(address)

@@ -31,7 +31,7 @@ class Snapshot:
     Attributes:
         entries: the subject's part of `sys.modules`.
         parts: by path, what an object held: (label, object) pairs in order.
-        lines: linecache's entries for files of the subject.
+        lines: linecache's entries for files of the subject; what comes may be the text that is running.
     """
 
     entries: dict[str, types.ModuleType]
@@ -53,8 +53,7 @@ class Snapshot:
             else:
                 found += _between(path, held, later.parts[path])
         found += [f"{path}: came" for path in later.parts.keys() - self.parts.keys()]
-        if self.lines != later.lines:
-            found.append(f"linecache: {sorted(self.lines)} became {sorted(later.lines)}")
+        found += [f"linecache: {path} gone" for path in self.lines.keys() - later.lines.keys()]
         return sorted(found)
 
 

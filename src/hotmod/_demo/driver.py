@@ -31,6 +31,7 @@ import hotmod
 from hotmod._config import switched_off
 from hotmod._demo.edits import BODY, BROKEN, CONSTANT, FIX, Edit, save, unpack
 from hotmod._demo.screen import Screen
+from hotmod._engine.watcher import Watcher
 from hotmod._model.errors import ConfigError, HotmodError
 from hotmod._model.report import Report
 
@@ -65,8 +66,13 @@ def run(keep: pathlib.Path | None, stream: TextIO) -> None:
     screen = Screen(stream)
     with _folder(keep) as folder:
         package = unpack(folder)
-        with _program(folder) as port, hotmod.watch("shop") as watcher, _silent_log():
-            screen.say(f'A shop is running on http://127.0.0.1:{port} under hotmod.watch("shop").', "bold")
+        # Patterns that the user's own project has configured are not meant for the shop.
+        with (
+            _log_of_errors(),
+            _program(folder) as port,
+            hotmod.watch("shop", include=(), exclude=()) as watcher,
+        ):
+            screen.say(f"A shop is running on http://127.0.0.1:{port}, and hotmod watches its files.", "bold")
             screen.fact(f"process {os.getpid()}, files in {package}", "dim")
             _Demo(screen, package, port, watcher, began + SECONDS).play()
         screen.title("Done")
@@ -112,9 +118,10 @@ def _take_out_shops() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _silent_log() -> Iterator[None]:
-    """Keep logging's last resort from saying on stderr what the demo shows anyway."""
-    logger, handler = logging.getLogger("hotmod"), logging.NullHandler()
+def _log_of_errors() -> Iterator[None]:
+    """Show on stderr what hotmod logs about errors of its own: the reports are shown anyway."""
+    logger, handler = logging.getLogger("hotmod"), logging.StreamHandler()
+    handler.addFilter(lambda record: record.exc_info is not None)
     logger.addHandler(handler)
     try:
         yield
@@ -126,7 +133,7 @@ class _Demo:
     """The parts of the demo, in order."""
 
     def __init__(
-        self, screen: Screen, package: pathlib.Path, port: int, watcher: hotmod.Watcher, deadline: float
+        self, screen: Screen, package: pathlib.Path, port: int, watcher: Watcher, deadline: float
     ) -> None:
         self.screen = screen
         self.package = package
@@ -176,6 +183,8 @@ class _Demo:
         place = report.location
         told = place is not None and os.path.realpath(place.path) == path and place.line == line
         self.promise(told, f"the report should name {path}:{line}")
+        status = self.watcher.status
+        self.promise(status == "rejected", f"the watcher should stay rejected, not {status}")
         before = self.price
         self.price = self.order()
         self.promise(self.price == before, f"the price became {self.price:.2f}; it was {before:.2f}")

@@ -43,7 +43,12 @@ class Screen:
         lines = [f"{margin}{text}"]
         if self._width > len(margin) + 20:
             lines = textwrap.wrap(
-                text, self._width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+                text,
+                self._width,
+                initial_indent=margin,
+                subsequent_indent=margin,
+                break_long_words=False,
+                break_on_hyphens=False,
             )
         for line in lines or [""]:
             self._write(line, style)

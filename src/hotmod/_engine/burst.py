@@ -65,7 +65,7 @@ class Burst:
     def quiet(self) -> float:
         """The seconds without events that end the burst."""
         many = self.everything or len(self.paths) > 1
-        return max(self.delay * (_MANY if many else 1.0), self.doubt.value)
+        return max(self.delay * (_MANY if many else 1.0), float(self.doubt.value))
 
     def wait(self, now: float, *, busy: bool = False) -> float:
         """The seconds until the burst is over, as things stand; 0 or less when it is.

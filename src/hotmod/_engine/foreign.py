@@ -44,8 +44,9 @@ def foreign_attributes(
         if bound is None:
             continue
         for attribute in foreign_names(space, bound, children(name, ledger.modules)):
-            sets = re.compile(rb"\.\s*%b\b\s*[:=,)]|setattr\(.*%b" % ((attribute.encode(),) * 2))
-            if attribute.startswith("__") or _is_submodule(name, attribute, space) or any(sets.search(text.data) for text in texts):
+            if attribute.startswith("__") or _is_submodule(name, attribute, space):
+                continue
+            if any(_sets_attribute(text.data, attribute.encode()) for text in texts):
                 continue
             value = definitions.successor(space[attribute])
             if definitions.key(value) is not None or definitions.key(space[attribute]) is None:
@@ -57,6 +58,13 @@ def _is_submodule(package: str, attribute: str, space: Mapping[str, Any]) -> boo
     """Whether the import system set an attribute, for a module that may be gone by now."""
     value = space[attribute]
     return isinstance(value, types.ModuleType) and value.__name__ == f"{package}.{attribute}"
+
+
+def _sets_attribute(data: bytes, attribute: bytes) -> bool:
+    """Whether a text looks as if it sets an attribute of that name on something."""
+    if attribute not in data:
+        return False
+    return re.search(rb"\.\s*%b\b\s*[:=,)]|setattr\(.*%b" % (attribute, attribute), data) is not None
 
 
 def _bound_names(ledger: Ledger, before: Mapping[str, Mapping[str, Any]], name: str) -> frozenset[str] | None:

@@ -21,6 +21,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger
 from hotmod._live import namespaces
 from hotmod._model.changes import SourceText
@@ -44,12 +45,28 @@ class SourceLoader(Protocol):
         """Compile a text."""
 
 
+_CODES: dict[tuple[type, str, str], types.CodeType] = {}
+_MAX_CODES = 2_000
+
+
 def compile_text(loader: object, text: SourceText) -> types.CodeType:
-    """Compile a text through a module's loader, so that import hooks still apply."""
-    convert: Callable[[bytes, str], types.CodeType] | None = getattr(loader, "source_to_code", None)
-    if convert is not None:
-        return convert(text.data, text.path)
-    return compile(text.data, text.path, "exec", dont_inherit=True)
+    """Compile a text through a module's loader, so that import hooks still apply.
+
+    What was compiled before is taken from memory: importers follow an edit again and again with the text
+    that they had, and a watcher compiles an edit while it waits for quiet.
+    """
+    key = type(loader), text.path, text.digest
+    code = _CODES.pop(key, None)
+    if code is None:
+        convert: Callable[[bytes, str], types.CodeType] | None = getattr(loader, "source_to_code", None)
+        if convert is not None:
+            code = convert(text.data, text.path)
+        else:
+            code = compile(text.data, text.path, "exec", dont_inherit=True)
+    _CODES[key] = code  # the dictionary's order is that of last use
+    if len(_CODES) > _MAX_CODES:
+        del _CODES[next(iter(_CODES))]
+    return code
 
 
 class Rerun:
@@ -68,6 +85,7 @@ class Rerun:
         residents: Mapping[str, types.ModuleType],
         imports: Callable[[str], Iterable[str]],
         codes: Mapping[str, tuple[SourceText, types.CodeType]],
+        identity: Identity,
     ) -> None:
         self.owned = owned
         self.modules = modules
@@ -77,6 +95,7 @@ class Rerun:
         self._residents = residents
         self._imports = imports
         self._codes = codes
+        self._identity = identity
         self._thread = threading.get_ident()
 
     def here(self) -> bool:
@@ -110,9 +129,10 @@ class Rerun:
                 text = read(path)
                 prepared = text, compile_text(loader, text)
             self.texts[name] = prepared[0]
+            self._identity.runs(name, prepared[1])
             exec(prepared[1], vars(module))  # noqa: S102 - executing the user's module is the task
+        self._identity.ran(name, vars(module))
         (self.executed if name in self.modules else self.added).append(name)
-
 
     def _attend(self, name: str) -> None:
         """A module that need not run is imported anew for what an import does beside running it.
@@ -178,8 +198,8 @@ class Finder:
     ) -> importlib.machinery.ModuleSpec | None:
         """Find a module of a scope through the other finders; None for all other modules."""
         rerun = self.rerun
-        if rerun is not None and rerun.owned(name):
-            known = rerun.known(name)
+        known = rerun.known(name) if rerun is not None else None
+        if rerun is not None and (known is not None or rerun.owned(name)):
             if known is not None and not rerun.here():
                 return importlib.machinery.ModuleSpec(name, _Bystander(known))  # type: ignore[arg-type]
             spec = self._search(name, path, target)

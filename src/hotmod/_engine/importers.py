@@ -7,6 +7,7 @@ Guarantees: a name is given as imported only if an import statement that ran bin
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -47,9 +48,12 @@ def _read(path: str) -> SourceText | None:
         return None
 
 
+_scan = functools.lru_cache(maxsize=1024)(scan)
+
+
 def _imported(text: SourceText, space: dict[str, Any]) -> list[ImportedName]:
     try:
-        statements = scan(text).statements
+        statements = _scan(text).statements
     except SourceError:  # a cell with a magic or a typing error in it
         return []
     package = space.get("__package__") or ""

@@ -22,15 +22,14 @@ import types
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 
-from hotmod._engine.sightings import Moment, Sighting
+from hotmod._engine.sightings import SOURCE, Census, View, source_of
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
 from hotmod._source.files import discover, read
 
-__all__ = ["Ledger", "Loaded", "source_of"]
+__all__ = ["SOURCE", "Ledger", "Loaded", "source_of"]
 
-SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -59,55 +58,26 @@ class Ledger:
 
     Args:
         scope: which modules are ours.
-        lazy: read no source file now, but when something is first asked of the ledger. Until then a
-            signature of each file guards its text.
+        view: how their files looked at an earlier moment, if edits since then are to count; by default
+            the files are taken to be what is loaded.
     """
 
-    def __init__(self, scope: Scope, *, lazy: bool = False) -> None:
+    def __init__(self, scope: Scope, view: View | None = None) -> None:
         self.scope = scope
-        self._modules: dict[str, Loaded] = {}
-        self._idle: dict[str, str] = {}
+        self.modules: dict[str, Loaded] = {}
+        self.idle: dict[str, str] = {}  # digests of files whose modules are not loaded
+        self._census = view.census if view is not None else Census(scope)
         self._noted: dict[str, SourceText] = {}
-        self._foreign: dict[str, tuple[int, object]] = {}
         self._order: dict[str, int] = {}
         self._pending = ChangeSet()
-        self._refused: frozenset[tuple[str, str, str]] | None = None
-        self._lazy = lazy
-        self._sightings: dict[str, Sighting] | None = {}
-        self._made = Moment.now()
-        for name, _, path in self._newcomers():
-            self._sightings[name] = Sighting.of(path if path.endswith(SOURCE) else "", self._made)
+        self._refused: dict[str, Change] = {}
+        self._take_in(view)
+        for name, path in self._files().items():
+            text = None if name in self.modules else _readable(path)
+            # A file that came after the view was taken may be one that an importer went without.
+            if text is not None and not (view is not None and view.may_have_changed(path)):
+                self.idle[name] = text.digest
         _LEDGERS.add(self)
-        if not lazy:
-            self.baseline()
-
-    @property
-    def modules(self) -> dict[str, Loaded]:
-        """The loaded modules by name, in the order of their first import."""
-        self.baseline()
-        return self._modules
-
-    @property
-    def idle(self) -> dict[str, str]:
-        """The digests of files whose modules are not loaded, by module name."""
-        self.baseline()
-        return self._idle
-
-    def baseline(self) -> None:
-        """Read what a lazy ledger has put off: the text of every file in scope. The second call does nothing."""
-        sightings, self._sightings = self._sightings, None
-        if sightings is None:
-            return
-        try:
-            self._refresh(sightings)
-            for name, path in self._files().items():
-                text = None if name in self._modules else _read(path)
-                # A file that came after a lazy ledger was made may be one that an importer went without.
-                if text is not None and not (self._lazy and self._made.may_precede_change_of(path)):
-                    self._idle[name] = text.digest
-        except BaseException:
-            self._sightings = sightings
-            raise
 
     def owns(self, name: str, module: object = None) -> bool:
         """Whether a module is in scope."""
@@ -120,45 +90,28 @@ class Ledger:
 
     def refresh(self) -> None:
         """Take in modules that were imported since the last call, in the order of their import."""
-        self.baseline()
-        self._refresh({})
+        self._take_in(None)
 
-    def _refresh(self, sightings: Mapping[str, Sighting]) -> None:
-        for name, module, path in self._newcomers():
+    def _take_in(self, view: View | None) -> None:
+        for name, module, path in self._census.ours(self.modules):
             self._order.setdefault(name, len(self._order))
-            self._modules[name] = self._loaded(name, module, path, sightings.get(name))
-            self._idle.pop(name, None)
+            self.modules[name] = self._loaded(name, module, path, view)
+            self.idle.pop(name, None)
 
-    def _newcomers(self) -> Iterator[tuple[str, types.ModuleType, str]]:
-        """The loaded modules of the scope that are not in the books yet, each with its file."""
-        foreign = self._foreign
-        for name, module in list(sys.modules.items()):
-            if name in self._modules or name == "__main__" or not isinstance(module, types.ModuleType):
-                continue
-            space = vars(module)
-            mark = (id(module), space.get("__file__"))
-            if foreign.get(name) == mark:  # thousands of modules are not ours; ask about each once
-                continue
-            path = source_of(module)
-            if space.get("__name__") == name and self.scope.owns(name, path):
-                yield name, module, path or ""
-            else:
-                foreign[name] = mark
-
-    def _loaded(self, name: str, module: types.ModuleType, path: str, sighting: Sighting | None) -> Loaded:
+    def _loaded(self, name: str, module: types.ModuleType, path: str, view: View | None) -> Loaded:
         is_package = vars(module).get("__path__") is not None
         text = self._noted.pop(name, None)
         if text is not None and text.path == path:
             return Loaded(name, path, is_package, text)
         if not path.endswith(SOURCE):
             return Loaded(name, path, is_package, None)
-        text = _read(path)
-        if text is None:
+        text = _readable(path)
+        if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
-        if sighting is not None:
-            return Loaded(name, path, is_package, text, sighting.still_holds(text))
+        if view is not None:
+            return Loaded(name, path, is_package, text, view.still_holds(name, path, text.data))
         # Imported past the hook: if the file changed since the last look, it may be older than the import.
-        return Loaded(name, path, is_package, text, self._idle.get(name, text.digest) == text.digest)
+        return Loaded(name, path, is_package, text, self.idle.get(name, text.digest) == text.digest)
 
     def accept(self, name: str, text: SourceText) -> None:
         """A module ran from this text."""
@@ -167,18 +120,21 @@ class Ledger:
         loaded = Loaded(name, text.path, is_package, text)
         for ledger in self._sharing(name, text.path):
             ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+            ledger._refused.pop(name, None)  # noqa: SLF001 - the same
 
     def drop(self, name: str) -> None:
         """A module was removed from the process."""
-        known = self._modules.get(name)
+        known = self.modules.get(name)
         for ledger in self._sharing(name, known.path if known else None):
             ledger._put(name, None)  # noqa: SLF001 - another ledger
 
     def restore(self, state: Mapping[str, Loaded | None]) -> None:
         """Put the records of some modules back; None for one that was not loaded."""
         for name, loaded in state.items():
-            known = loaded or self._modules.get(name)
+            known = loaded or self.modules.get(name)
             for ledger in self._sharing(name, known.path if known else None):
+                if loaded is None and known is not None and known.text is not None:
+                    ledger.idle[name] = known.text.digest  # noqa: SLF001 - the file is still there, but not loaded
                 ledger._put(name, loaded)  # noqa: SLF001 - another ledger
 
     def _sharing(self, name: str, path: str | None) -> list[Ledger]:
@@ -187,18 +143,17 @@ class Ledger:
         return [self, *others]
 
     def _put(self, name: str, loaded: Loaded | None) -> None:
-        self.baseline()
         if loaded is None:
-            self._modules.pop(name, None)
+            self.modules.pop(name, None)
             return
-        late = name not in self._modules and name in self._order
+        late = name not in self.modules and name in self._order
         self._order.setdefault(name, len(self._order))
-        self._modules[name] = loaded
-        self._idle.pop(name, None)
+        self.modules[name] = loaded
+        self.idle.pop(name, None)
         if late:  # a module that comes back takes its old place
-            ranked = sorted(self._modules.items(), key=lambda item: self._order[item[0]])
-            self._modules.clear()
-            self._modules.update(ranked)
+            ranked = sorted(self.modules.items(), key=lambda item: self._order[item[0]])
+            self.modules.clear()
+            self.modules.update(ranked)
 
     def _files(self) -> dict[str, str]:
         """Every module file of the scope on disk by module name."""
@@ -232,10 +187,10 @@ class Ledger:
         found = self._look_at(paths) if paths is not None else None
         if found is None:
             files = self._files()
-            found = [change for loaded in self._modules.values() for change in self._change(loaded, files)]
+            found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
             for name, path in files.items():
-                text = None if name in self._modules else _read(path)
-                if text is not None and self._idle.get(name) != text.digest:
+                text = None if name in self.modules else _readable(path)
+                if text is not None and self.idle.get(name) != text.digest:
                     found.append(Change(name, ChangeKind.ADDED, text.path, text))
         self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
         return self._pending
@@ -246,7 +201,7 @@ class Ledger:
             return None
         suspects = {*paths, *(change.path for change in self._pending.changes)}
         by_path: dict[str, list[Loaded]] = {}
-        for loaded in self._modules.values():
+        for loaded in self.modules.values():
             if loaded.path in suspects:
                 by_path.setdefault(loaded.path, []).append(loaded)
         found = []
@@ -262,20 +217,35 @@ class Ledger:
         """Added files that nobody ended up importing are old news from now on."""
         for change in changes.changes:
             if change.kind is ChangeKind.ADDED and change.module not in self.modules:
-                self._idle[change.module] = change.text.digest if change.text else ""
+                self.idle[change.module] = change.text.digest if change.text else ""
         self._pending = ChangeSet(tuple(each for each in self._pending.changes if each not in changes.changes))
 
-    def refuse(self) -> None:
-        """The version on disk is not to be applied by itself: it was rejected, or rolled back."""
+    def refuse(self, changes: ChangeSet, *, rolled_back: bool = False) -> None:
+        """This version on disk is not to be applied by itself.
+
+        Args:
+            changes: the version, as the difference to what is loaded.
+            rolled_back: it was applied and taken back, and comes on top of what was refused before; the
+                other ledgers that hold the modules know it too. Else it was rejected.
+        """
+        if not rolled_back:
+            self._refused = {change.module: change for change in changes.changes}
+            return
+        names = set(changes.modules)
         for ledger in list(_LEDGERS):
-            if ledger is self or ledger.scope == self.scope:
-                ledger._refused = _version(ledger.changes())  # noqa: SLF001 - another ledger
+            if ledger is self or not names.isdisjoint(ledger.modules):  # noqa: SLF001 - another ledger
+                known = ledger._refused  # noqa: SLF001 - the same
+                ledger._refused = {**{each.module: each for each in changes.changes}, **known}  # noqa: SLF001
 
     def refuses(self, changes: ChangeSet) -> bool:
-        """Whether exactly this version was refused. Another version ends the refusal."""
-        if self._refused is not None and self._refused != _version(changes):
-            self._refused = None
-        return self._refused is not None and bool(changes)
+        """Whether this version was refused. A version with anything new in it ends the refusal."""
+        if not changes:
+            return False
+        same = all(_is_same(change, self._refused.get(change.module)) for change in changes.changes)
+        expected = {name for name, change in self._refused.items() if change.kind is not ChangeKind.ADDED}
+        if not same or not expected.issubset(changes.modules):
+            self._refused = {}
+        return bool(self._refused)
 
     def _change(self, loaded: Loaded, files: dict[str, str]) -> Iterator[Change]:
         if loaded.text is None:
@@ -299,17 +269,11 @@ class Ledger:
 _LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()
 
 
-def source_of(module: types.ModuleType) -> str | None:
-    """The file of a module as its import gave it; None when it has none."""
-    path = vars(module).get("__file__")
-    return os.path.abspath(path) if isinstance(path, str) else None
-
-
-def _version(changes: ChangeSet) -> frozenset[tuple[str, str, str]]:
-    """What tells one version on disk from another."""
-    return frozenset(
-        (each.module, each.path, each.text.digest if each.text is not None else "") for each in changes.changes
-    )
+def _is_same(one: Change, two: Change | None) -> bool:
+    """Whether two changes lead to the same text in the same file."""
+    if two is None or one.path != two.path or (one.text is None) != (two.text is None):
+        return False
+    return one.text is None or two.text is None or one.text.digest == two.text.digest
 
 
 def _edit(loaded: Loaded, text: SourceText) -> Iterator[Change]:
@@ -333,3 +297,11 @@ def _read(path: str) -> SourceText | None:
         if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
             return None
         raise
+
+
+def _readable(path: str) -> SourceText | None:
+    """The text of a file that nobody has asked for; None when there is none to be had."""
+    try:
+        return read(path)
+    except SourceError:
+        return None

@@ -11,7 +11,9 @@ kernel tells nobody): whoever relies on events compares contents now and then.
 
 watchfiles' own loop sleeps once more after the first event, to group events. Here that is done above,
 where it is known what the events are about: a poll returns at once, and a nap is a single native sleep
-that holds no lock. Waking a Python lock instead costs twice as much processor time.
+that holds no lock. Waking a Python lock instead costs twice as much processor time. When its stop event is
+set, or its time is over, the native loop drops the events that came since its last look (watchfiles 1.2);
+an exception of the stop event leaves them where they are, so that is how it is left here.
 """
 
 from __future__ import annotations
@@ -28,15 +30,21 @@ _POLLING_MS = 300  # where the kernel gives no events: how often folders are com
 logger = logging.getLogger("hotmod")
 
 
-class _Stop:
-    """Ends the native loop after some turns of it; it asks once per turn."""
+class _EnoughError(Exception):
+    """Leaves the native loop; events stay in it."""
+
+
+class _Turns:
+    """Ends the native loop after some turns of it: it asks its stop event once per turn."""
 
     def __init__(self, turns: int) -> None:
-        self.turns = turns
+        self.left = turns
 
     def is_set(self) -> bool:
-        self.turns -= 1
-        return self.turns < 0
+        if self.left <= 0:
+            raise _EnoughError
+        self.left -= 1
+        return False
 
 
 class Notifier:
@@ -94,7 +102,7 @@ class Notifier:
     def nap(self, milliseconds: int) -> None:
         """Let that much time pass; other threads run meanwhile."""
         if self._native is not None:
-            self._native.watch(0, milliseconds, 0, _Stop(0))
+            _run(self._native, milliseconds, turns=0)
 
     def close(self) -> None:
         """End the native thread. The second call does nothing."""
@@ -106,5 +114,13 @@ class Notifier:
 def _polled(native: RustNotify) -> set[str]:
     # The first turn sees that there are events, the second that no more came meanwhile, and returns them;
     # with a step of 0 there is no sleep between. The third ends the call if there were none.
-    changes = native.watch(0, 0, 0, _Stop(2))
-    return {path for _, path in changes} if isinstance(changes, set) else set()
+    return {path for _, path in _run(native, 0, turns=2)}
+
+
+def _run(native: RustNotify, step: int, *, turns: int) -> set[tuple[int, str]]:
+    """Some turns of the native loop, each after a sleep of `step` milliseconds."""
+    try:
+        changes = native.watch(0, step, 0, _Turns(turns))
+    except _EnoughError:
+        return set()
+    return changes if isinstance(changes, set) else set()

@@ -22,6 +22,7 @@ from hotmod._config import Config, configure
 from hotmod._engine import hooks
 from hotmod._engine.failures import location_of, trimmed
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.sightings import View
 from hotmod._engine.survey import survey
 from hotmod._engine.transaction import Transaction
 from hotmod._model.changes import ChangeKind, ChangeSet
@@ -84,15 +85,19 @@ class Reloader:
 
     @classmethod
     def made(
-        cls, config: Config, scope: Scope, verify: Callable[[], object] | None = None, *, lazy: bool = False
+        cls,
+        config: Config,
+        scope: Scope,
+        verify: Callable[[], object] | None = None,
+        view: View | None = None,
     ) -> Self:
-        """A reloader of a scope; a lazy one reads no source file before it has to."""
+        """A reloader of a scope, for which edits since a view of its files count as edits."""
         self = cls.__new__(cls)
-        self._set_up(config, scope, verify, lazy=lazy)
+        self._set_up(config, scope, verify, view)
         return self
 
     def _set_up(
-        self, config: Config, scope: Scope, verify: Callable[[], object] | None, *, lazy: bool = False
+        self, config: Config, scope: Scope, verify: Callable[[], object] | None, view: View | None = None
     ) -> None:
         self.config = config
         self.scope = scope
@@ -100,11 +105,10 @@ class Reloader:
         self.generation = 0
         self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
-        self._graph = build({})
-        self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
         self._graph: ImportGraph = build({})
+        self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
         with LOCK:
-            self.ledger = Ledger(scope, lazy=lazy)
+            self.ledger = Ledger(scope, view)
             hooks.install(self.ledger)
 
     def __repr__(self) -> str:
@@ -174,7 +178,7 @@ class Reloader:
                 rebound=tuple(done.outcome.rebound),
                 seconds=time.perf_counter() - started,
             )
-            self.ledger.refuse()
+            self.ledger.refuse(done.plan.changes, rolled_back=True)
             return self._record(report)
 
     @contextlib.contextmanager
@@ -210,8 +214,8 @@ class Reloader:
             if changes is not None and not again and self.ledger.refuses(changes):
                 return None
             report, _ = self._attempt(changes)
-            if not report:
-                self.ledger.refuse()
+            if not report and changes is not None:
+                self.ledger.refuse(changes)
             return report
 
     def _attempt(self, changes: ChangeSet | None = None) -> tuple[Report, BaseException | None]:
@@ -245,6 +249,7 @@ class Reloader:
         except RollbackError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
+            transaction.show_running_texts()
             phases.update(transaction.outcome.phases)
             return self._record(self._rejection(error, transaction, phases, started)), error
         self.generation += 1
@@ -330,6 +335,7 @@ class Reloader:
             started,
             changed=plan.changes.modules,
             executed=outcome.executed,
+            patched=tuple(outcome.patched),
             rebound=tuple(outcome.rebound),
             cleared=tuple(outcome.cleared),
             kept=tuple(outcome.kept),

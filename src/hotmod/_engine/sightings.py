@@ -1,10 +1,11 @@
-"""Guards for texts that are read later than they should be: has a file been written to meanwhile?
+"""Which modules are ours, and what their files looked like when a watcher was made.
 
-Touches: the disk, reading only.
+Touches: `sys.modules` and files, reading only. Loads nothing of the other rooms that takes time: this runs
+while the caller of `hotmod.watch` waits.
 
-Guarantees: an answer "unchanged" is right; "changed" may be wrong, and costs no more than running a
-module once more. What a file holds is decided by content digests alone: a signature only tells that the
-content seen now may be newer than the one that was loaded.
+Guarantees: an answer "it still holds this text" is right; "it may not" can be wrong, and costs no more than
+running a module once more. Contents are compared by contents alone: a signature only tells that the
+text on disk may be newer than the one that was loaded.
 
 Assumes: on POSIX a write gives a file another inode, size or change time, except within a tick of the
 file system's clock. Elsewhere there is no such time, and contents are compared.
@@ -12,83 +13,113 @@ file system's clock. Elsewhere there is no such time, and contents are compared.
 
 from __future__ import annotations
 
-import dataclasses
+import importlib.machinery
 import os
+import sys
 import time
+import types
+from collections.abc import Container, Iterator
 
-from hotmod._model.changes import SourceText
-from hotmod._model.errors import SourceError
-from hotmod._source.files import read
+from hotmod._scope import Scope
 
-__all__ = ["Moment", "Sighting"]
+__all__ = ["SOURCE", "Census", "View", "source_of"]
 
+SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network drives.
 _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"
 
+# Device, inode, size and change time of a file, and its bytes where these are too young to tell.
+_Sighting = tuple[int, int, int, int, bytes | None]
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Moment:
-    """A point in time, in the units of the file system's clock.
 
-    Attributes:
-        nanoseconds: since the epoch.
-    """
+class Census:
+    """Finds the modules of a scope, asking about each module of the process once."""
 
-    nanoseconds: int
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._foreign: dict[str, tuple[int, object]] = {}
 
-    @classmethod
-    def now(cls) -> Moment:
-        """This point in time."""
-        return cls(time.time_ns())
+    def ours(self, known: Container[str] = ()) -> Iterator[tuple[str, types.ModuleType, str]]:
+        """The loaded modules of the scope, each with its file, in the order of `sys.modules`.
 
-    def is_recent(self, status: os.stat_result) -> bool:
-        """Whether a file changed so shortly before, or after, that a further change might not show."""
-        return not _POSIX or status.st_ctime_ns > self.nanoseconds - _TICK_NS
+        Args:
+            known: names of modules to leave out.
+        """
+        foreign, owns = self._foreign, self._scope.owns
+        names = () if self._scope.folders else self._scope.names
+        heads = {name.partition(".")[0] for name in names}
+        for name, module in list(sys.modules.items()):
+            if name in known or name == "__main__" or not isinstance(module, types.ModuleType):
+                continue
+            if heads and name.partition(".")[0] not in heads:
+                continue
+            space = vars(module)
+            mark = (id(module), space.get("__file__"))
+            if foreign.get(name) == mark:
+                continue
+            path = source_of(module)
+            if space.get("__name__") == name and owns(name, path):
+                yield name, module, path or ""
+            else:
+                foreign[name] = mark
 
-    def may_precede_change_of(self, path: str) -> bool:
-        """Whether a file may have been written after this moment."""
+
+class View:
+    """What the files of the loaded modules look like now."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.census = Census(scope)
+        self._since = time.time_ns() - _TICK_NS
+        self._seen: dict[str, _Sighting | None] = {}
+        for name, _, path in self.census.ours():
+            self._seen[name] = self._look(path) if path.endswith(SOURCE) else None
+
+    def _look(self, path: str) -> _Sighting | None:
         try:
-            return self.is_recent(os.stat(path))
+            signature = _signature(path)
+            if _POSIX and signature[3] < self._since:
+                return (*signature, None)
+            with open(path, "rb") as file:
+                return (*signature, file.read())
+        except OSError:  # nothing was seen, so nothing is held against what is read later
+            return None
+
+    def still_holds(self, name: str, path: str, data: bytes) -> bool:
+        """Whether bytes that were read just now are what a module was loaded from, if it was so before this view.
+
+        A module that was loaded after the view was taken is taken to be up to date if its file did not
+        change since.
+        """
+        if name not in self._seen:
+            return not self.may_have_changed(path)
+        seen = self._seen[name]
+        if seen is None:
+            return False
+        try:
+            return seen[4] == data if seen[4] is not None else seen[:4] == _signature(path)
         except OSError:
             return False
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sighting:
-    """What a file looked like at some moment.
-
-    Attributes:
-        signature: device, inode, size and change time; None when there was no such file.
-        digest: its content digest where the signature is too young to tell.
-    """
-
-    signature: tuple[int, ...] | None
-    digest: str | None = None
-
-    @classmethod
-    def of(cls, path: str, moment: Moment) -> Sighting:
-        """Look at a file; an empty path stands for a module without one."""
+    def may_have_changed(self, path: str) -> bool:
+        """Whether a file may have been written since the view was taken."""
         try:
-            status = os.stat(path)
+            return not _POSIX or _signature(path)[3] >= self._since
         except OSError:
-            return cls(None)
-        if not moment.is_recent(status):
-            return cls(_signature(status))
-        try:
-            return cls(_signature(status), read(path).digest)
-        except SourceError:  # the baseline reads it again, and tells
-            return cls(None)
-
-    def still_holds(self, text: SourceText) -> bool:
-        """Whether the text, read just now, is what the file held when it was sighted."""
-        if self.digest is not None:
-            return self.digest == text.digest
-        try:
-            return self.signature == _signature(os.stat(text.path))
-        except OSError:
-            return False
+            return True
 
 
-def _signature(status: os.stat_result) -> tuple[int, ...]:
+def _signature(path: str) -> tuple[int, int, int, int]:
+    status = os.stat(path)
     return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
+
+
+def source_of(module: types.ModuleType) -> str | None:
+    """The file of a module as its import gave it; None when it has none."""
+    path = vars(module).get("__file__")
+    if not isinstance(path, str):
+        return None
+    # normal already, in nearly all cases: `abspath` takes longer than the rest of the census
+    if path.startswith("/") and not ("/./" in path or "/../" in path or "//" in path):
+        return path
+    return os.path.abspath(path)

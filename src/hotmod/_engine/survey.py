@@ -100,7 +100,7 @@ def _held_classes(old: Mapping[int, tuple[str, str, Any]], transaction: Finished
             "class-identity",
             module,
             name,
-            message=f"the class was replaced; {' and '.join(parts)} of the old one remain",
+            message=f"the class was replaced; of the old one {' and '.join(parts)} remain",
             advice="They keep the old code, and isinstance() of the new class is false for them.",
             path=text.path if text else "",
             line=line_of(text, name) if text else 0,

@@ -21,6 +21,7 @@ from typing import Any
 
 from hotmod._engine.foreign import foreign_attributes
 from hotmod._engine.hooks import FINDER, Rerun, compile_text
+from hotmod._engine.identity import Identity
 from hotmod._engine.importers import outside_imports
 from hotmod._engine.loaded import Ledger
 from hotmod._live import bindings, modules, namespaces
@@ -43,6 +44,7 @@ class Outcome:
     """What a transaction did; filled in as it goes."""
 
     executed: tuple[str, ...] = ()
+    patched: list[str] = dataclasses.field(default_factory=list)
     rebound: list[str] = dataclasses.field(default_factory=list)
     cleared: list[str] = dataclasses.field(default_factory=list)
     kept: list[str] = dataclasses.field(default_factory=list)
@@ -64,6 +66,7 @@ class Transaction:
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
         self._before: dict[str, dict[str, Any]] = {}
         self._entries: dict[str, object] = {}
+        self._states: tuple[State, ...] = ()
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
         self.problems: list[SourceError | SyntaxError] = []
 
@@ -132,12 +135,12 @@ class Transaction:
         self._entries = modules.watch_entries(self.journal, lambda name: name in inside or owned(name))
         others = State([module for name, module in inside.items() if name not in plan], self.ledger.scope.owns_name)
         own = State([module for name, module in inside.items() if name in plan], self.ledger.scope.owns_name)
-        for state in (own, others):
+        self._states = own, others
+        for state in self._states:
             self.journal.record("contents of containers", state.restore, lasting=False)
-        for name, module in inside.items():
-            self._before[name] = namespaces.save(self.journal, module, lasting=name in plan)
+        self._before = {name: namespaces.save(self.journal, module) for name, module in inside.items()}
         paths = {loaded.path for name, loaded in self.ledger.modules.items() if name in plan}
-        self._definitions = Definitions(plan, paths)
+        self._definitions = Definitions(self.superseded(), paths)
         return Registries(others, self._definitions)
 
     def _dispose(self) -> None:
@@ -158,19 +161,21 @@ class Transaction:
         residents = {
             name: module
             for name, module in self._entries.items()
-            if name not in going and name.rpartition(".")[0] in reused and isinstance(module, types.ModuleType)
+            if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes)
+        self._identity = Identity(self.journal, {name: self._before[name] for name in reused})
+        rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
         for name in (*going, *residents):
             modules.forget(self.journal, name)
         FINDER.rerun = rerun
         try:
-            for name in (*self.plan.entries, *residents):
-                importlib.import_module(name)
-            for name in self.plan.entries:  # another thread may have imported one in between
-                if name in reused and name not in rerun.executed:
-                    modules.forget(self.journal, name)
+            with self._identity.watching():
+                for name in (*self.plan.entries, *residents):
                     importlib.import_module(name)
+                for name in self.plan.entries:  # another thread may have imported one in between
+                    if name in reused and name not in rerun.executed:
+                        modules.forget(self.journal, name)
+                        importlib.import_module(name)
         finally:
             FINDER.rerun = None
         self.outcome.executed = tuple(rerun.executed)
@@ -178,6 +183,7 @@ class Transaction:
 
     def _settle(self, rerun: Rerun, registries: Registries) -> None:
         outcome, before = self.outcome, self.superseded()
+        self._unify(rerun)
         kept = foreign_attributes(self.ledger, before, self._definitions)
         for name, values in kept.items():
             space = modules.space_of(sys.modules.get(name))
@@ -185,6 +191,15 @@ class Transaction:
                 if attribute not in space:
                     space[attribute] = value
                     outcome.kept.append(f"{name}:{attribute}")
+                    outcome.hazards.append(
+                        Hazard(
+                            "foreign-attribute",
+                            name,
+                            attribute,
+                            message="the module's text does not bind it; others set it, and it was kept",
+                            advice="Set it again if it depends on the code that ran.",
+                        )
+                    )
         after = {name: dict(modules.space_of(sys.modules.get(name))) for name in before if name in sys.modules}
         for name, space in before.items():
             if name not in after:
@@ -192,9 +207,23 @@ class Transaction:
                 continue
             gone = space.keys() - after[name].keys() - namespaces.IMPORT_NAMES
             outcome.cleared += [f"{name}:{attribute}" for attribute in sorted(gone)]
-        outcome.cleared += [key for key in registries.settle(self.journal) if key not in outcome.cleared]
+        outcome.cleared += [key for key in registries.settle() if key not in outcome.cleared]
         self._rebind(before, after)
         self._pin(rerun)
+
+    def _unify(self, rerun: Rerun) -> None:
+        """Let what exists before and after be one object, wherever it is referred to."""
+        inside = [module for name, module in list(sys.modules.items()) if self._is_inside(name, module)]
+        spaces = {
+            text.path: modules.space_of(sys.modules.get(name)) for name, text in rerun.texts.items()
+        }
+        self._identity.settle(inside, self.ledger.scope.owns_name, spaces)
+        self._definitions.is_current = self._identity.is_current
+        self.outcome.patched += sorted(set(self._identity.merger.patched))
+        self.outcome.hazards += self._identity.merger.hazards
+
+    def _is_inside(self, name: str, module: object) -> bool:
+        return isinstance(module, types.ModuleType) and (name in self._before or self.ledger.owns(name, module))
 
     def _rebind(self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> None:
         replaced = bindings.replacements(before, after)
@@ -210,7 +239,21 @@ class Transaction:
 
     def _pin(self, rerun: Rerun) -> None:
         self.texts = dict(rerun.texts)
-        modules.pin_lines(self.journal, {text.path: decode(text) for text in rerun.texts.values()})
+        old = {loaded.path: loaded.text for loaded in self.ledger.modules.values() if loaded.text}
+        modules.pin_lines(
+            self.journal,
+            {
+                text.path: (decode(text), decode(old[text.path]) if text.path in old else None)
+                for text in rerun.texts.values()
+            },
+        )
+
+    def show_running_texts(self) -> None:
+        """After a rejection: let tracebacks show the texts that still run, not those on disk."""
+        for change in self.plan.changes.changes:
+            loaded = self.ledger.modules.get(change.module)
+            if loaded is not None and loaded.text is not None:
+                modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
     def _announce(self, report: object) -> None:
         for name in self.outcome.executed:
@@ -224,6 +267,12 @@ class Transaction:
             raise HotmodError(msg)
 
     def _commit(self, rerun: Rerun) -> None:
+        for name, before in self._before.items():
+            space = modules.space_of(self._entries[name])
+            namespaces.keep_undo(self.journal, space, before, f"namespace of {name}")
+        for snapshot in self._states:
+            snapshot.keep_undo(self.journal)
+        self._states = ()
         state = {name: self.ledger.modules.get(name) for name in (*rerun.executed, *rerun.added, *self.plan.removed)}
         self.journal.record("ledger", lambda: self.ledger.restore(state))
         for name in self.plan.removed:

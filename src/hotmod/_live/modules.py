@@ -58,24 +58,39 @@ def forget(journal: Journal, name: str) -> None:
         del space[attribute]
 
 
-def pin_lines(journal: Journal, texts: Mapping[str, str]) -> None:
-    """Let tracebacks and inspect show these texts for these files, whatever is on disk by now.
+def pin_lines(journal: Journal | None, texts: Mapping[str, tuple[str, str | None]]) -> None:
+    """Let tracebacks and inspect show the running texts of some files, whatever is on disk by now.
 
     An entry without a modification time is one that `linecache.checkcache` leaves alone.
+
+    Args:
+        journal: where to note how the entries are put back; None for a change that stays.
+        texts: by path, the text that runs now and the one that ran before, if there was one. The latter
+            is what an undo shows: the file may hold neither by then.
     """
     cache: dict[str, object] = linecache.cache  # type: ignore[attr-defined]
     before = {path: cache.get(path) for path in texts}
 
     def undo() -> None:
-        for path, entry in before.items():
-            if entry is None:
+        for path, (_, old) in texts.items():
+            entry = before[path]
+            if entry is None and old is None:
                 cache.pop(path, None)
             else:
-                cache[path] = entry
+                cache[path] = entry if _is_pinned(entry) or old is None else _pin(path, old)
 
-    journal.record("linecache", undo)
-    for path, text in texts.items():
-        lines = io.StringIO(text).readlines()  # not splitlines(), which also breaks at form feeds
-        if lines and not lines[-1].endswith("\n"):
-            lines[-1] += "\n"
-        cache[path] = (len(text), None, lines, path)
+    if journal is not None:
+        journal.record("linecache", undo)
+    for path, (text, _) in texts.items():
+        cache[path] = _pin(path, text)
+
+
+def _pin(path: str, text: str) -> tuple[int, None, list[str], str]:
+    lines = io.StringIO(text).readlines()  # not splitlines(), which also breaks at form feeds
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    return len(text), None, lines, path
+
+
+def _is_pinned(entry: object) -> bool:
+    return isinstance(entry, tuple) and len(entry) == 4 and entry[1] is None  # noqa: PLR2004 - linecache's own

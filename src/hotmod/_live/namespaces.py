@@ -14,7 +14,9 @@ from typing import Any
 
 from hotmod._live.journal import Journal
 
-__all__ = ["IMPORT_NAMES", "clear", "save", "set_name", "unset_name"]
+__all__ = ["IMPORT_NAMES", "clear", "foreign_names", "keep_undo", "save", "set_name", "unset_name"]
+
+_MISSING = object()
 
 # what the import system itself puts into a module
 IMPORT_NAMES = frozenset(
@@ -24,8 +26,8 @@ IMPORT_NAMES = frozenset(
 )
 
 
-def save(journal: Journal, module: types.ModuleType, *, lasting: bool) -> dict[str, Any]:
-    """Note what the namespace holds, and the module's class; gives the saved copy."""
+def save(journal: Journal, module: types.ModuleType) -> dict[str, Any]:
+    """Note what the namespace holds, and the module's class, for an abort; gives the saved copy."""
     space, kind = vars(module), type(module)
     before = dict(space)
 
@@ -36,8 +38,32 @@ def save(journal: Journal, module: types.ModuleType, *, lasting: bool) -> dict[s
             space.clear()
             space.update(before)
 
-    journal.record(f"namespace of {module.__name__}", undo, lasting=lasting)
+    journal.record(f"namespace of {module.__name__}", undo, lasting=False)
     return before
+
+
+def keep_undo(journal: Journal, space: dict[Any, Any], before: Mapping[Any, Any], where: str) -> None:
+    """Note, at a commit, how a later rollback takes back what the transaction did to a mapping.
+
+    Entries that others set since the commit are left alone.
+    """
+    changed = {
+        name: (before.get(name, _MISSING), space.get(name, _MISSING))
+        for name in {**before, **space}
+        if before.get(name, _MISSING) is not space.get(name, _MISSING)
+    }
+
+    def undo() -> None:
+        for name, (old, new) in changed.items():
+            if space.get(name, _MISSING) is not new:
+                continue
+            if old is _MISSING:
+                del space[name]
+            else:
+                space[name] = old
+
+    if changed:
+        journal.record(where, undo)
 
 
 def clear(module: types.ModuleType, seed: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ registry refuses, keeps the old object, or grows. So what the modules about to r
 *withdrawn* first, and *settled* afterwards: an entry that came back takes its old place, one that did
 not come back holds the new object of the same name, and one whose object is gone is dropped.
 
-Touches: containers, closure cells, class attributes and instance attributes found by `State`; through
-the journal.
+Touches: containers, closure cells, class attributes and instance attributes that `State` found and can
+put back.
 
 Guarantees: entries that hold anything else than functions, classes and code objects of the modules
 about to run (so: all data) stay untouched.
@@ -18,10 +18,10 @@ from __future__ import annotations
 import functools
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hotmod._live.journal import Journal
+from hotmod._live.classes import own_dict
 from hotmod._live.state import State, contents, instance_dict, put_back
 
 __all__ = ["Definitions", "Registries"]
@@ -34,9 +34,11 @@ Key = tuple[str, str, str]
 class Definitions:
     """Which objects are definitions of some modules, and what has replaced them."""
 
-    def __init__(self, modules: Iterable[str], paths: Iterable[str]) -> None:
-        self.modules = frozenset(modules)
+    def __init__(self, before: Mapping[str, Mapping[str, Any]], paths: Iterable[str]) -> None:
+        self.modules = frozenset(before)
         self.paths = frozenset(paths)
+        self.is_current: Callable[[object], bool] = lambda _: False
+        self._before = before
 
     def key(self, value: object) -> Key | None:
         """(module, qualified name, kind) of a definition of these modules; None for all else."""
@@ -67,23 +69,31 @@ class Definitions:
     def current(self, key: Key) -> object:
         """What stands at the key's module and qualified name now; `_MISSING` when nothing does."""
         module, name, label = key
-        if label == "code" or "<locals>" in name:
+        if label == "code" or "<locals>" in name or module not in sys.modules:
             return _MISSING
-        value: object = sys.modules.get(module, _MISSING)
-        for part in name.split("."):
-            if isinstance(value, type):
-                space: Any = type.__dict__["__dict__"].__get__(value)
-            elif isinstance(value, types.ModuleType):
-                space = vars(value)
-            else:
-                return _MISSING
-            value = space.get(part, _MISSING)
-        return value if value is not _MISSING and self.key(value) == key else _MISSING
+        found = _at(vars(sys.modules[module]), name)
+        return found if found is not _MISSING and self.key(found) == key else _MISSING
 
     def successor(self, value: object) -> object:
-        """The definition that has replaced this one, `value` itself if it still stands, else `_MISSING`."""
+        """The definition that has replaced this one, `value` itself if it lives on, else `_MISSING`.
+
+        A function that stands below a decorator has no name of its own, and so no successor by name.
+        """
         key = self.key(value)
-        return value if key is None else self.current(key)
+        if key is None or self.is_current(value):
+            return value
+        if key[2] == "code" or _at(self._before[key[0]], key[1]) is not value:
+            return _MISSING if key[2] == "code" else value
+        return self.current(key)
+
+
+def _at(space: Mapping[str, Any], name: str) -> object:
+    """What a dotted name leads to, through namespaces of classes only."""
+    first, *rest = name.split(".")
+    value: object = space.get(first, _MISSING)
+    for part in rest:
+        value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
+    return value
 
 
 class Registries:
@@ -94,7 +104,8 @@ class Registries:
         self._definitions = definitions
         self._attributes = {id(space) for space in state.attribute_dicts}
         self._withdrawn: list[tuple[Any, list[Any], list[Any]]] = []
-        self.dropped: list[Key] = []
+        self._dropped: list[Key] = []
+        self._refilled: set[tuple[int, str]] = set()
 
     def _is_ours(self, item: Any, *, pair: bool) -> bool:
         if not pair:
@@ -115,62 +126,87 @@ class Registries:
                 self._withdrawn.append((container, items, left))
                 put_back(container, left)
 
-    def settle(self, journal: Journal) -> list[str]:
-        """Put the containers in order after the modules ran; gives the keys of what was dropped."""
-        emptied = []
+    def settle(self) -> list[str]:
+        """Put the containers in order after the modules ran; gives the keys of what was dropped.
+
+        `State.restore` undoes it at an abort, `State.keep_undo` notes it at a commit.
+        """
+        self._find_refilled()
+        emptied = set()
         for container, before, left in self._withdrawn:
             now = contents(container)
             if now is None:
                 continue
-            merge = self._merged_pairs if isinstance(container, dict) else self._merged_items
-            put_back(container, merge(before, left, now))
-            if before and not left and not contents(container):
-                emptied.append(id(container))
-        self._drop_emptied(set(emptied))
-        self._substitute(journal)
-        return sorted({f"{module}:{name}" for module, name, label in self.dropped if label != "code"})
+            root = self._state.roots[id(container)]
+            if isinstance(container, dict):
+                put_back(container, self._merged_pairs(root, before, now))
+            else:
+                put_back(container, self._merged_items(root, before, left, now))
+            if not left and not contents(container):
+                emptied.add(id(container))
+        self._drop_emptied(emptied)
+        self._substitute()
+        gone = {key for key in self._dropped if self._definitions.current(key) is _MISSING}
+        return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
 
-    def _successor(self, value: object) -> object:
-        """What now stands in the place of a withdrawn value."""
-        found = self._definitions.successor(value)
-        if found is not _MISSING:
-            return found
+    def _find_refilled(self) -> None:
+        """Which module filled which registry again: what it did not put back there, it no longer registers."""
+        for container, _, left in self._withdrawn:
+            have = {id(item) for item in left}
+            root = self._state.roots[id(container)]
+            for item in contents(container) or []:
+                if id(item) not in have:
+                    parts = item if isinstance(container, dict) else (item,)
+                    keys = (self._definitions.key(part) for part in parts)
+                    self._refilled |= {(root, key[0]) for key in keys if key is not None}
+
+    def _remaining(self, root: int, value: object) -> object:
+        """What stands in the place of a withdrawn entry that did not come back; `_MISSING` if nothing."""
         key = self._definitions.key(value)
-        if key is not None and "<locals>" in key[1] and key[2] != "code":
-            return value  # made while the program ran: nothing of the kind is made at import
-        if key is not None:
-            self.dropped.append(key)
+        if key is None:
+            return value
+        found = self._definitions.successor(value)
+        if (root, key[0]) not in self._refilled:
+            # no import filled this registry: the program did, and goes on with the new object
+            if found is not _MISSING:
+                return found
+        self._dropped.append(key)
         return _MISSING
 
-    def _merged_items(self, before: list[Any], left: list[Any], now: list[Any]) -> list[Any]:
-        size = len(left)
-        if len(now) < size or any(a is not b for a, b in zip(left, now[:size], strict=True)):
-            # the run rebuilt it (a set also moves its items): keep its order
-            came = {id(item) for item in now}
-            back = (self._successor(item) for item in before if self._is_ours(item, pair=False))
-            return now + [item for item in back if item is not _MISSING and id(item) not in came]
-        added = now[size:]
-        merged = []
+    def _merged_items(self, root: int, before: list[Any], left: list[Any], now: list[Any]) -> list[Any]:
+        have = {id(item) for item in left}
+        added = [item for item in now if id(item) not in have]
+        came = {id(item) for item in added}
+        kept = {id(item) for item in now}
+        merged, placed = [], set[int]()
         for item in before:
-            new = self._successor(item) if self._is_ours(item, pair=False) else item
-            if new is not _MISSING:
+            if not self._is_ours(item, pair=False):
+                merged += [item] if id(item) in kept else []
+                continue
+            new = self._definitions.successor(item)
+            if id(new) not in came:
+                new = self._remaining(root, item)
+            if new is not _MISSING and id(new) not in placed:
                 merged.append(new)
-                added = [other for other in added if other is not new]
-        return merged + added
+                placed.add(id(new))
+        return merged + [item for item in added if id(item) not in placed]
 
-    def _merged_pairs(self, before: list[Any], _left: list[Any], now: list[Any]) -> list[Any]:
+    def _merged_pairs(self, root: int, before: list[Any], now: list[Any]) -> list[Any]:
         current = dict(now)
-        holding = {id(value) for _, value in now} | {id(key) for key, _ in now}
+        holding = {id(part) for pair in now for part in pair}
         merged: dict[Any, Any] = {}
         for key, value in before:
-            ours = self._is_ours((key, value), pair=True)
-            new_key = self._successor(key) if ours else key
+            if not self._is_ours((key, value), pair=True):
+                if key in current:
+                    merged[key] = current[key]
+                continue
+            new_key = self._definitions.successor(key)
             if new_key is not _MISSING and new_key in current:
                 merged[new_key] = current[new_key]
-            elif ours and new_key is not _MISSING:
-                new = self._successor(value)
-                if new is not _MISSING and id(new) not in holding:
-                    merged[new_key] = new
+                continue
+            new_key, new = self._remaining(root, key), self._remaining(root, value)
+            if new_key is not _MISSING and new is not _MISSING and id(new) not in holding:
+                merged[new_key] = new
         merged.update((key, value) for key, value in now if key not in merged)
         return list(merged.items())
 
@@ -181,24 +217,21 @@ class Registries:
                 now = contents(container) or []
                 put_back(container, [pair for pair in now if id(pair[1]) not in emptied])
 
-    def _substitute(self, journal: Journal) -> None:
+    def _substitute(self) -> None:
         """Let attributes and closures that still hold an old definition hold the new one."""
         for space in self._state.attribute_dicts:
             for name, value in list(space.items()):
                 new = self._definitions.successor(value)
                 if new is not _MISSING and new is not value:
-                    journal.record(f"attribute {name}", functools.partial(space.__setitem__, name, value))
                     space[name] = new
         for cell, held in self._state.cells:
             new = self._definitions.successor(held)
             if new is not _MISSING and new is not held:
-                journal.record("closure cell", _cell_setter(cell, held))
                 cell.cell_contents = new
         for cls, members in self._state.classes:
             for name, value in members.items():
                 new = self._definitions.successor(value)
                 if new is not _MISSING and new is not value and not _own(cls, value):
-                    journal.record(f"{cls.__name__}.{name}", functools.partial(type.__setattr__, cls, name, value))
                     type.__setattr__(cls, name, new)
 
 
@@ -206,10 +239,3 @@ def _own(cls: type, value: object) -> bool:
     """Whether a class attribute is a definition of the class itself, which lives and dies with it."""
     name = getattr(value, "__qualname__", "")
     return isinstance(name, str) and name.startswith(f"{cls.__qualname__}.")
-
-
-def _cell_setter(cell: types.CellType, value: object) -> Callable[[], None]:
-    def undo() -> None:
-        cell.cell_contents = value
-
-    return undo

@@ -20,8 +20,12 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from hotmod._live.journal import Journal
+from hotmod._live.namespaces import keep_undo
+
 __all__ = ["Cell", "State", "contents", "put_back"]
 
+_MISSING = object()
 MAX_DEPTH = 6
 MAX_VISITS = 400_000
 MAX_WALKED = 5_000  # a longer container is saved, but its elements are not walked into
@@ -95,8 +99,10 @@ class State:
 
     def __init__(self, modules: Iterable[types.ModuleType], owned: Callable[[str], bool]) -> None:
         self.containers: list[tuple[Any, list[Any]]] = []
+        self.roots: dict[int, int] = {}  # id of a container to that of the module-level value it belongs to
         self.classes: list[tuple[type, dict[str, Any]]] = []
         self.cells: list[tuple[Cell, Any]] = []
+        self.functions: list[types.FunctionType] = []
         self.attribute_dicts: list[dict[str, Any]] = []  # of instances and functions; also containers
         self._owned = owned
         self._seen: set[int] = set()
@@ -104,18 +110,19 @@ class State:
         self._walk(modules)
 
     def _walk(self, modules: Iterable[types.ModuleType]) -> None:
-        queue: collections.deque[tuple[Any, int]] = collections.deque()
+        queue: collections.deque[tuple[Any, int, int]] = collections.deque()
         for module in modules:
-            queue.extend((value, 0) for value in list(vars(module).values()))
+            queue.extend((value, 0, id(value)) for value in list(vars(module).values()))
         while queue and len(self._seen) < MAX_VISITS:
-            value, depth = queue.popleft()
+            value, depth, root = queue.popleft()
             kind = type(value)
             if kind in _PLAIN or id(value) in self._seen:
                 continue
             self._seen.add(id(value))
             self._keep.append(value)  # an id is only good while its object lives
+            self.roots[id(value)] = root
             if depth < MAX_DEPTH:
-                queue.extend((part, depth + 1) for part in self._enter(value, kind, depth))
+                queue.extend((part, depth + 1, root) for part in self._enter(value, kind, depth))
 
     def _enter(self, value: Any, kind: type, depth: int) -> Iterator[Any]:
         """Save what one object holds, and give what to look into next."""
@@ -154,6 +161,7 @@ class State:
             yield from space.values()
 
     def _enter_function(self, value: types.FunctionType) -> Iterator[Any]:
+        self.functions.append(value)
         if value.__dict__:
             self.attribute_dicts.append(value.__dict__)
             yield value.__dict__
@@ -182,14 +190,58 @@ class State:
         for cell, held in self.cells:
             cell.cell_contents = held
 
-    def changed(self) -> list[tuple[Any, list[Any]]]:
-        """The containers that no longer hold what they held, each with what it held."""
-        found = []
+    def keep_undo(self, journal: Journal) -> None:
+        """Note, at a commit, how a later rollback takes back what the transaction changed, entry by entry."""
         for value, items in self.containers:
             now = contents(value)
-            if now is not None and not _same(now, items):
-                found.append((value, items))
-        return found
+            if now is None or _same(now, items):
+                continue
+            if isinstance(value, dict):
+                keep_undo(journal, value, dict(items), "entries of a dictionary")
+            else:
+                journal.record("items of a container", functools.partial(_take_back, value, items, now))
+        for cls, space in self.classes:
+            changed = {
+                name: (space.get(name, _MISSING), item)
+                for name, item in {**dict.fromkeys(space, _MISSING), **_class_dict(cls)}.items()
+                if name not in _CLASS_OWN and space.get(name, _MISSING) is not item
+            }
+            if changed:
+                journal.record(f"class {cls.__name__}", functools.partial(_take_back_class, cls, changed))
+        for cell, held in self.cells:
+            try:
+                now = cell.cell_contents
+            except ValueError:  # emptied meanwhile
+                continue
+            if now is not held:
+                journal.record("closure cell", functools.partial(_set_cell, cell, held))
+
+
+def _set_cell(cell: Cell, value: Any) -> None:
+    cell.cell_contents = value
+
+
+def _take_back(container: Any, before: list[Any], after: list[Any]) -> None:
+    """Undo additions and removals in a list, set or deque; what came since stays."""
+    now = contents(container) or []
+    if _same(now, after):
+        put_back(container, before)
+        return
+    old, new = {id(item) for item in before}, {id(item) for item in after}
+    left = [item for item in now if id(item) in old or id(item) not in new]
+    have = {id(item) for item in left}
+    put_back(container, left + [item for item in before if id(item) not in new and id(item) not in have])
+
+
+def _take_back_class(cls: type, changed: dict[str, tuple[Any, Any]]) -> None:
+    space = _class_dict(cls)
+    for name, (old, new) in changed.items():
+        if space.get(name, _MISSING) is not new:
+            continue
+        if old is _MISSING:
+            type.__delattr__(cls, name)
+        else:
+            type.__setattr__(cls, name, old)
 
 
 def _parts(items: list[Any], *, pairs: bool) -> Iterator[Any]:

@@ -17,6 +17,12 @@ HAZARDS: dict[str, str] = {
     "zombie-attribute": "a name that the source no longer binds is still reachable",
     "stale-reference": "an object of an earlier version is still held",
     "class-identity": "a class was replaced; instances or subclasses of the old one remain",
+    "slots-layout": "a class could not be changed in place: its slots differ",
+    "base-layout": "a class could not be changed in place: its instances have another layout",
+    "metaclass": "a class could not be changed in place: its metaclass differs",
+    "enum-members": "an enumeration could not be changed in place: members of immutable kinds differ",
+    "closure-shape": "a function could not be changed in place: its free variables differ",
+    "kind-change": "a function could not be changed in place: plain, generator and async differ",
     "import-cycle": "the modules that ran again import each other",
     "star-import": "a star import of a module that ran again could not be resolved exactly",
     "dynamic-import": "an import that the scan of the text could not resolve",
@@ -60,7 +66,7 @@ class Hazard:
     def __str__(self) -> str:
         where = f"{self.module}:{self.name}" if self.name else self.module
         held = f" (held by {', '.join(self.holders)})" if self.holders else ""
-        advice = f" {self.advice}" if self.advice else ""
+        advice = f". {self.advice}" if self.advice else ""
         return f"{self.code} {where}: {self.message}{held}{advice}"
 
     def as_dict(self) -> dict[str, Any]:

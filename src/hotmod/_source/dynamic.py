@@ -20,7 +20,7 @@ from hotmod._source.imports import ImportKind, ImportStatement, Unsure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["OPAQUE", "Context", "attribute_path", "read_assignment", "read_call", "read_name", "reasonable", "roots_of"]
+__all__ = ["BY_STRING", "COMPUTED", "OPAQUE", "Context", "attribute_path", "read_assignment", "read_call", "read_name", "reasonable", "root_of"]
 
 # Functions that import what no text says, and where they come from: a module that imports none of these
 # packages means something else by the name.
@@ -32,6 +32,8 @@ OPAQUE = {
     "load_module": ("importlib", "loads a module through its loader"),
     "walk_packages": ("pkgutil", "imports the packages that it walks"),
 }
+COMPUTED = "imports a module whose name is computed"
+BY_STRING = "imports by a dotted string"
 _CHANGES_MODULES = "changes sys.modules"
 _PACKAGE_OF = {reason: package for package, reason in OPAQUE.values()} | {_CHANGES_MODULES: "sys"}
 _MUTATORS = frozenset({"setdefault", "update", "pop", "__setitem__"})
@@ -90,7 +92,7 @@ def read_call(
     if path in {"exec", "builtins.exec"}:
         return _exec(call)
     if name == "import_string":
-        return Unsure(call.lineno, _shown(call), "imports by a dotted string")
+        return Unsure(call.lineno, _shown(call), BY_STRING)
     if name in OPAQUE:
         return Unsure(call.lineno, _shown(call), OPAQUE[name][1])
     if path.endswith("sys.modules." + name) and name in _MUTATORS:
@@ -116,12 +118,12 @@ def read_assignment(target: ast.expr) -> Unsure | None:
 def reasonable(note: Unsure, statements: Iterable[ImportStatement]) -> bool:
     """Whether a note stands, given all imports of its module: see `OPAQUE`."""
     package = _PACKAGE_OF.get(note.reason)
-    return package is None or any(package in roots_of(statement) for statement in statements)
+    return package is None or any(root_of(statement) == package for statement in statements)
 
 
-def roots_of(statement: ImportStatement) -> tuple[str, ...]:
-    """The names by which an import shows that a package is used."""
-    return (statement.module.partition(".")[0], *statement.bound)
+def root_of(statement: ImportStatement) -> str:
+    """The outermost package that an absolute import names; empty for a relative one."""
+    return "" if statement.level else statement.module.partition(".")[0]
 
 
 def _import_module(
@@ -135,7 +137,7 @@ def _import_module(
     if found is not None and found.level and not found.anchor and isinstance(name, ast.Constant):
         found = _anchored(found, package)
     if found is None:
-        return Unsure(call.lineno, _shown(call), "imports a module whose name is computed")
+        return Unsure(call.lineno, _shown(call), COMPUTED)
     return _statement(call, context, found, target, ((attribute, None),) if attribute else ())
 
 
@@ -149,7 +151,7 @@ def _dunder_import(
     found = _module_of(name) if name is not None else None
     depth = level.value if isinstance(level, ast.Constant) else 0 if level is None else None
     if found is None or not isinstance(depth, int) or depth < 0 or (found.level and not found.anchor):
-        return Unsure(call.lineno, _shown(call), "imports a module whose name is computed")
+        return Unsure(call.lineno, _shown(call), COMPUTED)
     if depth:
         found = _Target(found.module, depth)
     wanted = _strings(fromlist)

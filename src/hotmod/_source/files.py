@@ -28,6 +28,7 @@ __all__ = ["Discovered", "ModuleFile", "discover", "graph_of", "read"]
 
 _EXTENSIONS = (".so", ".pyd")
 _CACHE = "__pycache__"
+_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,12 +66,17 @@ def read(path: str) -> SourceText:
         SourceError: it can't be read or is no regular file.
     """
     try:
-        # O_NONBLOCK: between a look at the file and its opening a FIFO may have taken its place.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - one call a file, on the way of every scan
+            raise SourceError(path, 0, "is not a regular file")
+        # Meanwhile a FIFO may have taken its place: O_NONBLOCK keeps the opening from waiting for a writer.
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise SourceError(path, 0, "is not a regular file")
-            data = file.read()
+            data = _all_of(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise SourceError(path, 0, f"can't be read: {error.strerror or error}") from error
     return SourceText.of(path, data)
@@ -121,6 +127,17 @@ def graph_of(
     return build(sources, without.difference(sources), errors=errors)
 
 
+def _all_of(descriptor: int, size: int) -> bytes:
+    """The bytes of an open file, which may have grown or shrunk since its size was asked."""
+    data = os.read(descriptor, size + 1)
+    if len(data) == size:
+        return data
+    parts = [data]
+    while parts[-1]:
+        parts.append(os.read(descriptor, 1 << 20))
+    return b"".join(parts)
+
+
 class _Walk:
     """One walk over folders; earlier roots win over later ones."""
 
@@ -128,12 +145,12 @@ class _Walk:
         self._modules: dict[str, ModuleFile] = {}
         self._sourceless: set[str] = set()
         self._errors: list[SourceError] = []
-        self._left: list[tuple[str, str, frozenset[tuple[int, int]]]] = []
+        self._left: list[tuple[str, str, tuple[str, ...]]] = []
 
     def folder(self, root: str, package: str) -> None:
         """Walk one root."""
         found: dict[str, ModuleFile] = {}
-        self._left.append((root, package, frozenset()))
+        self._left.append((root, package, ()))
         while self._left:
             self._visit(*self._left.pop(), found)
         for name, file in found.items():
@@ -150,33 +167,33 @@ class _Walk:
         return Discovered(modules, frozenset(self._sourceless.difference(modules)), tuple(self._errors))
 
     def _visit(
-        self, folder: str, package: str, above: frozenset[tuple[int, int]], found: dict[str, ModuleFile]
+        self, folder: str, package: str, above: tuple[str, ...], found: dict[str, ModuleFile]
     ) -> None:
         try:
             with os.scandir(folder) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
+                listed = list(entries)
         except OSError as error:
             self._errors.append(SourceError(folder, 0, f"can't be listed: {error.strerror or error}"))
             return
-        folders: list[os.DirEntry[str]] = []
+        dot = f"{package}." if package else ""
         for entry in listed:
             name = entry.name
             if name.endswith(".py"):
                 self._file(entry, package, found)
-            elif name.endswith(_EXTENSIONS):
-                self._extension(name, package)
-            elif name.isidentifier() and name != _CACHE:
-                folders.append(entry)
-        dot = f"{package}." if package else ""
-        for entry in folders:
-            inside = self._inside(entry, above)
-            if inside is not None:
-                self._left.append((entry.path, dot + entry.name, inside))
+            elif "." in name:
+                if name.endswith(_EXTENSIONS):
+                    self._extension(name, package)
+            elif name != _CACHE and _is(entry.is_dir) and _importable(name):
+                inside = (*above, folder)
+                if not entry.is_symlink() or self._is_new(entry.path, inside):
+                    self._left.append((entry.path, dot + name, inside))
 
     def _file(self, entry: os.DirEntry[str], package: str, found: dict[str, ModuleFile]) -> None:
         stem = entry.name[:-3]
-        if not stem.isidentifier() or not _is(entry.is_file):
-            if stem.isidentifier() and entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
+        if not _importable(stem):
+            return
+        if not _is(entry.is_file):
+            if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
                 self._errors.append(SourceError(entry.path, 0, "is a link to nothing"))
             return
         if stem == "__init__":
@@ -191,27 +208,24 @@ class _Walk:
 
     def _extension(self, name: str, package: str) -> None:
         stem = name.partition(".")[0]
-        if stem.isidentifier():
+        if _importable(stem):
             self._sourceless.add(f"{package}.{stem}" if package else stem)
 
-    def _inside(
-        self, entry: os.DirEntry[str], above: frozenset[tuple[int, int]]
-    ) -> frozenset[tuple[int, int]] | None:
-        """The identities of the folders from the root to this one; None for what is not to be walked.
-
-        Only a link can lead back up, so identities are looked at from the first link on.
-        """
-        if not _is(entry.is_dir):
-            return None
-        if not above and not entry.is_symlink():
-            return above
+    def _is_new(self, path: str, above: tuple[str, ...]) -> bool:
+        """Whether a link to a folder leads to none of the folders that it lies in."""
         try:
-            status = entry.stat()
+            return not any(os.path.samefile(path, each) for each in above)  # noqa: PTH121
         except OSError as error:
-            self._errors.append(SourceError(entry.path, 0, f"can't be looked at: {error.strerror or error}"))
-            return None
-        identity = (status.st_dev, status.st_ino)
-        return None if identity in above else above | {identity}
+            self._errors.append(SourceError(path, 0, f"can't be looked at: {error.strerror or error}"))
+            return False
+
+
+def _importable(name: str) -> bool:
+    """Whether a file or folder name can be (part of) the name of a module.
+
+    More than identifiers: `0001_initial` is imported by `import_module`.
+    """
+    return name.isidentifier() or f"_{name}".isidentifier()
 
 
 def _is(question: object) -> bool:

@@ -2,18 +2,25 @@
 
 Touches: text.
 
-Guarantees: if `strings` answers at all, every position outside of the spans is code, a comment or a string
-on one logical line. It gives up (None) rather than guess: on text that no string closes, and on an
-f-string in whose fields quotes or braces nest beyond what a regular expression follows.
+Guarantees: a position that `Strings` doesn't cover is code, a comment or part of a string on one logical
+line. It gives up (`Unsure`) rather than guess: on a string that nothing closes, and on an f-string in whose
+fields quotes or braces nest beyond what a regular expression follows.
 
 Assumes: the text begins and ends with a newline and has no others than `\\n`.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+from bisect import bisect_right
 
-__all__ = ["Block", "balanced", "blocks", "strings"]
+__all__ = ["Block", "Strings", "Unsure", "balanced", "blocks"]
+
+
+class Unsure(Exception):  # noqa: N818 - no error, but the way out of the fast lane
+    """Only the parser can tell."""
+
 
 # All possessive: a run of code, comments and one-line strings is one step of the regex engine, without
 # backtracking. A quote at which it stops opens a triple-quoted string, or can't be understood.
@@ -55,53 +62,115 @@ _FORMATTED = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_TOKEN = re.compile(r"""\#[^\n]*|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'""", re.DOTALL)
-
-# The lines that may open a block. The indentation is possessive: giving back spaces one by one before
-# each keyword would make this the slowest part of a scan.
-_BLOCK = re.compile(
-    r"\n( *+)(?:async +)?"
-    r"(def(?= )|class(?= )|if\b|elif\b|else(?= *:)|try(?= *:)|except\b|finally(?= *:)"
-    r"|for\b|while\b|with\b|match\b|case\b)([^\n]*)"
+_TOKEN = re.compile(
+    r"""
+    \#[^\n]*
+    | \"{3}[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+\"{3} | '{3}[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+'{3}
+    | "[^"\\\n]*(?:\\.[^"\\\n]*)*" | '[^'\\\n]*(?:\\.[^'\\\n]*)*'
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 
-Block = tuple[int, str, str, int]  # indentation, keyword, rest of the line, position of its newline
+_AHEAD = 2_000
+
+# The lines that may open a block, for blocks that are indented by less than so many spaces. All of it is
+# possessive or has a bound: giving back spaces one by one before each keyword would make this the slowest
+# part of a scan.
+_BLOCK = r"""
+    \n(\ {0,%d}+)(?=[acdefitwm])(?:async\ +)?
+    (def(?=\ )|class(?=\ )|if\b|elif\b|else(?=\ *:)|try(?=\ *:)|except\b|finally(?=\ *:)
+    |for\b|while\b|with\b|match\b|case\b)
+"""
 
 
-def strings(text: str, end: int) -> list[tuple[int, int]] | None:
-    """The spans of the triple-quoted strings that begin before `end`; None if not sure."""
-    spans: list[tuple[int, int]] = []
-    position = 0
-    while position < end:
-        run = _RUN.match(text, position)
-        position = len(text) if run is None else run.end()
-        if position >= end:
-            break
-        quotes = text[position : position + 3]
-        rest_of = _REST_OF.get(quotes)
-        rest = None if rest_of is None else rest_of.match(text, position + 3)
-        if rest is None:
-            return None
-        prefix = text[max(position - 2, 0) : position].lower()
-        if prefix and ("f" in prefix or "t" in prefix) and prefix[-1] in "frt":
-            body = text[position + 3 : rest.end() - 3]
-            if _FORMATTED.fullmatch(body) is None:
-                return None
-        spans.append((position, rest.end()))
-        position = rest.end()
-    return spans
+Block = tuple[int, str, int, int]  # indentation, keyword, its end, the newline before the line
 
 
-def blocks(text: str, end: int) -> list[Block]:
-    """The lines before `end` that look as if they opened a block, strings not considered."""
+class Strings:
+    """The triple-quoted strings of a text, found from its start as far as someone asks.
+
+    Args:
+        text: a text that begins and ends with a newline.
+    """
+
+    __slots__ = ("_ends", "_known", "_starts", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._known = 0  # everything before is known, and this itself is no part of a string
+
+    def cover(self, position: int) -> bool:
+        """Whether a position lies in a string.
+
+        Raises:
+            Unsure: the text can't be followed up to there.
+        """
+        if position >= self._known:
+            self._extend(position)
+        index = bisect_right(self._starts, position) - 1
+        return index >= 0 and position < self._ends[index]
+
+    def _extend(self, position: int) -> None:
+        text, known = self._text, self._known
+        while known <= position:
+            limit = text.find("\n", position + _AHEAD)
+            limit = len(text) if limit < 0 else limit
+            known = _end_of_run(text, known, limit)
+            if known == limit:
+                break
+            rest_of = _REST_OF.get(text[known : known + 3])
+            if rest_of is None:
+                # Not the end of what is understood, perhaps, but of what was looked at.
+                further = _end_of_run(text, known, len(text))
+                if further == known:
+                    raise Unsure
+                known = further
+                continue
+            rest = rest_of.match(text, known + 3)
+            if rest is None or not _plain(text, known, rest.end()):
+                raise Unsure
+            self._starts.append(known)
+            known = rest.end()
+            self._ends.append(known)
+        self._known = known
+
+
+def _end_of_run(text: str, start: int, limit: int) -> int:
+    run = _RUN.match(text, start, limit)
+    return start if run is None else run.end()
+
+
+def _plain(text: str, start: int, end: int) -> bool:
+    """Whether a triple-quoted string, quotes included, is no f-string or a simple one."""
+    prefix = text[max(start - 2, 0) : start].lower()
+    if prefix[-1:] in {"f", "t"} or (prefix[-1:] == "r" and prefix[0] in "ft"):
+        return _FORMATTED.fullmatch(text, start + 3, end - 3) is not None
+    return True
+
+
+def blocks(text: str, end: int, indent: int) -> list[Block]:
+    """The lines before `end`, indented by less than `indent`, that look as if they opened a block.
+
+    Strings are not considered.
+    """
     return [
-        (len(found[1]), found[2], found[3], found.start()) for found in _BLOCK.finditer(text, 0, end)
+        (found.end(1) - found.start(1), found[2], found.end(), found.start())
+        for found in _blocks_within(indent).finditer(text, 0, end)
     ]
 
 
+@functools.cache
+def _blocks_within(indent: int) -> re.Pattern[str]:
+    return re.compile(_BLOCK % (indent - 1), re.VERBOSE)
+
+
 def balanced(text: str) -> bool:
-    """Whether as many brackets open as close, outside of strings and comments on one line."""
-    if '"""' in text or "'''" in text:
-        return False
+    """Whether as many brackets open as close, outside of strings and comments.
+
+    Args:
+        text: where it begins and ends is code.
+    """
     bare = _TOKEN.sub("", text)
     return all(bare.count(left) == bare.count(right) for left, right in ("()", "[]", "{}"))

@@ -12,7 +12,6 @@ Assumes: the names in scope are all that can be found under them.
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from hotmod._source.imports import ImportKind, Scan
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Facade", "Link", "ModuleSource", "Resolver", "ancestors"]
 
 _NO_SCAN = Scan()
+_DEFINES = (b"", b"def", b"class", b"async def")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,9 +146,7 @@ class Resolver:
                     return True
             elif name in statement.bound and not self._is_submodule(statement, module, package, name):
                 return True
-        word = re.escape(name.encode())
-        pattern = rb"(?m)^(?:(?:async[ \t]+)?def|class)[ \t]+%b\b|^[ \t]*%b[ \t]*[=:,]|\bas[ \t]+%b[ \t]*:"
-        return re.search(pattern % (word, word, word), source.text.data) is not None
+        return _assigns(source.text.data, name.encode())
 
     def _is_submodule(self, statement: ImportStatement, module: str, package: str, name: str) -> bool:
         """Whether a statement binds `name` to the submodule `module.name`: `from . import name`."""
@@ -253,6 +251,27 @@ class Resolver:
                 if each in self._sources and each != package and not package.startswith(each + "."):
                     return each
         return ""
+
+
+def _assigns(data: bytes, word: bytes) -> bool:
+    """Whether a text may bind a name by a definition or an assignment, judged by its lines."""
+    at = data.find(word)
+    while at >= 0:
+        end = at + len(word)
+        start = max(data.rfind(b"\n", 0, at), data.rfind(b"\r", 0, at)) + 1
+        before, after = data[start:at], data[end : end + 80].lstrip(b" \t")
+        bare = before.strip(b" \t")
+        if bare in _DEFINES and (not bare or not before[:1].isspace()) and not _is_word(data[end : end + 1]):
+            if bare or (after[:1] in (b"=", b":", b",") and after[:2] != b"=="):
+                return True
+        elif before.endswith(b" as ") and after[:1] == b":":
+            return True
+        at = data.find(word, end)
+    return False
+
+
+def _is_word(character: bytes) -> bool:
+    return character.isalnum() or character == b"_" or character >= b"\x80"
 
 
 def _link(statement: ImportStatement, imported: str, names: tuple[str, ...]) -> Link:

@@ -23,7 +23,7 @@ from hotmod._source.tables import Exports, defines_getattr, lazy_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Guard", "guard_of", "scan_tree"]
+__all__ = ["Guard", "guard_of", "scan_parts", "scan_tree"]
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _COMPOUND = (
@@ -58,33 +58,47 @@ def guard_of(test: ast.expr) -> Guard:
     return Guard.MAIN if _is_main_test(test) else Guard.PLAIN
 
 
-def scan_tree(
-    tree: ast.Module, lines: Sequence[int] | None = None, others: Iterable[ImportStatement] = ()
-) -> Scan:
+def scan_tree(tree: ast.Module) -> Scan:
     """What the text of a tree imports.
 
     Args:
         tree: a module's tree, as `ast.parse` gives it.
+    """
+    return scan_parts([(tree.body, Context())])
+
+
+def scan_parts(
+    parts: Iterable[tuple[list[ast.stmt], Context]],
+    lines: Sequence[int] | None = None,
+    others: Iterable[ImportStatement] = (),
+    notes: Iterable[Unsure] = (),
+) -> Scan:
+    """What a text imports, of which only some parts were parsed.
+
+    Args:
+        parts: statements, and where each part stands.
         lines: the lines, ascending, outside of which nothing but import statements is looked for; all
             by default.
-        others: further imports of the same module, if the tree is a part of it.
-
-    Returns:
-        What was found; `others` are among the statements.
+        others: the imports outside of the parts.
+        notes: what is unsure outside of the parts.
     """
     scan = _TreeScan(lines)
-    scan.run(tree)
-    has_getattr = defines_getattr(tree.body)
-    exports = scan.exports
+    outermost: list[ast.stmt] = []
+    for body, context in parts:
+        scan.run(body, context)
+        if not context.where:
+            outermost += body
+    has_getattr = defines_getattr(outermost)
     statements = sorted([*scan.statements, *others], key=lambda statement: statement.line)
-    notes = [note for note in scan.unsure if reasonable(note, statements)]
+    unsure = [note for note in (*scan.unsure, *notes) if reasonable(note, statements)]
+    exports = scan.exports
     return Scan(
         statements=tuple(statements),
         exports=None if exports.names is None else tuple(exports.names),
         exports_unsure=exports.unsure,
         getattr_module=has_getattr,
-        lazy=lazy_rows(tree.body) if has_getattr else (),
-        unsure=tuple(sorted(notes, key=lambda note: note.line)),
+        lazy=lazy_rows(outermost) if has_getattr else (),
+        unsure=tuple(sorted(unsure, key=lambda note: note.line)),
     )
 
 
@@ -98,8 +112,8 @@ class _TreeScan:
         self.exports = Exports()
         self._left: list[tuple[ast.AST, Context]] = []
 
-    def run(self, tree: ast.Module) -> None:
-        self._push(tree.body, Context())
+    def run(self, body: list[ast.stmt], context: Context) -> None:
+        self._push(body, context)
         while self._left:
             node, context = self._left.pop()
             if isinstance(node, ast.stmt):

@@ -1,0 +1,130 @@
+"""Identity across a transaction: what exists before and after is the same object.
+
+Touches: `builtins.__build_class__` while modules run, and what `_live.merge` touches.
+
+Guarantees: classes of the modules that run are merged when they are built, so that decorators, subclasses
+and instances made later in the run see the class that lives on; everything else is merged when its module
+has run. Classes that others build meanwhile, in other threads or modules, are not touched.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import functools
+import inspect
+import threading
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from hotmod._live import aliases, stale
+from hotmod._live.classes import own_dict
+from hotmod._live.journal import Journal
+from hotmod._live.merge import Merger
+from hotmod._live.namespaces import IMPORT_NAMES
+
+__all__ = ["Identity"]
+
+_MISSING = object()
+
+
+class Identity:
+    """The merging of one transaction.
+
+    Args:
+        journal: where the changes are noted.
+        before: the namespaces of the modules that run again, as they were.
+    """
+
+    def __init__(self, journal: Journal, before: Mapping[str, Mapping[str, Any]]) -> None:
+        self.merger = Merger(journal)
+        self.lost: list[types.FunctionType] = []
+        self._current: set[int] = set()
+        self._journal = journal
+        self._before = before
+        self._codes: dict[str, types.CodeType] = {}
+        self._ambiguous: set[tuple[str, str]] = set()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Merge the classes that are built by the current thread in this context."""
+        build, thread = builtins.__build_class__, threading.get_ident()
+
+        @functools.wraps(build)
+        def build_and_merge(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
+            built = build(body, name, *bases, **options)
+            if threading.get_ident() == thread and isinstance(built, type):
+                return self._built(built, body)
+            return built
+
+        builtins.__build_class__ = build_and_merge
+        try:
+            yield
+        finally:
+            builtins.__build_class__ = build
+
+    def runs(self, module: str, code: types.CodeType) -> None:
+        """A module is about to run this code."""
+        self._codes[module] = code
+        seen: set[str] = set()
+        for one in stale.codes_in(code):
+            if not one.co_flags & inspect.CO_OPTIMIZED:  # the body of a class
+                if one.co_qualname in seen:
+                    self._ambiguous.add((module, one.co_qualname))
+                seen.add(one.co_qualname)
+
+    def _built(self, built: type, body: Callable[..., Any]) -> type:
+        module = body.__globals__.get("__name__")
+        name = type.__dict__["__qualname__"].__get__(built)
+        if module not in self._before or type.__getattribute__(built, "__module__") != module:
+            return built
+        if "<locals>" in name or (module, name) in self._ambiguous:
+            return built  # which of several classes of one name is which shows only at the end
+        old = self._old(module, name)
+        if not isinstance(old, type) or self.merger.is_taken(old):
+            return built
+        # a decorator may build the final class from this one (slots): then only the two final ones match
+        merged = self.merger.try_class(old, built)
+        return merged if isinstance(merged, type) else built
+
+    def _old(self, module: str, name: str) -> object:
+        first, *rest = name.split(".")
+        value = self._before[module].get(first, _MISSING)
+        for part in rest:
+            value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
+        return value
+
+    def ran(self, module: str, space: dict[str, Any]) -> None:
+        """A module has run: merge what its names hold with what they held."""
+        self.merger.finish()
+        before = self._before.get(module, {})
+        for name, new in list(space.items()):
+            old = before.get(name, _MISSING)
+            if old is not _MISSING and old is not new and name not in IMPORT_NAMES:
+                mine = self.merger.merge(old, new)
+                if mine is not new:
+                    space[name] = mine
+
+    def settle(
+        self, modules: Iterable[types.ModuleType], owned: Callable[[str], bool], spaces: Mapping[str, dict[str, Any]]
+    ) -> None:
+        """Let every reference lead to the object that lives on, and every old function run new code.
+
+        Args:
+            modules: the modules in scope.
+            owned: whether a module of that name is in scope.
+            spaces: the namespaces of the modules that ran, by file.
+        """
+        aliases.exchange(modules, owned, self.merger.kept)
+        refreshed = stale.refresh(self._journal, self._codes.values(), spaces, self.merger.moved())
+        self.merger.patched += refreshed.patched
+        self.lost = refreshed.lost
+        self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
+        self.merger.close()
+
+    def is_current(self, value: object) -> bool:
+        """Whether a function or class of the modules that ran is the one that is in force."""
+        if isinstance(value, types.FunctionType):
+            return id(value.__code__) in self._current
+        return id(value) in self._current

@@ -1,0 +1,174 @@
+"""The lookout: what has been saved, and is it time to apply it?
+
+Touches: file notifications, source files and the caches of the reloader. Never the running program.
+
+Guarantees: a save is noticed whenever it happens after the watcher was made; while saves keep coming it is
+not yet time; new folders are watched, and what was saved in them before is found by a look at everything.
+
+Assumes: one thread uses a `Lookout`, but for `ask` and `take`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+
+from hotmod._engine.burst import Burst
+from hotmod._engine.notify import Notifier
+from hotmod._engine.prefetch import prefetch
+from hotmod._engine.reloader import LOCK, Reloader
+from hotmod._engine.roots import Territory, survey_folders
+
+__all__ = ["Lookout"]
+
+# Naps in milliseconds. Short ones while someone is editing: they are most of the time that a save takes to
+# arrive. When nobody has saved for a while, one that costs as little as watchfiles' own loop does.
+NAP_EDITING = 5
+NAP_IDLE = 100
+EDITING = 300.0  # seconds since the last save
+LARGE = 50  # a burst of that many files is followed by a look at everything: the kernel's queue may have run over
+logger = logging.getLogger("hotmod")
+
+
+class Lookout:
+    """Watches the files of one reloader."""
+
+    def __init__(self, reloader: Reloader, delay: float) -> None:
+        self.reloader = reloader
+        self.burst = Burst(delay)
+        self._notifier = Notifier()
+        self._territory: Territory | None = None
+        self._awake_until = time.monotonic() + EDITING
+        self._modules = 0
+        self._stale_lock = False
+        self._asked = False
+        self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The folders watched now."""
+        return self._notifier.folders
+
+    def start(self) -> None:
+        """Watch, read what is loaded, and have everything looked at once.
+
+        Raises:
+            OSError: the system gives no way to watch.
+        """
+        self._arm()
+        self.ask()
+        with LOCK:
+            self.reloader.graph()  # so that the first save does not wait for it
+
+    def ask(self) -> None:
+        """Have everything looked at soon. Any thread may call this."""
+        self._asked = True
+
+    def turn(self, *, held: bool) -> bool:
+        """Let a moment pass, and say whether it is time to apply what was saved."""
+        self._notifier.nap(self._nap(held=held))
+        now = time.monotonic()
+        self._listen(now)
+        if not self.burst or held:
+            return False
+        return self.burst.wait(now, busy=self._is_git_busy(now)) <= 0
+
+    def take(self) -> frozenset[str] | None:
+        """The files to apply now; None for a look at all."""
+        with self._filling:
+            large = len(self.burst.paths) >= LARGE
+            paths = self.burst.take()
+        if large:
+            self.ask()
+        return paths
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._notifier.close()
+
+    def _nap(self, *, held: bool) -> int:
+        now = time.monotonic()
+        if self.burst and not held:
+            left = self.burst.wait(now) * 1e3
+            return max(1, min(NAP_EDITING, round(left)))
+        return NAP_EDITING if now < self._awake_until else NAP_IDLE
+
+    def _listen(self, now: float) -> None:
+        """Take in what happened since the last turn."""
+        territory = self._territory
+        try:
+            news = territory.news(self._notifier.poll()) if territory is not None else None
+        except RuntimeError:
+            logger.exception("hotmod: file notification failed; watching anew, and looking at every file")
+            news = None
+        everything = self._asked
+        self._asked = False
+        if news is None or news.folders or self._has_new_places():
+            self._arm()
+            everything = True
+        if not news and not everything:
+            return
+        with self._filling:
+            self.burst.add(now, news.files if news is not None else frozenset(), everything=everything)
+        self._awake_until = now + EDITING
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Do what the reload will need, while it can't begin yet."""
+        with self._filling:
+            paths = None if self.burst.everything else frozenset(self.burst.paths)
+        try:
+            self.burst.doubt = prefetch(self.reloader, paths)
+        except Exception:
+            # The reload will meet the same error, and turn it into a report.
+            logger.debug("hotmod: preparing a reload failed", exc_info=True)
+
+    def _arm(self) -> None:
+        """Watch the folders that matter now, and have everything looked at."""
+        with LOCK:
+            self.reloader.ledger.refresh()
+            loaded = {each.path for each in self.reloader.ledger.modules.values() if each.path}
+        self._modules = len(sys.modules)
+        self._territory = survey_folders(self.reloader.scope, loaded)
+        self._notifier.arm(self._territory.folders)
+
+    def _has_new_places(self) -> bool:
+        """Whether a module was imported from a folder that is not watched."""
+        if len(sys.modules) == self._modules or self._territory is None:
+            return False
+        self._modules = len(sys.modules)
+        with LOCK:
+            self.reloader.ledger.refresh()
+            loaded = {each.path for each in self.reloader.ledger.modules.values() if each.path}
+        new = loaded - self._territory.files
+        known = {place for places in self._territory.inside.values() for place in places}
+        return any(os.path.dirname(path) not in known or os.path.islink(path) for path in new)
+
+    def _is_git_busy(self, now: float) -> bool:
+        """Whether git is in the middle of changing several of our files.
+
+        Git holds `index.lock` from before the first file that it writes until after the last one. A lock that
+        outlives the bound of a burst belongs to a commit whose message is being written, or to nobody.
+        """
+        if len(self.burst.paths) < 2 and not self.burst.everything:  # noqa: PLR2004 - one save is no checkout
+            return False
+        busy = any(os.path.exists(lock) for lock in self._git_locks())
+        if not busy:
+            self._stale_lock = False
+        elif self.burst.wait(now, busy=True) <= 0:
+            self._stale_lock = True
+        return busy and not self._stale_lock
+
+    def _git_locks(self) -> set[str]:
+        locks: set[str] = set()
+        for root, _ in self.reloader.scope.roots():
+            folder = os.path.dirname(root)
+            while folder != os.path.dirname(folder):
+                if os.path.isdir(os.path.join(folder, ".git")):
+                    locks.add(os.path.join(folder, ".git", "index.lock"))
+                    break
+                folder = os.path.dirname(folder)
+        return locks

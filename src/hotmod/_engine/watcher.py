@@ -1,0 +1,402 @@
+"""The watcher: a daemon thread that applies edits as they are saved, and the handle that people hold.
+
+Touches: one thread per watcher; the running program, through the reloader; hooks of exit and fork.
+
+Guarantees: making a watcher reads no source file and returns at once, and a save after that moment is
+applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it comes from,
+ends as a report or in the log, never the thread. After `stop()`, at exit and in a forked child no attempt
+begins. While a process forks no transaction is half done.
+
+Assumes: whoever gives `apply=` calls what it is given, once and in good time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import contextlib
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self
+
+from hotmod._model.errors import HotmodError, RollbackError
+
+if TYPE_CHECKING:
+    import types
+
+    from hotmod._engine.beginning import Beginning
+    from hotmod._engine.lookout import Lookout
+    from hotmod._model.report import Report, Status
+
+__all__ = ["Watcher"]
+
+COURTESY = 0.02  # seconds
+HISTORY = 32
+STOP_WAIT = 5.0  # seconds that stop() waits for an attempt under way
+FAILURES = 3  # errors of hotmod in a row after which a watcher gives up
+logger = logging.getLogger("hotmod")
+
+
+class Watcher:
+    """A running watch over some targets; `hotmod.watch` makes one.
+
+    It is a context manager that stops on leaving. A watcher that nobody holds goes on watching.
+    """
+
+    def __init__(
+        self,
+        beginning: Beginning | None,
+        on_reload: Callable[[Report], object] | None = None,
+        apply: Callable[[Callable[[], None]], object] | None = None,
+        delay: float = 0.0,
+    ) -> None:
+        self._beginning = beginning
+        self._delay = delay
+        self._on_reload = on_reload
+        self._apply = apply
+        self._lookout: Lookout | None = None
+        self._thread: threading.Thread | None = None
+        self._reset(stopped=beginning is None)
+        self._status: Status = "unchanged"
+        self._history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
+        self._new: collections.deque[Report] = collections.deque()
+        if beginning is not None:
+            _WATCHERS.add(self)
+            name = f"hotmod watcher of {beginning.scope}"
+            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread.start()
+
+    def _reset(self, *, stopped: bool) -> None:
+        self._changed = threading.Condition()
+        self._stopped = stopped
+        self._holds = 0
+        self._handed_over = False  # whether `apply` has an attempt that it has not yet run
+        self._attempting = 0  # the thread that makes an attempt, 0 when none does
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        if self._beginning is None:
+            return "<hotmod.Watcher, off>"
+        state = "stopped" if self._stopped else "held" if self._holds else "watching"
+        if state == "watching" and self._lookout is not None:
+            count = len(self._lookout.folders)
+            state = f"watching {count} folder{'s' if count != 1 else ''}"
+        scope, generation = self._beginning.scope, self._beginning.generation
+        return f"<hotmod.Watcher of {scope}, {state}, {self._status}, generation {generation}>"
+
+    @property
+    def status(self) -> Status:
+        """How things stand: `unchanged` or `applied` while the program runs what is on disk.
+
+        `rejected` or `restart-required` from an attempt that failed, and `rejected` from a `rollback()`, until a
+        later attempt puts it right. A save that has not been attempted yet does not show.
+        """
+        return self._status
+
+    @property
+    def history(self) -> tuple[Report, ...]:
+        """The reports of the last attempts that did something or failed, the newest last; at most 32."""
+        with self._changed:
+            return tuple(self._history)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no further attempt begins by itself."""
+        return self._stopped
+
+    def next_report(self, timeout: float | None = None) -> Report:
+        """Wait for the next report of a save, and return each of them once.
+
+        Reports that were returned by `rollback()` and `retry()` are not given out again.
+
+        Args:
+            timeout: how long to wait, in seconds; None waits for ever.
+
+        Raises:
+            TimeoutError: no report came in time, or none can come: the watcher is stopped or off.
+            HotmodError: called by `on_reload` or by code that is being reloaded, which would wait for itself.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while not self._new:
+                if self._attempting == threading.get_ident():
+                    msg = (
+                        "next_report() waits for an attempt that can't begin before the code that called it "
+                        "returns. The report of the current attempt is the argument of on_reload."
+                    )
+                    raise HotmodError(msg)
+                left = None if deadline is None else deadline - time.monotonic()
+                if self._stopped:
+                    msg = f"{self!r}: no report will come"
+                    raise TimeoutError(msg)
+                if left is not None and left <= 0:
+                    msg = f"{self!r}: no report came within {timeout} s"
+                    raise TimeoutError(msg)
+                self._changed.wait(left)
+            return self._new.popleft()
+
+    def stop(self) -> None:
+        """End watching. The program keeps the version that it runs; a second call does nothing.
+
+        Waits for an attempt that is under way, up to five seconds, unless it is that attempt that calls. What
+        was handed to `apply` and has not been run yet does nothing when it is run.
+        """
+        with self._changed:
+            self._stopped = True
+            inside = self._attempting == threading.get_ident()
+            self._changed.notify_all()
+        thread = self._thread
+        if thread is None or inside or thread is threading.current_thread():
+            return
+        thread.join(STOP_WAIT)
+        if thread.is_alive():
+            logger.warning("%r: an attempt is still under way after %.0f s", self, STOP_WAIT)
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Apply nothing inside the block; what was saved meanwhile is one transaction at its end.
+
+        An attempt that is under way is waited for. Blocks can be nested, also over threads: the last one that ends
+        counts. The transaction begins soon after the block, in the watcher's thread or through `apply`; its
+        report comes to `next_report`.
+        """
+        with self._changed:
+            self._holds += 1
+            here = threading.get_ident()
+            while self._attempting not in (0, here):
+                self._changed.wait()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds -= 1
+                if not self._holds and self._lookout is not None:
+                    self._lookout.ask()
+
+    def rollback(self) -> Report:
+        """Return to the version before the last applied one, in the calling thread.
+
+        The files stay as they are. What is on disk now is not applied again before a file is saved with
+        other contents, or `retry()` is called.
+
+        Returns:
+            The report of the reloader. The status is `rejected` afterwards, as the program does not run
+            what is on disk.
+
+        Raises:
+            RollbackError: there is nothing to go back to, or going back failed half-way.
+        """
+        if self._beginning is None:
+            msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
+            raise RollbackError(msg)
+        with self._attempt(asked=True):
+            report = self._beginning.reloader().rollback()
+            self._publish(report, queued=False, status="rejected")
+        return report
+
+    def retry(self) -> Report:
+        """Attempt now, in the calling thread, whatever is on disk, refused before or not.
+
+        Returns:
+            The report. After `applied` or `unchanged` the program runs what is on disk.
+        """
+        if self._beginning is None:
+            from hotmod._model.report import Report  # noqa: PLC0415 - takes a while to load
+
+            return Report(status="unchanged", scope="", generation=0)
+        with self._attempt(asked=True):
+            report = self._beginning.reloader().attempt(None, again=True)
+            assert report is not None, "an attempt that is asked for gives a report"  # noqa: S101
+            self._publish(report, queued=False)
+        self._raise_interrupt(report)
+        return report
+
+    # The thread
+
+    def _run(self) -> None:
+        """What the thread does: watch, until stopped or until hotmod itself fails again and again."""
+        with self._changed:  # whoever called watch() goes on first: loading the engine keeps the GIL busy
+            self._changed.wait_for(lambda: self._stopped, COURTESY)
+        from hotmod._engine.lookout import Lookout  # noqa: PLC0415 - loads watchfiles, which takes a while
+
+        if self._beginning is None:
+            return
+        lookout = self._lookout = Lookout(self._beginning.reloader(), self._delay)
+        _LOOKOUTS.add(lookout)
+        failures = 0
+        started = False
+        try:
+            while not self._stopped and failures < FAILURES:
+                try:
+                    if not started:
+                        lookout.start()
+                        started = True
+                        lookout.ask()
+                    if lookout.turn(held=self._holds > 0 or self._handed_over):
+                        self._hand_over()
+                    failures = 0
+                except Exception:
+                    failures += 1
+                    logger.exception("hotmod: an error in the watcher itself (%d of %d)", failures, FAILURES)
+                    lookout.ask()
+        finally:
+            lookout.close()
+            _LOOKOUTS.discard(lookout)
+            with self._changed:
+                self._stopped = True
+                self._changed.notify_all()
+
+    def _hand_over(self) -> None:
+        """Make an attempt, here or where `apply` wants it."""
+        if self._apply is None:
+            self._go()
+            return
+        self._handed_over = True
+        try:
+            self._apply(self._go)
+        except Exception:
+            self._handed_over = False
+            self._take()
+            logger.exception("hotmod: apply= failed, so the edit was not applied; the next save tries again")
+
+    def _go(self) -> None:
+        """Apply what was saved, unless it is not the time for it any more."""
+        report = None
+        with self._attempt(asked=False) as may_begin:
+            self._handed_over = False
+            if may_begin:
+                report = self._report(self._take())
+            if report is not None:
+                self._publish(report, queued=True)
+        if report is not None:
+            self._raise_interrupt(report)
+
+    @contextlib.contextmanager
+    def _attempt(self, *, asked: bool) -> Iterator[bool]:
+        """Keep out other attempts and `hold()`; gives whether one may begin that nobody asked for."""
+        here = threading.get_ident()
+        with self._changed:
+            while self._attempting not in (0, here):
+                self._changed.wait()
+            outer, self._attempting = self._attempting, here
+            may_begin = asked or not (self._stopped or self._holds)
+        try:
+            yield may_begin
+        finally:
+            with self._changed:
+                self._attempting = outer
+                self._changed.notify_all()
+
+    def _take(self) -> frozenset[str] | None:
+        return self._lookout.take() if self._lookout is not None else None
+
+    def _report(self, paths: frozenset[str] | None) -> Report | None:
+        """Attempt, and turn an error of hotmod itself into a report; None if nothing was attempted."""
+        from hotmod._model.report import Report  # noqa: PLC0415 - takes a while to load
+
+        if self._beginning is None:
+            return None
+        reloader = self._beginning.reloader()
+        try:
+            return reloader.attempt(paths)
+        except Exception as error:
+            logger.exception("hotmod: an error in hotmod itself; the edit was not applied")
+            status: Status = "restart-required" if isinstance(error, RollbackError) else "rejected"
+            return Report(
+                status=status, scope=str(reloader.scope), generation=reloader.generation, error=error
+            )
+        except BaseException:  # Ctrl-C between two steps of ours: what was saved is still to be applied
+            if self._lookout is not None:
+                self._lookout.ask()
+            raise
+
+    def _publish(self, report: Report, *, queued: bool, status: Status | None = None) -> None:
+        """Tell of a report; `unchanged` is told only where somebody waits for it."""
+        with self._changed:
+            if queued and report.status == "unchanged" and self._status in ("unchanged", "applied"):
+                return
+            self._status = status or report.status
+            self._history.append(report)
+            if queued:
+                self._new.append(report)
+            self._changed.notify_all()
+        if self._on_reload is None:
+            return
+        try:
+            self._on_reload(report)
+        except BaseException as error:
+            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
+                raise  # somebody else's thread, where apply= runs us: Ctrl-C and sys.exit() are for it
+            logger.exception("hotmod: on_reload failed; the watcher goes on")
+
+    def _raise_interrupt(self, report: Report) -> None:
+        """Give a Ctrl-C that came while the user's code ran to the main thread, for which it was meant."""
+        if (
+            isinstance(report.error, KeyboardInterrupt)
+            and threading.current_thread() is threading.main_thread()
+        ):
+            raise report.error
+
+    def _abandon(self) -> None:
+        """In a forked child: there is no thread, and what it held locked stays locked. Begin with new locks."""
+        self._reset(stopped=True)
+        self._thread = None
+        self._lookout = None
+
+
+_WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
+# Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with its
+# parent and whose thread it does not have.
+_LOOKOUTS: set[Lookout] = set()
+
+
+def _stop_all() -> None:
+    for watcher in list(_WATCHERS):
+        watcher.stop()
+
+
+class _Fork:
+    """Keeps a process from forking in the middle of a transaction."""
+
+    FORK_WAIT = 10.0  # seconds; a transaction that waits for the thread that forks must not hang it
+    held = False
+
+    def before(self) -> None:
+        """Wait for a transaction under way in another thread to end."""
+        from hotmod._engine.reloader import LOCK  # noqa: PLC0415 - only where watchers are
+
+        self.held = bool(_WATCHERS) and LOCK.acquire(timeout=self.FORK_WAIT)
+
+    def after(self) -> None:
+        """Let transactions go on."""
+        from hotmod._engine.reloader import LOCK  # noqa: PLC0415 - only where watchers are
+
+        if self.held:
+            self.held = False
+            LOCK.release()
+
+    def in_child(self) -> None:
+        """Stop every watcher of the child."""
+        self.after()
+        for watcher in list(_WATCHERS):
+            watcher._abandon()  # noqa: SLF001 - the same module
+
+
+_fork = _Fork()
+atexit.register(_stop_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_fork.before, after_in_parent=_fork.after, after_in_child=_fork.in_child)

@@ -1,0 +1,157 @@
+"""Classes that take over the body of their successors, so that instances, subclasses and registries stay right.
+
+Touches: class objects and the `__class__` cells of methods, through the journal.
+
+Guarantees: a class is either changed as a whole or not at all; what forbids it comes out as a reason,
+before anything is changed. No metaclass method, descriptor or `__setattr__` of the subject runs.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from hotmod._live.journal import Journal
+
+__all__ = ["bind_cells", "obstacle", "own_dict", "take_over"]
+
+own_dict: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
+_bases: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get__
+_SKIP = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"))
+_SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
+_MISSING = object()
+
+
+def slots(cls: type) -> list[str]:
+    """The names of the slots that a class itself adds, in the order of their places in an instance."""
+    return [name for name, value in own_dict(cls).items() if type(value) is types.MemberDescriptorType]
+
+
+def obstacle(live: type, fresh: type, bases: tuple[type, ...]) -> tuple[str, str] | None:
+    """Why `live` can't take the body of `fresh`: (hazard code, reason); None when it can.
+
+    Args:
+        live: the class in use.
+        fresh: the class just built.
+        bases: the bases that `live` is to have.
+    """
+    if type(live) is not type(fresh) and not _accepts(live, "__class__", type(fresh)):
+        return "metaclass", f"its metaclass was {type(live).__name__} and is {type(fresh).__name__}"
+    if slots(live) != slots(fresh):
+        return "slots-layout", f"its slots were {slots(live)} and are {slots(fresh)}"
+    layout = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+    if any(_layout(live, name) != _layout(fresh, name) for name in layout):
+        return "base-layout", "its instances have another layout in memory"
+    if _bases(live) != bases and not _accepts(live, "__bases__", bases):
+        return "base-layout", "the interpreter does not let its bases be changed in place"
+    return None
+
+
+def _layout(cls: type, name: str) -> Any:
+    return type.__dict__[name].__get__(cls)
+
+
+_SETTERS = {"__bases__": type.__dict__["__bases__"], "__class__": object.__dict__["__class__"]}
+
+
+def _accepts(live: type, name: str, value: object) -> bool:
+    """Whether the interpreter lets the bases or the metaclass be changed; they are left as they were."""
+    setter = _SETTERS[name]
+    before = setter.__get__(live)
+    try:
+        setter.__set__(live, value)
+    except TypeError:
+        return False
+    setter.__set__(live, before)
+    return True
+
+
+def take_over(
+    journal: Journal, live: type, fresh: type, bases: tuple[type, ...], members: Mapping[str, Any]
+) -> None:
+    """Give `live` the bases and members of `fresh`. Assumes that there is no `obstacle`.
+
+    Args:
+        journal: where the changes are noted.
+        live: the class in use.
+        fresh: the class just built.
+        bases: the bases that `live` is to have.
+        members: what is to stand in the class, by name, in order; usually those of `fresh`, with objects
+            that live on in place of their successors.
+    """
+    before, had, metaclass = dict(own_dict(live)), _bases(live), type(live)
+
+    def undo() -> None:
+        if type(live) is not metaclass:
+            _SETTERS["__class__"].__set__(live, metaclass)
+        if _bases(live) != had:
+            _SETTERS["__bases__"].__set__(live, had)
+        put_members(live, before)
+
+    journal.record(f"class {live.__module__}.{live.__qualname__}", undo)
+    if had != bases:
+        _SETTERS["__bases__"].__set__(live, bases)
+    if metaclass is not type(fresh):
+        _SETTERS["__class__"].__set__(live, type(fresh))
+        if "_abc_impl" in own_dict(fresh) and "_abc_impl" not in before:
+            type.__setattr__(live, "_abc_impl", own_dict(fresh)["_abc_impl"])
+    bind_cells(members.values(), fresh, live)
+    put_members(live, members)
+
+
+def put_members(cls: type, members: Mapping[str, Any]) -> None:
+    """Make a class hold exactly these members; layout descriptors and caches of its own stay."""
+    now = own_dict(cls)
+    for name in [name for name in now if name not in members and name not in _SKIP]:
+        if type(now[name]) is not types.MemberDescriptorType:
+            type.__delattr__(cls, name)
+    for name, value in members.items():
+        if name in _SKIP or type(value) in (types.MemberDescriptorType, types.GetSetDescriptorType):
+            continue
+        if now.get(name, _MISSING) is not value:
+            type.__setattr__(cls, name, value)
+    if isinstance(cls, abc.ABCMeta):
+        abc.update_abstractmethods(cls)
+
+
+def bind_cells(members: Iterable[object], fresh: type, live: type) -> None:
+    """Let `super()` and `__class__` in methods of `fresh` mean `live`."""
+    for member in members:
+        for function in _functions(member, _SEARCHED):
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+                if name == "__class__" and _content(cell) is fresh:
+                    cell.cell_contents = live
+
+
+def _content(cell: types.CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # an empty cell
+        return _MISSING
+
+
+def _functions(value: object, depth: int) -> Iterator[types.FunctionType]:
+    """The plain functions behind a class member, through the usual wrappers."""
+    if depth == 0:
+        return
+    kind = type(value)
+    parts: Iterable[object] = ()
+    if kind is types.FunctionType:
+        yield value  # type: ignore[misc]
+        cells = (_content(cell) for cell in value.__closure__ or ())  # type: ignore[attr-defined]
+        parts = (part for part in cells if not isinstance(part, type))
+    elif kind in (staticmethod, classmethod, types.MethodType):
+        parts = (value.__func__,)  # type: ignore[attr-defined]
+    elif kind is property:
+        parts = (value.fget, value.fset, value.fdel)  # type: ignore[attr-defined]
+    elif kind in (functools.cached_property, functools.partial, functools.partialmethod):
+        parts = (value.func,)  # type: ignore[attr-defined]
+    elif not isinstance(value, type):
+        space = getattr(value, "__dict__", None)
+        parts = (space.get("__wrapped__"),) if isinstance(space, dict) else ()
+    for part in parts:
+        if part is not None:
+            yield from _functions(part, depth - 1)

@@ -1,0 +1,111 @@
+"""Enumerations that keep their members when their class is built again.
+
+Touches: enum classes and members, through the journal of the class (see `classes.take_over`).
+
+Guarantees: a member that exists before and after is the same object, so `is`, dictionary keys, pickles
+and lookups by value go on; new members belong to the live class.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from hotmod._live.classes import own_dict
+from hotmod._live.journal import Journal
+
+__all__ = ["adopt_members", "obstacle", "translated", "values_of"]
+
+_MISSING = object()
+_PAYLOADS = (int, str, float, bytes, tuple, complex, frozenset)
+
+
+def _members(cls: type) -> dict[str, Any]:
+    found = own_dict(cls).get("_member_map_")
+    return found if isinstance(found, dict) else {}
+
+
+def obstacle(live: type, fresh: type) -> tuple[str, str] | None:
+    """Why the members of `live` can't live on in `fresh`; None when they can."""
+    for name, new in _members(fresh).items():
+        old = _members(live).get(name)
+        if old is not None and _payload(old) != _payload(new):
+            return "enum-members", f"the member {name} was {_payload(old)!r} and is {_payload(new)!r}"
+    return None
+
+
+def _payload(member: Any) -> Any:
+    """The immutable part of a member of a mixed-in enum (`IntEnum`, `StrEnum`), which can't be changed."""
+    for kind in _PAYLOADS:
+        if isinstance(member, kind):
+            return kind.__repr__(member)  # type: ignore[operator]
+    return None
+
+
+def adopt_members(journal: Journal, live: type, fresh: type) -> dict[int, Any]:
+    """Let the members of `fresh` be members of `live`; gives the kept member by the id of its successor.
+
+    Args:
+        journal: where the changes are noted.
+        live: the enum class in use, before it takes over the body of `fresh`.
+        fresh: the enum class just built.
+    """
+    kept: dict[int, Any] = {}
+    old = _members(live)
+    every = {id(new): new for new in values_of(fresh)}
+    for name, new in _members(fresh).items():
+        if id(new) in kept:
+            continue  # an alias
+        mine = old.get(name)
+        if mine is None or mine._name_ != name:
+            mine = new
+        elif mine is not new:
+            _note(journal, mine)
+            mine.__dict__.clear()
+            mine.__dict__.update(new.__dict__)
+        kept[id(new)] = mine
+    for key, new in every.items():
+        mine = kept.setdefault(key, new)
+        if type(mine) is not live:
+            object.__setattr__(mine, "__class__", live)
+        if "__objclass__" in mine.__dict__:
+            mine.__dict__["__objclass__"] = live
+    return kept
+
+
+def values_of(cls: type) -> list[Any]:
+    """Every member of an enum class: named ones, aliases and the combinations that a flag has made."""
+    named = list(_members(cls).values())
+    by_value = own_dict(cls).get("_value2member_map_")
+    return named + (list(by_value.values()) if isinstance(by_value, dict) else [])
+
+
+def _note(journal: Journal, member: enum.Enum) -> None:
+    attributes = dict(member.__dict__)
+
+    def undo() -> None:
+        member.__dict__.clear()
+        member.__dict__.update(attributes)
+
+    journal.record(f"member {member!r}", undo)
+
+
+def translated(fresh: type, kept: dict[int, Any]) -> dict[str, Any]:
+    """The members of the class body of `fresh`, each reference to a member replaced by the kept one."""
+    found = {}
+    for name, value in own_dict(fresh).items():
+        found[name] = _translate(value, kept)
+        redirect = getattr(value, "member", None)
+        if redirect is not None and id(redirect) in kept and isinstance(value, enum.property):
+            value.member = kept[id(redirect)]
+    return found
+
+
+def _translate(value: Any, kept: dict[int, Any]) -> Any:
+    if id(value) in kept:
+        return kept[id(value)]
+    if type(value) is dict and any(id(item) in kept for item in value.values()):
+        return {key: kept.get(id(item), item) for key, item in value.items()}
+    if type(value) is list and any(id(item) in kept for item in value):
+        return [kept.get(id(item), item) for item in value]
+    return value

@@ -1,0 +1,115 @@
+"""Functions that take over the code of their successors, so that every reference to them is live.
+
+Touches: function objects, through the journal.
+
+Guarantees: a function is either changed as a whole or not at all; what forbids it comes out as a reason,
+before anything is changed.
+
+Assumes: both functions belong to the same module object, so they share their globals.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from typing import Any
+
+from hotmod._live.journal import Journal
+
+__all__ = ["code_key", "fits", "obstacle", "replace_code", "same_code", "take_over"]
+
+_KINDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+_FIELDS = ["__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"]
+if sys.version_info >= (3, 12):
+    _FIELDS.append("__type_params__")
+# From 3.14 on annotations are computed by a function; a copied result would go stale.
+_FIELDS.append("__annotate__" if sys.version_info >= (3, 14) else "__annotations__")
+
+
+def obstacle(live: types.FunctionType, fresh: types.FunctionType) -> tuple[str, str] | None:
+    """Why `live` can't take the code of `fresh`: (hazard code, reason); None when it can."""
+    return fits(live.__code__, fresh.__code__)
+
+
+def fits(old: types.CodeType, new: types.CodeType) -> tuple[str, str] | None:
+    """Why a function with the code `old` can't run `new`: (hazard code, reason); None when it can."""
+    if old.co_flags & _KINDS != new.co_flags & _KINDS:
+        return "kind-change", f"it was {_kind(old)} and is {_kind(new)}"
+    if old.co_freevars != new.co_freevars:
+        had, has = ", ".join(old.co_freevars) or "none", ", ".join(new.co_freevars) or "none"
+        return "closure-shape", f"its free variables were {had} and are {has}"
+    return None
+
+
+def _kind(code: types.CodeType) -> str:
+    flags = code.co_flags
+    if flags & inspect.CO_ASYNC_GENERATOR:
+        return "an async generator"
+    if flags & (inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE):
+        return "a coroutine function"
+    return "a generator" if flags & inspect.CO_GENERATOR else "a plain function"
+
+
+def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
+    """Give `live` everything of `fresh` but its closure cells. Assumes that there is no `obstacle`."""
+    code = live.__code__
+    before = {name: getattr(live, name) for name in _FIELDS}
+    attributes = dict(live.__dict__)
+
+    def undo() -> None:
+        live.__code__ = code
+        for name, value in before.items():
+            setattr(live, name, value)
+        live.__dict__.clear()
+        live.__dict__.update(attributes)
+
+    journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
+    live.__code__ = fresh.__code__
+    for name in _FIELDS:
+        setattr(live, name, getattr(fresh, name))
+    for name in attributes.keys() - fresh.__dict__.keys():
+        del live.__dict__[name]
+    live.__dict__.update(fresh.__dict__)
+
+
+def replace_code(journal: Journal, live: types.FunctionType, code: types.CodeType) -> None:
+    """Give a function that no name leads to (a closure made earlier) new code; it keeps the rest."""
+    before, doc = live.__code__, live.__doc__
+
+    def undo() -> None:
+        live.__code__ = before
+        live.__doc__ = doc
+
+    journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
+    live.__code__ = code
+    if doc is not None and doc == (before.co_consts or (None,))[0]:
+        first = (code.co_consts or (None,))[0]
+        live.__doc__ = first if isinstance(first, str) else None
+
+
+def code_key(code: types.CodeType) -> tuple[Any, ...]:
+    """What two code objects share exactly when they are the same program, wherever their lines are."""
+    consts = tuple(
+        code_key(const) if isinstance(const, types.CodeType) else (type(const).__name__, repr(const))
+        for const in code.co_consts
+    )
+    return (
+        code.co_name,
+        code.co_code,
+        consts,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_flags,
+        code.co_argcount,
+        code.co_posonlyargcount,
+        code.co_kwonlyargcount,
+        code.co_exceptiontable,
+    )
+
+
+def same_code(one: types.CodeType, two: types.CodeType) -> bool:
+    """Whether two code objects differ in nothing but positions."""
+    return one is two or (one.co_code == two.co_code and code_key(one) == code_key(two))

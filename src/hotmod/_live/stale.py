@@ -1,0 +1,111 @@
+"""Functions that no name leads to: closures made earlier, callbacks that others hold.
+
+Touches: functions, through the journal; reads the heap once.
+
+Guarantees: a function gets new code only if it is plain which code is its successor and the language
+allows it; all others are counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gc
+import types
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from hotmod._live import functions as code_of
+from hotmod._live.journal import Journal
+
+__all__ = ["Refreshed", "codes_in", "refresh"]
+
+
+def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
+    """A code object and all that are nested in it."""
+    todo = [code]
+    while todo:
+        one = todo.pop()
+        yield one
+        todo += [const for const in one.co_consts if isinstance(const, types.CodeType)]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a pass over the heap did.
+
+    Attributes:
+        patched: the functions whose program changed, as `module:qualname`.
+        lost: functions of the modules that ran which could not follow.
+        current: ids of the code objects that are in force.
+    """
+
+    patched: tuple[str, ...]
+    lost: list[types.FunctionType]
+    current: set[int]
+
+
+def refresh(
+    journal: Journal,
+    fresh: Iterable[types.CodeType],
+    spaces: Mapping[str, dict[str, Any]],
+    moved: Mapping[int, type],
+) -> Refreshed:
+    """Give every function that still has old code the new code of its place in the source.
+
+    Args:
+        journal: where the changes are noted.
+        fresh: the code of the modules that ran.
+        spaces: their namespaces by file.
+        moved: the class that instances belong to from now on, by the id of the class that they have.
+    """
+    current: set[int] = set()
+    places: dict[tuple[str, str], list[types.CodeType]] = {}
+    for code in fresh:
+        for one in codes_in(code):
+            current.add(id(one))
+            places.setdefault((one.co_filename, one.co_qualname), []).append(one)
+    done, left = [], []
+    for value in gc.get_objects():
+        kind = type(value)
+        if kind is not types.FunctionType:
+            if id(kind) in moved:
+                _move(journal, value, moved[id(kind)])
+            continue
+        old = value.__code__
+        if id(old) in current or value.__globals__ is not spaces.get(old.co_filename):
+            continue
+        new = _successor(old, places.get((old.co_filename, old.co_qualname), ()))
+        if new is None:
+            left.append(value)
+            continue
+        if not code_of.same_code(old, new):
+            done.append(f"{value.__module__}:{value.__qualname__}")
+        code_of.replace_code(journal, value, new)
+    return Refreshed(tuple(done), left, current)
+
+
+def _move(journal: Journal, value: object, cls: type) -> None:
+    """Let an instance belong to another class where its layout allows it; else it stays, and is told later."""
+    before = type(value)
+    try:
+        object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)
+    except TypeError:
+        return
+    journal.record("class of an instance", functools.partial(object.__setattr__, value, "__class__", before))
+
+
+def _successor(old: types.CodeType, candidates: Collection[types.CodeType]) -> types.CodeType | None:
+    """The new code of the same place; None when there is none, or none that can be told from the others."""
+    if len(candidates) > 1:
+        same = [code for code in candidates if code_of.same_code(old, code)]
+        named = [code for code in candidates if _signature(code) == _signature(old)]
+        candidates = same[:1] or (named if len(named) == 1 else ())
+    for code in candidates:
+        return code if code_of.fits(old, code) is None else None
+    return None
+
+
+def _signature(code: types.CodeType) -> tuple[Any, ...]:
+    count = code.co_argcount + code.co_kwonlyargcount
+    return code.co_varnames[:count], code.co_argcount, code.co_posonlyargcount
