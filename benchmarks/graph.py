@@ -41,8 +41,10 @@ def folder_of(package: str) -> str:
 def once(build: Callable[[], object]) -> tuple[float, float]:
     """The CPU and wall-clock milliseconds of one call."""
     cpu, wall = time.process_time(), time.perf_counter()
-    build()
-    return (time.process_time() - cpu) * 1e3, (time.perf_counter() - wall) * 1e3
+    graph = build()
+    times = (time.process_time() - cpu) * 1e3, (time.perf_counter() - wall) * 1e3
+    del graph  # not before the clock was read: taking a graph apart is no part of building it
+    return times
 
 
 def main(packages: tuple[str, ...]) -> None:

@@ -100,6 +100,7 @@ def make_plan(
     graph: ImportGraph,
     loaded: Sequence[str],
     frozen: Collection[str] = (),
+    was: ImportGraph | None = None,
 ) -> Plan:
     """The plan of `strategy="modules"`: every changed module and all its importers.
 
@@ -108,6 +109,7 @@ def make_plan(
         graph: the imports of all loaded modules and of all changed ones, deleted ones still known.
         loaded: the loaded modules of the scope, in the order of their first import.
         frozen: loaded modules that can't be executed again (compiled ones, the main module).
+        was: the graph of the texts that the modules were loaded from; that of the new texts by default.
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
@@ -120,7 +122,7 @@ def make_plan(
     order += sorted(running - set(order), key=rank.__getitem__)
     steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
     steps += [Step(name, "execute", *why[name]) for name in order]
-    entries = _entries(graph, running, rank)
+    entries = _entries(was or graph, running, rank)
     return Plan(changes, tuple(steps), entries, tuple(_hazards(graph, running)))
 
 
@@ -130,7 +132,7 @@ def _entries(graph: ImportGraph, running: Collection[str], rank: Mapping[str, in
     `sys.modules` tells the order in which modules *finished* (importlib moves each to the end when it is
     done). Of modules that import each other the one that was asked for first finishes last, so a group
     is entered there; the way in decides whether a cyclic import works. Imports in functions count here:
-    some are called at import.
+    some are called at import. The order tells of the texts that ran, so `graph` is theirs.
     """
 
     def successors(module: str) -> list[str]:

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from hotmod import _api
 from tests.oracle.project import Project
+
+
+@pytest.fixture(autouse=True)
+def own_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has reloaders of its own, though all tests call their package `shop`."""
+    monkeypatch.setattr(_api, "_beginnings", {})
+    monkeypatch.setattr(_api, "_watchers", {})
 
 
 @pytest.fixture

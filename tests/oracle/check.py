@@ -125,7 +125,7 @@ def play(
             if back and played.reports[-1]["status"] == "applied":
                 live.rollback()
                 found += [f"after rollback(): {what}" for what in differences(live.look(), before)][:_SHOWN]
-                played.reports[-1] |= {"again": live.reload()}
+                played.reports[-1] |= {"again": live.reload(watched=False)}
             if refused:
                 found += [f"though refused: {what}" for what in differences(live.look(), before)][:_SHOWN]
             if tool == "hotmod" and version.expected.status == "applied":
@@ -144,7 +144,7 @@ def play(
 
 
 def _second_look(live: Program) -> list[str]:
-    again = live.reload()
+    again = live.reload(watched=False)
     return [] if again["status"] == "unchanged" else [f"a second reload is not 'unchanged': {again['text']}"]
 
 

@@ -67,15 +67,17 @@ class Player:
         if code:
             importlib.invalidate_caches()
 
-    def reload(self) -> dict[str, Any]:
-        """Apply what is on disk. A rejected attempt, and a dry run, must leave everything as it was."""
-        before = take(self.owned, self.root)
-        self.tool.plan()
-        broken = [f"plan() changed {what}" for what in before.differences(take(self.owned, self.root))]
+    def reload(self, *, watched: bool = True) -> dict[str, Any]:
+        """Apply what is on disk; if `watched`, see whether a dry run or a refused attempt changes anything."""
+        broken: list[str] = []
+        before = take(self.owned, self.root) if watched else None
+        if before is not None:
+            self.tool.plan()
+            broken += [f"plan() changed {what}" for what in before.differences(take(self.owned, self.root))]
         started = time.perf_counter()
         report = self.tool.reload()
         seconds = time.perf_counter() - started
-        if report["status"] not in ("applied", "unchanged"):
+        if before is not None and report["status"] not in ("applied", "unchanged"):
             after = take(self.owned, self.root)
             broken += [f"{report['status']} changed {what}" for what in before.differences(after)]
         self._name_tops()

@@ -99,7 +99,7 @@ def _parts(value: Any, owned: Callable[[str], bool]) -> Iterator[tuple[str, Any]
         yield from ((f"[{index}]", part) for index, part in enumerate(base.__iter__(value)))
     elif issubclass(kind, (set, frozenset)):
         members = (set if issubclass(kind, set) else frozenset).__iter__(value)
-        yield from ((f"{{{id(part)}}}", part) for part in members)
+        yield from sorted((f"{{{id(part)}}}", part) for part in members)  # its order is nobody's business
     elif issubclass(kind, type):
         if owned(str(type.__getattribute__(value, "__module__"))):
             hidden = ("__abstractmethods__", "_abc_impl", "__dict__", "__weakref__")

@@ -74,7 +74,7 @@ def unpack(folder: pathlib.Path) -> pathlib.Path:
         The package's folder, below `folder`.
 
     Raises:
-        ConfigError: the folder holds something, or can't be written; nothing in it was changed.
+        ConfigError: the folder holds something, or can't be written; what was in it is as it was.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

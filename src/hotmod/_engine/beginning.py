@@ -37,6 +37,11 @@ class Beginning:
         """How many transactions the reloader has committed; 0 before there is one."""
         return self._made.generation if self._made is not None else 0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether memory differs from disk because an edit was rolled back or rejected."""
+        return self._made is not None and self._made.ledger.is_behind
+
     def reloader(self) -> Reloader:
         """The reloader; the first call loads the engine and reads the files of the scope."""
         with self._making:

@@ -5,21 +5,23 @@ Touches: `__traceback__` of the exceptions given to it.
 
 from __future__ import annotations
 
+import importlib
 import os
 import types
 from collections.abc import Callable
 
-from hotmod._model.errors import SourceError
+from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.report import Location
 
-__all__ = ["location_of", "trimmed"]
+__all__ = ["is_internal", "location_of", "trimmed"]
 
+_IMPORTLIB = os.path.dirname(os.path.abspath(importlib.__file__)) + os.sep
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 def _is_plumbing(frame: types.FrameType) -> bool:
     file = frame.f_code.co_filename
-    return file.startswith((_OWN, "<frozen importlib"))
+    return file.startswith((_OWN, _IMPORTLIB, "<frozen importlib"))
 
 
 def _frames(error: BaseException) -> list[types.TracebackType]:
@@ -38,6 +40,14 @@ def trimmed(error: BaseException) -> BaseException:
             kept = types.TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
     error.__traceback__ = kept
     return error
+
+
+def is_internal(error: BaseException) -> bool:
+    """Whether an exception comes from hotmod's own code and passed through nobody else's."""
+    frames = _frames(error)
+    return bool(frames) and all(_is_plumbing(step.tb_frame) for step in frames) and not isinstance(
+        error, (HotmodError, SyntaxError, ImportError)
+    )
 
 
 def location_of(error: BaseException, owned: Callable[[str], bool]) -> Location | None:

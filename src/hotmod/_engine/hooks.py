@@ -27,7 +27,7 @@ from hotmod._live import namespaces
 from hotmod._model.changes import SourceText
 from hotmod._source.files import read
 
-__all__ = ["Rerun", "compile_text", "install"]
+__all__ = ["FINDER", "Rerun", "compile_text", "install", "to_front"]
 
 _SEEDS: dict[str, Any] = {
     "__name__": None,
@@ -233,5 +233,12 @@ FINDER = Finder()
 def install(ledger: Ledger) -> None:
     """Let the import hook note imports for this ledger, for as long as the ledger lives."""
     FINDER.ledgers.add(ledger)
-    if FINDER not in sys.meta_path:
+    to_front()
+
+
+def to_front() -> None:
+    """Put the import hook first again: a finder that others inserted since would answer in its place."""
+    if not sys.meta_path or sys.meta_path[0] is not FINDER:
+        while FINDER in sys.meta_path:
+            sys.meta_path.remove(FINDER)  # type: ignore[arg-type]
         sys.meta_path.insert(0, FINDER)  # type: ignore[arg-type]

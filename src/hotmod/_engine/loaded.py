@@ -68,6 +68,7 @@ class Ledger:
         self.idle: dict[str, str] = {}  # digests of files whose modules are not loaded
         self._census = view.census if view is not None else Census(scope)
         self._noted: dict[str, SourceText] = {}
+        self._objects: dict[str, int] = {}  # the identities of the module objects
         self._order: dict[str, int] = {}
         self._pending = ChangeSet()
         self._refused: dict[str, Change] = {}
@@ -93,10 +94,14 @@ class Ledger:
         self._take_in(None)
 
     def _take_in(self, view: View | None) -> None:
-        for name, module, path in self._census.ours(self.modules):
-            self._order.setdefault(name, len(self._order))
-            self.modules[name] = self._loaded(name, module, path, view)
-            self.idle.pop(name, None)
+        for name in [name for name in self.modules if name not in sys.modules]:
+            self._put(name, None)
+        for name, module, path in self._census.ours(self._objects):
+            # A known name with another object: somebody took the module out, and it was imported again.
+            known = self.modules.pop(name, None)
+            if known is not None and known.text is not None:
+                self.idle[name] = known.text.digest
+            self._put(name, self._loaded(name, module, path, view))
 
     def _loaded(self, name: str, module: types.ModuleType, path: str, view: View | None) -> Loaded:
         is_package = vars(module).get("__path__") is not None
@@ -133,8 +138,6 @@ class Ledger:
         for name, loaded in state.items():
             known = loaded or self.modules.get(name)
             for ledger in self._sharing(name, known.path if known else None):
-                if loaded is None and known is not None and known.text is not None:
-                    ledger.idle[name] = known.text.digest  # noqa: SLF001 - the file is still there, but not loaded
                 ledger._put(name, loaded)  # noqa: SLF001 - another ledger
 
     def _sharing(self, name: str, path: str | None) -> list[Ledger]:
@@ -145,10 +148,12 @@ class Ledger:
     def _put(self, name: str, loaded: Loaded | None) -> None:
         if loaded is None:
             self.modules.pop(name, None)
+            self._objects.pop(name, None)
             return
         late = name not in self.modules and name in self._order
         self._order.setdefault(name, len(self._order))
         self.modules[name] = loaded
+        self._objects[name] = id(sys.modules.get(name))
         self.idle.pop(name, None)
         if late:  # a module that comes back takes its old place
             ranked = sorted(self.modules.items(), key=lambda item: self._order[item[0]])
@@ -234,12 +239,23 @@ class Ledger:
         names = set(changes.modules)
         for ledger in list(_LEDGERS):
             if ledger is self or not names.isdisjoint(ledger.modules):  # noqa: SLF001 - another ledger
-                known = ledger._refused  # noqa: SLF001 - the same
-                ledger._refused = {**{each.module: each for each in changes.changes}, **known}  # noqa: SLF001
+                ledger._take_back(changes)  # noqa: SLF001 - the same
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a version was refused, and no other one has come since."""
+        return bool(self._refused)
+
+    def _take_back(self, changes: ChangeSet) -> None:
+        """What these changes led to is on disk, but not in memory any more."""
+        self._refused = {**{each.module: each for each in changes.changes}, **self._refused}
+        pending = {each.module: each for each in self._pending.changes}
+        self._pending = ChangeSet(tuple({**self._refused, **pending}.values()))
 
     def refuses(self, changes: ChangeSet) -> bool:
         """Whether this version was refused. A version with anything new in it ends the refusal."""
         if not changes:
+            self._refused = {}
             return False
         same = all(_is_same(change, self._refused.get(change.module)) for change in changes.changes)
         expected = {name for name, change in self._refused.items() if change.kind is not ChangeKind.ADDED}

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from hotmod._config import Config, configure
 from hotmod._engine import hooks
-from hotmod._engine.failures import location_of, trimmed
+from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import survey
@@ -31,6 +31,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._model.report import Report, Status
 from hotmod._plan import Plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
+from hotmod._source.parse import parse
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 
 __all__ = ["LOCK", "Reloader"]
@@ -105,7 +106,9 @@ class Reloader:
         self.generation = 0
         self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
-        self._graph: ImportGraph = build({})
+        self._graph = self._loaded_graph = build({})
+        self._sources: dict[str, ModuleSource] = {}
+        self._sourceless: set[str] = set()
         self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
         with LOCK:
             self.ledger = Ledger(scope, view)
@@ -126,7 +129,11 @@ class Reloader:
             SourceError: a changed file can't be read, decoded or parsed.
         """
         with LOCK:
-            return self._plan(self._changes())
+            plan = self._plan(self._changes())
+            for change in plan.changes.changes:
+                if change.text is not None:
+                    parse(change.text)
+            return plan
 
     def reload(self, *, check: bool = False) -> Report:
         """Apply whatever differs between disk and memory, as one transaction.
@@ -157,7 +164,8 @@ class Reloader:
         Afterwards memory differs from disk: the next `reload()` applies the files again.
 
         Returns:
-            A report with status `applied`.
+            A report with status `applied` and the generation that was taken back; it is false, because
+            memory no longer equals disk.
 
         Raises:
             RollbackError: there is nothing to go back to, or going back failed half-way.
@@ -175,7 +183,7 @@ class Reloader:
                 scope=str(self.scope),
                 generation=self.generation,
                 changed=done.plan.changes.modules,
-                rebound=tuple(done.outcome.rebound),
+                took_back=done.generation,
                 seconds=time.perf_counter() - started,
             )
             self.ledger.refuse(done.plan.changes, rolled_back=True)
@@ -253,6 +261,7 @@ class Reloader:
             phases.update(transaction.outcome.phases)
             return self._record(self._rejection(error, transaction, phases, started)), error
         self.generation += 1
+        transaction.generation = self.generation
         self._done.append(transaction)
         self.ledger.settle(plan.changes)
         told = time.perf_counter()
@@ -267,7 +276,7 @@ class Reloader:
         """The plan for some changes, without added modules that nobody imports."""
         if not changes:
             return Plan(changes)
-        graph = self._graph = self.graph(changes)
+        graph = self._graph = self._graph_after(changes)
         loaded = list(self.ledger.modules)
         relevant = tuple(
             change
@@ -280,29 +289,33 @@ class Reloader:
             self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
             changes = kept
         frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
-        return make_plan(changes, graph, loaded, frozen)
+        return make_plan(changes, graph, loaded, frozen, self.graph())
 
-    def graph(self, changes: ChangeSet = _NOTHING) -> ImportGraph:
-        """The import graph of the loaded modules, with the changed texts in place."""
-        modules = self.ledger.modules
+    def graph(self) -> ImportGraph:
+        """The import graph of the loaded modules, by the texts that they were executed from."""
         sources = {
             name: ModuleSource(loaded.text, loaded.is_package)
-            for name, loaded in modules.items()
+            for name, loaded in self.ledger.modules.items()
             if loaded.text is not None
         }
-        for change in changes.changes:
-            if change.text is not None:
-                package = os.path.basename(change.path).startswith("__init__.")
-                sources[change.module] = ModuleSource(change.text, package)
-        wanted: dict[str, ModuleSource | None] = {**dict.fromkeys(modules), **sources}
-        if wanted.keys() - sources.keys() != {name for name, source in self._texts.items() if source is None}:
-            self._graph = build(sources, wanted.keys() - sources.keys())
-        else:
-            changed = {name: source for name, source in sources.items() if self._texts.get(name) != source}
-            gone = self._texts.keys() - wanted.keys()
-            self._graph = update(self._graph, changed, gone) if changed or gone else self._graph
-        self._texts = wanted
-        return self._graph
+        known = self.ledger.modules.keys() - sources.keys()
+        if known != self._sourceless:
+            self._loaded_graph, self._sources, self._sourceless = build({}, known), {}, known
+        changed = {name: source for name, source in sources.items() if self._sources.get(name) != source}
+        gone = self._sources.keys() - sources.keys()
+        if changed or gone:
+            self._loaded_graph = update(self._loaded_graph, changed, gone)
+            self._sources = sources
+        return self._loaded_graph
+
+    def _graph_after(self, changes: ChangeSet) -> ImportGraph:
+        """The import graph with the changed texts in place; deleted modules are still known."""
+        changed = {
+            change.module: ModuleSource(change.text, os.path.basename(change.path).startswith("__init__."))
+            for change in changes.changes
+            if change.text is not None
+        }
+        return update(self.graph(), changed)
 
     def _imported_by(self, module: str) -> list[str]:
         """The modules of the scope that a module imports when it runs, in order."""
@@ -372,7 +385,8 @@ class Reloader:
             started,
             changed=plan.changes.modules if plan else (),
             hazards=tuple(hazards),
-            error=trimmed(error),
+            internal=is_internal(error),
+            error=error if is_internal(error) else trimmed(error),
             location=location,
             affected=len(plan.steps) if plan else 0,
             reasons=plan.reasons() if plan else (),

@@ -18,7 +18,7 @@ import os
 import sys
 import time
 import types
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 
 from hotmod._scope import Scope
 
@@ -40,17 +40,17 @@ class Census:
         self._scope = scope
         self._foreign: dict[str, tuple[int, object]] = {}
 
-    def ours(self, known: Container[str] = ()) -> Iterator[tuple[str, types.ModuleType, str]]:
+    def ours(self, known: Mapping[str, int] = types.MappingProxyType({})) -> Iterator[tuple[str, types.ModuleType, str]]:
         """The loaded modules of the scope, each with its file, in the order of `sys.modules`.
 
         Args:
-            known: names of modules to leave out.
+            known: modules to leave out, by name and the identity of the module object.
         """
         foreign, owns = self._foreign, self._scope.owns
         names = () if self._scope.folders else self._scope.names
         heads = {name.partition(".")[0] for name in names}
         for name, module in list(sys.modules.items()):
-            if name in known or name == "__main__" or not isinstance(module, types.ModuleType):
+            if known.get(name) == id(module) or name == "__main__" or not isinstance(module, types.ModuleType):
                 continue
             if heads and name.partition(".")[0] not in heads:
                 continue

@@ -86,23 +86,29 @@ def _held_classes(old: Mapping[int, tuple[str, str, Any]], transaction: Finished
     for key, cls in list(classes.items())[:MAX_TOLD]:
         module, name, _ = old[key]
         instances = alive.get(key, [])
-        looked = instances[:MAX_TRACED]
-        if all(heap.referenced_only_by(one, {*ours, id(instances), id(looked)}) for one in looked):
-            instances = []
-        heirs = [heir for heir in type.__subclasses__(cls) if id(heir) not in classes]
+        own = {*ours, id(instances), id(alive)}
+        holders = next((found for one in instances[:MAX_TRACED] if (found := heap.holders_of(one, own))), [])
+        if not holders:
+            instances = []  # only hotmod's own journals, or garbage
+        heirs = [heir for heir in type.__subclasses__(cls) if _is_in_force(heir)]
         if not instances and not heirs:
             continue
         parts = [f"{len(instances)} live instance{'s' if len(instances) != 1 else ''}"] if instances else []
         parts += [f"the subclass {heir.__module__}.{heir.__qualname__}" for heir in heirs[:3]]
         text = transaction.texts.get(module)
-        holders = heap.holders_of(instances[0], {*ours, id(instances), id(looked)}) if instances else []
         yield Hazard(
             "class-identity",
             module,
             name,
-            message=f"the class was replaced; of the old one {' and '.join(parts)} remain",
+            message=f"the class was replaced; {' and '.join(parts)} of the old one remain",
             advice="They keep the old code, and isinstance() of the new class is false for them.",
             path=text.path if text else "",
             line=line_of(text, name) if text else 0,
             holders=tuple(holders),
         )
+
+
+def _is_in_force(cls: type) -> bool:
+    """Whether a class is what its module and name lead to, and not itself a leftover."""
+    space = space_of(sys.modules.get(cls.__module__))
+    return space.get(cls.__qualname__) is cls

@@ -20,14 +20,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.foreign import foreign_attributes
-from hotmod._engine.hooks import FINDER, Rerun, compile_text
+from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity
 from hotmod._engine.importers import outside_imports
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.others import Others
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.journal import Journal
 from hotmod._live.registries import Definitions, Registries
 from hotmod._live.state import State
+from hotmod._live.takeback import everything
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
@@ -60,6 +62,7 @@ class Transaction:
         self._imports = imports
         self.ledger = ledger
         self.plan = plan
+        self.generation = 0  # that of the process after the commit
         self.journal = Journal()
         self.outcome = Outcome(hazards=list(plan.hazards))
         self.texts: dict[str, SourceText] = {}
@@ -136,12 +139,35 @@ class Transaction:
         others = State([module for name, module in inside.items() if name not in plan], self.ledger.scope.owns_name)
         own = State([module for name, module in inside.items() if name in plan], self.ledger.scope.owns_name)
         self._states = own, others
-        for state in self._states:
-            self.journal.record("contents of containers", state.restore, lasting=False)
-        self._before = {name: namespaces.save(self.journal, module) for name, module in inside.items()}
+        self._before = {name: dict(vars(module)) for name, module in inside.items()}
+        self._kinds = {name: type(module) for name, module in inside.items()}
         paths = {loaded.path for name, loaded in self.ledger.modules.items() if name in plan}
         self._definitions = Definitions(self.superseded(), paths)
+        self._others = Others(self._definitions, [code for _, code in self._codes.values()])
+        self.journal.record("namespaces and containers", self._restore, lasting=False)
         return Registries(others, self._definitions)
+
+    def _restore(self) -> None:
+        """Abort: put namespaces and the contents of containers back, without losing what others did."""
+        whole = set(self._before) if self._others.only_mine() else set(self.superseded())
+        for undo in self._undos():
+            undo()
+        for name in whole:
+            module = self._entries[name]
+            if isinstance(module, types.ModuleType):
+                namespaces.restore(module, self._before[name], self._kinds[name])
+
+    def _undos(self) -> list[Callable[[], None]]:
+        mine = self._others.attribution()
+        found = [undo for state in self._states for undo in state.undos(mine)]
+        running = self.superseded()
+        for name, before in self._before.items():
+            module = self._entries[name]
+            if isinstance(module, types.ModuleType):
+                wanted = everything if name in running else mine
+                undo = namespaces.undo_of(module, before, self._kinds[name], wanted)
+                found += [undo] if undo is not None else []
+        return found
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
@@ -167,6 +193,7 @@ class Transaction:
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
         for name in (*going, *residents):
             modules.forget(self.journal, name)
+        to_front()
         FINDER.rerun = rerun
         try:
             with self._identity.watching():
@@ -179,6 +206,10 @@ class Transaction:
         finally:
             FINDER.rerun = None
         self.outcome.executed = tuple(rerun.executed)
+        missed = [name for name in self.plan.executed if name not in rerun.executed]
+        if missed:
+            msg = f"{', '.join(missed)} did not run: another import hook or sys.modules answered in its place"
+            raise HotmodError(msg)
         return rerun
 
     def _settle(self, rerun: Rerun, registries: Registries) -> None:
@@ -240,11 +271,14 @@ class Transaction:
     def _pin(self, rerun: Rerun) -> None:
         self.texts = dict(rerun.texts)
         old = {loaded.path: loaded.text for loaded in self.ledger.modules.values() if loaded.text}
+        new = {text.path: text for text in rerun.texts.values()}
+        # a removed module, and one that has become a package or ceased to be one, had another file
+        gone = [loaded.path for name in self.superseded() if (loaded := self.ledger.modules.get(name))]
         modules.pin_lines(
             self.journal,
             {
-                text.path: (decode(text), decode(old[text.path]) if text.path in old else None)
-                for text in rerun.texts.values()
+                path: (_decoded(new.get(path)), _decoded(old.get(path)))
+                for path in (*new, *(path for path in gone if path not in new))
             },
         )
 
@@ -267,11 +301,8 @@ class Transaction:
             raise HotmodError(msg)
 
     def _commit(self, rerun: Rerun) -> None:
-        for name, before in self._before.items():
-            space = modules.space_of(self._entries[name])
-            namespaces.keep_undo(self.journal, space, before, f"namespace of {name}")
-        for snapshot in self._states:
-            snapshot.keep_undo(self.journal)
+        for undo in self._undos():
+            self.journal.record("namespaces and containers", undo)
         self._states = ()
         state = {name: self.ledger.modules.get(name) for name in (*rerun.executed, *rerun.added, *self.plan.removed)}
         self.journal.record("ledger", lambda: self.ledger.restore(state))
@@ -295,3 +326,7 @@ class Transaction:
     def undo(self) -> None:
         """Take the whole transaction back."""
         self.journal.undo()
+
+
+def _decoded(text: SourceText | None) -> str | None:
+    return None if text is None else decode(text)

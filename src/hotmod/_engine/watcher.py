@@ -39,6 +39,7 @@ HISTORY = 32
 STOP_WAIT = 5.0  # seconds that stop() waits for an attempt under way
 FAILURES = 3  # errors of hotmod in a row after which a watcher gives up
 logger = logging.getLogger("hotmod")
+_CLEAN = ("unchanged", "applied")
 
 
 class Watcher:
@@ -92,11 +93,11 @@ class Watcher:
         if self._beginning is None:
             return "<hotmod.Watcher, off>"
         state = "stopped" if self._stopped else "held" if self._holds else "watching"
-        if state == "watching" and self._lookout is not None:
-            count = len(self._lookout.folders)
+        count = len(self._lookout.folders) if self._lookout is not None else 0
+        if state == "watching" and count:
             state = f"watching {count} folder{'s' if count != 1 else ''}"
         scope, generation = self._beginning.scope, self._beginning.generation
-        return f"<hotmod.Watcher of {scope}, {state}, {self._status}, generation {generation}>"
+        return f"<hotmod.Watcher of {scope}, {state}, {self.status}, generation {generation}>"
 
     @property
     def status(self) -> Status:
@@ -105,6 +106,8 @@ class Watcher:
         `rejected` or `restart-required` from an attempt that failed, and `rejected` from a `rollback()`, until a
         later attempt puts it right. A save that has not been attempted yet does not show.
         """
+        if self._beginning is not None and self._beginning.is_behind and self._status in _CLEAN:
+            return "rejected"  # somebody rolled back without this handle
         return self._status
 
     @property
@@ -327,7 +330,7 @@ class Watcher:
     def _publish(self, report: Report, *, queued: bool, status: Status | None = None) -> None:
         """Tell of a report; `unchanged` is told only where somebody waits for it."""
         with self._changed:
-            if queued and report.status == "unchanged" and self._status in ("unchanged", "applied"):
+            if queued and report.status == "unchanged" and self._status in _CLEAN:
                 return
             self._status = status or report.status
             self._history.append(report)

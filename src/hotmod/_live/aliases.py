@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
-from hotmod._live.state import State, contents, put_back
+from hotmod._live.state import State
+from hotmod._live.takeback import contents, put_back
 
 __all__ = ["exchange"]
 

@@ -58,15 +58,15 @@ def forget(journal: Journal, name: str) -> None:
         del space[attribute]
 
 
-def pin_lines(journal: Journal | None, texts: Mapping[str, tuple[str, str | None]]) -> None:
+def pin_lines(journal: Journal | None, texts: Mapping[str, tuple[str | None, str | None]]) -> None:
     """Let tracebacks and inspect show the running texts of some files, whatever is on disk by now.
 
     An entry without a modification time is one that `linecache.checkcache` leaves alone.
 
     Args:
         journal: where to note how the entries are put back; None for a change that stays.
-        texts: by path, the text that runs now and the one that ran before, if there was one. The latter
-            is what an undo shows: the file may hold neither by then.
+        texts: by path, the text that runs now and the one that ran before, None where there is none. The
+            latter is what an undo shows: the file may hold neither by then.
     """
     cache: dict[str, object] = linecache.cache  # type: ignore[attr-defined]
     before = {path: cache.get(path) for path in texts}
@@ -82,7 +82,10 @@ def pin_lines(journal: Journal | None, texts: Mapping[str, tuple[str, str | None
     if journal is not None:
         journal.record("linecache", undo)
     for path, (text, _) in texts.items():
-        cache[path] = _pin(path, text)
+        if text is None:
+            cache.pop(path, None)
+        else:
+            cache[path] = _pin(path, text)
 
 
 def _pin(path: str, text: str) -> tuple[int, None, list[str], str]:

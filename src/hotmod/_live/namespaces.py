@@ -9,14 +9,13 @@ objects under the same names in the same order.
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
+from hotmod._live.takeback import Mine, undo_of_mapping
 
-__all__ = ["IMPORT_NAMES", "clear", "foreign_names", "keep_undo", "save", "set_name", "unset_name"]
-
-_MISSING = object()
+__all__ = ["IMPORT_NAMES", "clear", "foreign_names", "restore", "set_name", "undo_of", "unset_name"]
 
 # what the import system itself puts into a module
 IMPORT_NAMES = frozenset(
@@ -26,48 +25,34 @@ IMPORT_NAMES = frozenset(
 )
 
 
-def save(journal: Journal, module: types.ModuleType) -> dict[str, Any]:
-    """Note what the namespace holds, and the module's class, for an abort; gives the saved copy."""
-    space, kind = vars(module), type(module)
-    before = dict(space)
+def restore(module: types.ModuleType, before: Mapping[str, Any], kind: type) -> None:
+    """Make a namespace hold exactly what it held, in the same order; and give the module its class."""
+    space = vars(module)
+    if type(module) is not kind:
+        module.__class__ = kind  # type: ignore[assignment]
+    if list(space) != list(before) or any(space[name] is not value for name, value in before.items()):
+        space.clear()
+        space.update(before)
+
+
+def undo_of(module: types.ModuleType, before: Mapping[str, Any], kind: type, mine: Mine) -> Callable[[], None] | None:
+    """What takes back the changes of a namespace and of the module's class, name by name."""
+    space, now = vars(module), type(module)
+    names = undo_of_mapping(space, before, dict(space), mine, dict.__delitem__, dict.__setitem__)
+    if names is None and now is kind:
+        return None
 
     def undo() -> None:
-        if type(module) is not kind:
+        if type(module) is now:
             module.__class__ = kind  # type: ignore[assignment]
-        if list(space) != list(before) or any(space[name] is not value for name, value in before.items()):
-            space.clear()
-            space.update(before)
+        if names is not None:
+            names()
 
-    journal.record(f"namespace of {module.__name__}", undo, lasting=False)
-    return before
-
-
-def keep_undo(journal: Journal, space: dict[Any, Any], before: Mapping[Any, Any], where: str) -> None:
-    """Note, at a commit, how a later rollback takes back what the transaction did to a mapping.
-
-    Entries that others set since the commit are left alone.
-    """
-    changed = {
-        name: (before.get(name, _MISSING), space.get(name, _MISSING))
-        for name in {**before, **space}
-        if before.get(name, _MISSING) is not space.get(name, _MISSING)
-    }
-
-    def undo() -> None:
-        for name, (old, new) in changed.items():
-            if space.get(name, _MISSING) is not new:
-                continue
-            if old is _MISSING:
-                del space[name]
-            else:
-                space[name] = old
-
-    if changed:
-        journal.record(where, undo)
+    return undo
 
 
 def clear(module: types.ModuleType, seed: Mapping[str, Any]) -> None:
-    """Empty the namespace but for `seed`. Assumes that `save` was called."""
+    """Empty the namespace but for `seed`. Assumes that a copy of it was made."""
     space = vars(module)
     space.clear()
     space.update(seed)

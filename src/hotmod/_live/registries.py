@@ -22,7 +22,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
-from hotmod._live.state import State, contents, instance_dict, put_back
+from hotmod._live.state import State, instance_dict
+from hotmod._live.takeback import contents, put_back, remove, set_item
 
 __all__ = ["Definitions", "Registries"]
 
@@ -32,7 +33,15 @@ Key = tuple[str, str, str]
 
 
 class Definitions:
-    """Which objects are definitions of some modules, and what has replaced them."""
+    """Which objects are definitions of some modules, and what has replaced them.
+
+    Args:
+        before: the namespaces of the modules as they were before they ran.
+        paths: their files.
+
+    Attributes:
+        is_current: whether a function or class is in force; known once the modules have run.
+    """
 
     def __init__(self, before: Mapping[str, Mapping[str, Any]], paths: Iterable[str]) -> None:
         self.modules = frozenset(before)
@@ -73,6 +82,13 @@ class Definitions:
             return _MISSING
         found = _at(vars(sys.modules[module]), name)
         return found if found is not _MISSING and self.key(found) == key else _MISSING
+
+    def has_name(self, value: object) -> bool:
+        """Whether a definition stood at its own name, or was made by a function while the program ran."""
+        key = self.key(value)
+        if key is None or key[2] == "code":
+            return False
+        return "<locals>" in key[1] or _at(self._before[key[0]], key[1]) is value or self.is_current(value)
 
     def successor(self, value: object) -> object:
         """The definition that has replaced this one, `value` itself if it lives on, else `_MISSING`.
@@ -115,7 +131,7 @@ class Registries:
     def withdraw(self) -> None:
         """Take the definitions of the modules about to run out of the containers of the others.
 
-        `State.restore` undoes it.
+        Entry by entry, so that what other threads put there meanwhile stays. `State.undos` takes it back.
         """
         for container, items in self._state.containers:
             if id(container) in self._attributes:
@@ -124,12 +140,14 @@ class Registries:
             left = [item for item in items if not self._is_ours(item, pair=pair)]
             if len(left) != len(items):
                 self._withdrawn.append((container, items, left))
-                put_back(container, left)
+                for item in items:
+                    if self._is_ours(item, pair=pair):
+                        remove(container, item[0] if pair else item)
 
     def settle(self) -> list[str]:
         """Put the containers in order after the modules ran; gives the keys of what was dropped.
 
-        `State.restore` undoes it at an abort, `State.keep_undo` notes it at a commit.
+        `State.undos` takes it back.
         """
         self._find_refilled()
         emptied = set()
@@ -139,15 +157,35 @@ class Registries:
                 continue
             root = self._state.roots[id(container)]
             if isinstance(container, dict):
-                put_back(container, self._merged_pairs(root, before, now))
+                self._put_pairs(container, self._merged_pairs(root, before, now), now)
             else:
-                put_back(container, self._merged_items(root, before, left, now))
+                self._put_items(container, self._merged_items(root, before, left, now), now)
             if not left and not contents(container):
                 emptied.add(id(container))
         self._drop_emptied(emptied)
         self._substitute()
         gone = {key for key in self._dropped if self._definitions.current(key) is _MISSING}
         return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
+
+    def _put_items(self, container: Any, merged: list[Any], now: list[Any]) -> None:
+        """Write a list, deque or set; what other threads appended since `now` was read stays."""
+        if isinstance(container, list):
+            list.__setitem__(container, slice(0, len(now)), merged)
+        elif len(merged) != len(now) or any(a is not b for a, b in zip(merged, now, strict=True)):
+            have, wanted = {id(item) for item in now}, {id(item) for item in merged}
+            if isinstance(container, set):
+                set.update(container, [item for item in merged if id(item) not in have])
+                set.difference_update(container, [item for item in now if id(item) not in wanted])
+            else:
+                put_back(container, merged)
+
+    def _put_pairs(self, container: Any, merged: list[Any], now: list[Any]) -> None:
+        """Write a dict, in the old order where nothing was added meanwhile."""
+        if list(map(id, dict.keys(container))) == [id(key) for key, _ in now]:
+            put_back(container, merged)
+            return
+        for key, value in merged:
+            set_item(container, key, value)
 
     def _find_refilled(self) -> None:
         """Which module filled which registry again: what it did not put back there, it no longer registers."""
@@ -165,9 +203,9 @@ class Registries:
         key = self._definitions.key(value)
         if key is None:
             return value
-        found = self._definitions.successor(value)
-        if (root, key[0]) not in self._refilled:
+        if (root, key[0]) not in self._refilled and self._definitions.has_name(value):
             # no import filled this registry: the program did, and goes on with the new object
+            found = self._definitions.successor(value)
             if found is not _MISSING:
                 return found
         self._dropped.append(key)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
+import inspect
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -64,6 +65,8 @@ def refresh(
     for code in fresh:
         for one in codes_in(code):
             current.add(id(one))
+            if not one.co_flags & inspect.CO_OPTIMIZED:
+                continue  # a module or class body: CPython wraps it in a function while it runs
             places.setdefault((one.co_filename, one.co_qualname), []).append(one)
     done, left = [], []
     for value in gc.get_objects():
@@ -73,7 +76,7 @@ def refresh(
                 _move(journal, value, moved[id(kind)])
             continue
         old = value.__code__
-        if id(old) in current or value.__globals__ is not spaces.get(old.co_filename):
+        if id(old) in current or not old.co_flags & inspect.CO_OPTIMIZED or value.__globals__ is not spaces.get(old.co_filename):
             continue
         new = _successor(old, places.get((old.co_filename, old.co_qualname), ()))
         if new is None:

@@ -1,13 +1,13 @@
 """The mutable state that modules hold: what it was, and how it is put back.
 
 Touches: reads the contents of containers, classes, closures and instances reachable from module
-namespaces; `restore` writes them back. Never calls code of the subject: no `==`, no `repr`, no
-overridden method, no descriptor.
+namespaces. Never calls code of the subject: no `==`, no `repr`, no overridden method, no descriptor.
 
-Guarantees: after `restore()` every container that was seen holds the same objects in the same order.
+Guarantees: after the `undos(everything)` ran, every container that was seen holds the same objects in the
+same order.
 
-Assumes: contents deeper than `MAX_DEPTH`, or of more than `MAX_VISITS` objects, are not a registry of
-the modules; they are left alone.
+Assumes: contents deeper than `MAX_DEPTH`, containers of more than `MAX_SAVED` entries, and what comes
+after `MAX_VISITS` objects are data, no registry; they are left alone.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from hotmod._live.journal import Journal
-from hotmod._live.namespaces import keep_undo
+from hotmod._live.takeback import (
+    Mine,
+    contents,
+    size_of,
+    undo_of_cell,
+    undo_of_class,
+    undo_of_container,
+)
 
-__all__ = ["Cell", "State", "contents", "put_back"]
+__all__ = ["Cell", "State", "instance_dict"]
 
-_MISSING = object()
 MAX_DEPTH = 6
 MAX_VISITS = 400_000
-MAX_WALKED = 5_000  # a longer container is saved, but its elements are not walked into
+MAX_SAVED = 10_000  # a longer container is data, no registry
 
 _PLAIN = frozenset(
     (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented))
@@ -49,51 +54,6 @@ def instance_dict(value: object) -> dict[str, Any] | None:
     return found if type(found) is dict else None
 
 
-def contents(value: object) -> list[Any] | None:
-    """What a builtin container (or a subclass) holds; None for anything else. Dicts give pairs."""
-    kind = type(value)
-    if issubclass(kind, dict):
-        return list(dict.items(value))  # type: ignore[arg-type]
-    for base in (list, set, collections.deque):
-        if issubclass(kind, base):
-            return list(base.__iter__(value))
-    return None
-
-
-def put_back(value: object, items: Iterable[Any]) -> None:
-    """Make a builtin container hold exactly these items, whatever methods its class overrides."""
-    kind = type(value)
-    if issubclass(kind, collections.OrderedDict):
-        # it keeps a linked list of its own, which dict's methods would corrupt
-        collections.OrderedDict.clear(value)  # type: ignore[arg-type]
-        for key, item in items:
-            collections.OrderedDict.__setitem__(value, key, item)  # type: ignore[arg-type]
-    elif issubclass(kind, dict):
-        dict.clear(value)  # type: ignore[arg-type]
-        dict.update(value, items)  # type: ignore[arg-type]
-    elif issubclass(kind, list):
-        list.__setitem__(value, slice(None), items)  # type: ignore[arg-type]
-    elif issubclass(kind, set):
-        set.clear(value)  # type: ignore[arg-type]
-        set.update(value, items)  # type: ignore[arg-type]
-    else:
-        collections.deque.clear(value)  # type: ignore[arg-type]
-        collections.deque.extend(value, items)  # type: ignore[arg-type]
-
-
-def _same(one: list[Any], two: list[Any]) -> bool:
-    """Whether two saved contents are the same objects in the same order; pairs are compared by part."""
-    if len(one) != len(two):
-        return False
-    for a, b in zip(one, two, strict=True):
-        if a is b:
-            continue
-        pair = type(a) is tuple and type(b) is tuple and len(a) == len(b) == 2  # noqa: PLR2004
-        if not (pair and a[0] is b[0] and a[1] is b[1]):
-            return False
-    return True
-
-
 class State:
     """The state reachable from some modules, as it was when this was made."""
 
@@ -105,6 +65,7 @@ class State:
         self.functions: list[types.FunctionType] = []
         self.attribute_dicts: list[dict[str, Any]] = []  # of instances and functions; also containers
         self._owned = owned
+        self._bare: list[types.FunctionType] = []  # functions without attributes
         self._seen: set[int] = set()
         self._keep: list[Any] = []
         self._walk(modules)
@@ -126,10 +87,10 @@ class State:
 
     def _enter(self, value: Any, kind: type, depth: int) -> Iterator[Any]:
         """Save what one object holds, and give what to look into next."""
-        items = contents(value)
+        items = contents(value) if size_of(value) <= MAX_SAVED else []
         if items is not None:
-            self.containers.append((value, items))
-            if len(items) <= MAX_WALKED:
+            if size_of(value) <= MAX_SAVED:
+                self.containers.append((value, items))
                 yield from _parts(items, pairs=issubclass(kind, dict))
             if kind in (dict, list, set, collections.deque):
                 return
@@ -162,7 +123,9 @@ class State:
 
     def _enter_function(self, value: types.FunctionType) -> Iterator[Any]:
         self.functions.append(value)
-        if value.__dict__:
+        if not value.__dict__:
+            self._bare.append(value)
+        else:
             self.attribute_dicts.append(value.__dict__)
             yield value.__dict__
         for cell in value.__closure__ or ():
@@ -175,73 +138,29 @@ class State:
 
     def _enter_instance(self, value: object) -> Iterator[Any]:
         space = instance_dict(value)
-        if space:
+        if space is not None:
             self.attribute_dicts.append(space)
             yield space
 
-    def restore(self) -> None:
-        """Put every container, class and cell back to what it held."""
+    def undos(self, mine: Mine) -> Iterator[Callable[[], None]]:
+        """What takes back, one by one, the changes since this was made.
+
+        Args:
+            mine: which changes are the transaction's doing; see `takeback.Mine`.
+        """
         for value, items in self.containers:
-            now = contents(value)
-            if now is not None and not _same(now, items):
-                put_back(value, items)
+            yield from _given(undo_of_container(value, items, mine))
         for cls, space in self.classes:
-            _restore_class(cls, space)
+            yield from _given(undo_of_class(cls, space, mine))
         for cell, held in self.cells:
-            cell.cell_contents = held
-
-    def keep_undo(self, journal: Journal) -> None:
-        """Note, at a commit, how a later rollback takes back what the transaction changed, entry by entry."""
-        for value, items in self.containers:
-            now = contents(value)
-            if now is None or _same(now, items):
-                continue
-            if isinstance(value, dict):
-                keep_undo(journal, value, dict(items), "entries of a dictionary")
-            else:
-                journal.record("items of a container", functools.partial(_take_back, value, items, now))
-        for cls, space in self.classes:
-            changed = {
-                name: (space.get(name, _MISSING), item)
-                for name, item in {**dict.fromkeys(space, _MISSING), **_class_dict(cls)}.items()
-                if name not in _CLASS_OWN and space.get(name, _MISSING) is not item
-            }
-            if changed:
-                journal.record(f"class {cls.__name__}", functools.partial(_take_back_class, cls, changed))
-        for cell, held in self.cells:
-            try:
-                now = cell.cell_contents
-            except ValueError:  # emptied meanwhile
-                continue
-            if now is not held:
-                journal.record("closure cell", functools.partial(_set_cell, cell, held))
+            yield from _given(undo_of_cell(cell, held, mine))
+        for function in self._bare:
+            if function.__dict__:
+                yield from _given(undo_of_container(function.__dict__, [], mine))
 
 
-def _set_cell(cell: Cell, value: Any) -> None:
-    cell.cell_contents = value
-
-
-def _take_back(container: Any, before: list[Any], after: list[Any]) -> None:
-    """Undo additions and removals in a list, set or deque; what came since stays."""
-    now = contents(container) or []
-    if _same(now, after):
-        put_back(container, before)
-        return
-    old, new = {id(item) for item in before}, {id(item) for item in after}
-    left = [item for item in now if id(item) in old or id(item) not in new]
-    have = {id(item) for item in left}
-    put_back(container, left + [item for item in before if id(item) not in new and id(item) not in have])
-
-
-def _take_back_class(cls: type, changed: dict[str, tuple[Any, Any]]) -> None:
-    space = _class_dict(cls)
-    for name, (old, new) in changed.items():
-        if space.get(name, _MISSING) is not new:
-            continue
-        if old is _MISSING:
-            type.__delattr__(cls, name)
-        else:
-            type.__setattr__(cls, name, old)
+def _given(undo: Callable[[], None] | None) -> tuple[Callable[[], None], ...]:
+    return () if undo is None else (undo,)
 
 
 def _parts(items: list[Any], *, pairs: bool) -> Iterator[Any]:
@@ -250,15 +169,3 @@ def _parts(items: list[Any], *, pairs: bool) -> Iterator[Any]:
         return
     for _, item in items:
         yield item
-
-
-_CLASS_OWN = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__doc__"))
-
-
-def _restore_class(cls: type, space: dict[str, Any]) -> None:
-    now = dict(_class_dict(cls))
-    for name in now.keys() - space.keys() - _CLASS_OWN:
-        type.__delattr__(cls, name)
-    for name, value in space.items():
-        if name not in _CLASS_OWN and (name not in now or now[name] is not value):
-            type.__setattr__(cls, name, value)

@@ -16,7 +16,7 @@ from typing import Any
 
 from hotmod._live.state import instance_dict
 
-__all__ = ["definitions_in", "holders_of", "instances_of", "name_holders", "referenced_only_by"]
+__all__ = ["definitions_in", "holders_of", "instances_of", "name_holders"]
 
 SHOWN = 3
 DEPTH = 4
@@ -66,7 +66,7 @@ def holders_of(value: object, ours: Collection[int]) -> list[str]:
         for name, module in list(sys.modules.items())
         if isinstance(module, types.ModuleType)
     }
-    found: list[str] = []
+    found = list(_frames_holding(value))
     seen = {id(value), *ours}
     level: list[tuple[Any, str]] = [(value, "")]
     for _ in range(DEPTH):
@@ -84,7 +84,7 @@ def holders_of(value: object, ours: Collection[int]) -> list[str]:
                 if len(found) >= SHOWN:
                     return found[:SHOWN]
         level = above[:50]
-    return found
+    return found[:SHOWN]
 
 
 def _steps(holder: Any, target: object) -> Iterator[tuple[str, str]]:
@@ -110,12 +110,17 @@ def _steps(holder: Any, target: object) -> Iterator[tuple[str, str]]:
                 return
 
 
-def referenced_only_by(value: object, ours: Collection[int]) -> bool:
-    """Whether nothing but hotmod's own containers (and the caller's frame) refers to an object."""
-    return all(
-        id(holder) in ours or isinstance(holder, types.FrameType | types.CellType)
-        for holder in gc.get_referrers(value)
-    )
+def _frames_holding(value: object) -> Iterator[str]:
+    """Local variables of running functions that hold an object; the heap does not show those."""
+    for frame in sys._current_frames().values():
+        step: types.FrameType | None = frame
+        while step is not None:
+            own = step.f_globals.get("__name__", "")
+            if not str(own).startswith("hotmod."):
+                for name, item in list(step.f_locals.items()) if step.f_locals is not step.f_globals else ():
+                    if item is value:
+                        yield f"{name} in {step.f_code.co_qualname}() ({own}:{step.f_lineno})"
+            step = step.f_back
 
 
 def definitions_in(spaces: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str, Any]]:

@@ -80,6 +80,9 @@ class Report:
         hazards: what could not be done safely.
         error: the exception that rejected the attempt; the user's own, without hotmod's frames.
         location: where that exception came from.
+        affected: how many modules the attempt was about.
+        took_back: for a rollback, the generation that it took back; else 0.
+        internal: whether `error` is hotmod's own fault and not that of the edit.
         reasons: why each module took part.
         phases: seconds spent per phase.
         seconds: seconds spent altogether.
@@ -98,12 +101,14 @@ class Report:
     error: BaseException | None = None
     location: Location | None = None
     affected: int = 0
+    took_back: int = 0
+    internal: bool = False
     reasons: tuple[Reason, ...] = ()
     phases: Mapping[str, float] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.status in ("applied", "unchanged")
+        return self.status in ("applied", "unchanged") and not self.took_back
 
     def __str__(self) -> str:
         lines = [self.summary()]
@@ -129,6 +134,11 @@ class Report:
                 return f"unchanged {self.scope}: memory equals disk (generation {self.generation})"
             case "applied":
                 took = f"{self.seconds * 1e3:.1f} ms"
+                if self.took_back:
+                    return (
+                        f"rolled back {self.scope} in {took}: {', '.join(self.changed)} as before generation "
+                        f"{self.took_back}; memory differs from disk (generation {self.generation})"
+                    )
                 return f"applied {self.scope} in {took}: {self._done()} (generation {self.generation})"
             case _:
                 return self._refused()
@@ -159,6 +169,11 @@ class Report:
         if self.status == "restart-required":
             listed = "; ".join(hazard.message for hazard in self.hazards)
             return f"Could not reload {where}: {listed or why}. Nothing was changed: {running}. Restart the process."
+        if self.internal:
+            return (
+                f"Could not reload {where}: hotmod itself failed with {why.rstrip('.')}. Nothing was changed: "
+                f"{running}. The edit is not at fault: please report this with the traceback in `error`."
+            )
         return f"Could not reload {where}: {why.rstrip('.')}. Nothing was changed: {running}. Fix the file and save."
 
     def as_dict(self) -> dict[str, Any]:
@@ -178,6 +193,8 @@ class Report:
             "error": None if error is None else {"type": type(error).__name__, "message": str(error)},
             "location": None if self.location is None else dataclasses.asdict(self.location),
             "affected": self.affected,
+            "took_back": self.took_back,
+            "internal": self.internal,
             "reasons": [dataclasses.asdict(reason) for reason in self.reasons],
             "phases": dict(self.phases),
             "seconds": self.seconds,

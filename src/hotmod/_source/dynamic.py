@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from hotmod._source.imports import ImportKind, ImportStatement, Unsure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 __all__ = ["BY_STRING", "COMPUTED", "OPAQUE", "Context", "attribute_path", "read_assignment", "read_call", "read_name", "reasonable", "root_of"]
 
@@ -73,7 +73,7 @@ def attribute_path(node: ast.expr) -> str:
 
 
 def read_call(
-    call: ast.Call, context: Context, target: str = "", attribute: str = ""
+    call: ast.Call, context: Context, target: str = "", attribute: str = "", aliases: Container[str] = ()
 ) -> ImportStatement | Unsure | None:
     """What a call imports.
 
@@ -82,13 +82,14 @@ def read_call(
         context: where it stands.
         target: the name that its result is assigned to.
         attribute: the attribute that is taken from its result.
+        aliases: further names of `import_module`.
     """
     path = attribute_path(call.func)
     name = path.rpartition(".")[2]
-    if name == "import_module":
+    if name == "import_module" or path in aliases:
         return _import_module(call, context, target, attribute)
     if name == "__import__":
-        return _dunder_import(call, context, target, attribute)
+        return _dunder_import(call, context, target)
     if path in {"exec", "builtins.exec"}:
         return _exec(call)
     if name == "import_string":
@@ -142,7 +143,7 @@ def _import_module(
 
 
 def _dunder_import(
-    call: ast.Call, context: Context, target: str, attribute: str
+    call: ast.Call, context: Context, target: str
 ) -> ImportStatement | Unsure:
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     arguments = dict(zip(("name", "globals", "locals", "fromlist", "level"), call.args, strict=False))
@@ -157,10 +158,11 @@ def _dunder_import(
     wanted = _strings(fromlist)
     if fromlist is not None and wanted is None:
         return Unsure(call.lineno, _shown(call), "imports names that are computed")
-    names = tuple((each, None) for each in wanted or ())
+    names: tuple[tuple[str, str | None], ...] = tuple((each, None) for each in wanted or ())
     if names:
         return _statement(call, context, found, target, names, is_from=True)
-    return _statement(call, context, found, target, ((attribute, None),) if attribute else ())
+    # Like `import a.b`, it gives the outermost package.
+    return _statement(call, context, found, target, ((found.module, None),))
 
 
 def _statement(  # noqa: PLR0913 - the parts of one value

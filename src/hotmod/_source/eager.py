@@ -14,20 +14,41 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from typing import TYPE_CHECKING
 
-from hotmod._source.scopes import Function, Scopes, dotted, joined, last
+from hotmod._source.scopes import Function, Scopes, dotted, joined, last, parameters
 from hotmod._source.treescan import Guard, guard_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-__all__ = ["EagerCode"]
+__all__ = ["EagerCode", "may_call"]
+
+# Bodies of functions: the lines below a head (kept) that are blank or indented by more. A line that a string
+# continues at the margin ends the match early, which errs on the side of more running code.
+_BODY = re.compile(
+    r"(\n( *+)(?:async +)?def [^\n]*(?:(?<!:)\n[^\n]*)*?:[^\n:]*)(?=\n)(?:\n(?:\2 [^\n]*+|[ \t]*+(?=\n)))*+"
+)
+_CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(|@(?:[\w.]*\.)?([A-Za-z_]\w*)")
+_DEFINED = re.compile(r"(?:\bdef|\bclass) +([A-Za-z_]\w*)")
+_HOOKS = ("__init_subclass__", "__set_name__", "metaclass")
 
 _CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
 _OF_METACLASS = ("__prepare__", "__new__", "__init__", "__call__")
 _CALLING_BUILTINS = frozenset({"map", "filter", "sorted", "min", "max", "reduce", "next", "iter"})
+
+
+def may_call(decoded: str) -> bool:
+    """Whether the body of a module may call a function of its own; if not, there is no need to parse it."""
+    if not decoded.isascii() or any(hook in decoded for hook in _HOOKS):
+        return True
+    outside = _BODY.sub(r"\1", f"\n{decoded}\n")
+    defined = set(_DEFINED.findall(decoded))
+    heads = _DEFINED.sub("", outside)
+    called = {name for pair in _CALLED.findall(heads) for name in pair if name}
+    return not called.isdisjoint(defined | _CALLING_BUILTINS)
 
 
 class EagerCode:
@@ -55,14 +76,14 @@ class EagerCode:
         """Whether running code reads one of the names that an import on `line` binds.
 
         Args:
-            names: the names bound; none if the import's value is used without one.
+            names: the names bound.
             imported: the module that they lead to.
             line: the line of the import.
             known: the modules in scope, to tell `a.b` the module from `b` the attribute of `a`.
         """
         wanted = set(names)
-        if not wanted:
-            return line in self._names.used_calls
+        if line in self._names.used_calls:
+            return True
         for chain in self._chains:
             if chain[0] not in wanted:
                 continue
@@ -170,7 +191,8 @@ class EagerCode:
         while isinstance(func, ast.Call):
             func, again = func.func, True
         self._start_callee(func, path, again=again)
-        if last(func) in _CALLING_BUILTINS:
+        takes = any(map(self._names.calls_parameter, self._names.find(dotted(func), path)))
+        if takes or last(func) in _CALLING_BUILTINS:
             for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
                 if isinstance(argument, (ast.Name, ast.Attribute)):
                     self._start_callee(argument, path)
@@ -250,10 +272,7 @@ class EagerCode:
 
 def _locals_of(function: Function) -> frozenset[str]:
     """The names that a function binds itself, other than by importing."""
-    arguments = function.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-    names = {each.arg for each in every}
+    names = parameters(function)
     shared: set[str] = set()
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

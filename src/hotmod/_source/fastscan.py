@@ -18,7 +18,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from hotmod._source.dynamic import OPAQUE, Context, root_of
 from hotmod._source.imports import ImportStatement, Scan
@@ -26,9 +26,6 @@ from hotmod._source.lexer import Strings, Unsure
 from hotmod._source.nest import TOP, Nest
 from hotmod._source.shortcuts import Plain, plain_calls, plain_exports
 from hotmod._source.treescan import scan_parts
-
-if TYPE_CHECKING:
-    from hotmod._source.imports import Unsure as Note
 
 __all__ = ["scan_fast"]
 
@@ -39,12 +36,13 @@ _DEEP = 200  # more than what any function is indented by
 
 
 
-@dataclasses.dataclass(slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
+    """A line that begins like an import."""
+
     line_start: int
     keyword_end: int
     indent: int
-    module: str | None  # None: a plain import
+    module: str | None  # None for a plain import
     level: int
 
 
@@ -74,7 +72,8 @@ def scan_fast(decoded: str) -> Scan | None:
             positions += [] if exports is not None else where
         positions = [at for at in sorted(positions) if not _commented(text, at) and not strings.cover(at)]
         if positions:
-            found = _with_trees(text, positions, statements, calls.notes, strings)
+            lines = _lines(text, sorted([*positions, *others]))
+            found = _with_trees(text, positions, lines, Plain(statements, calls.notes, []), strings)
         else:
             if calls.statements:
                 statements.sort(key=lambda statement: statement.line)
@@ -90,13 +89,17 @@ def _commented(text: str, position: int) -> bool:
 
 
 def _with_trees(
-    text: str,
-    positions: list[int],
-    statements: list[ImportStatement],
-    notes: list[Note],
-    strings: Strings,
+    text: str, positions: list[int], lines: list[int], plain: Plain, strings: Strings
 ) -> Scan | None:
-    """The scan completed by the trees of the definitions or statements around some positions."""
+    """The scan completed by the trees of the definitions or statements around some positions.
+
+    Args:
+        text: the whole text.
+        positions: what to look at, ascending.
+        lines: the lines of all that is not plainly an import, ascending.
+        plain: what was found without a tree.
+        strings: the strings of the text.
+    """
     ranges = _ranges(text, positions, strings)
     starts = _lines(text, [start + 1 for start, _, _ in ranges])
     ends = _lines(text, [end for _, end, _ in ranges])
@@ -109,9 +112,9 @@ def _with_trees(
         else:
             parts.append((ast.parse("\n" * (line - 1) + part).body, context))
     parsed = {line for first, last in zip(starts, ends, strict=True) for line in range(first, last + 1)}
-    others = [each for each in statements if each.line not in parsed]
-    rest = [each for each in notes if each.line not in parsed]
-    found = scan_parts(parts, _lines(text, positions), others, rest)
+    others = [each for each in plain.statements if each.line not in parsed]
+    notes = [each for each in plain.notes if each.line not in parsed]
+    found = scan_parts(parts, lines, others, notes)
     return None if found.getattr_module else found
 
 
@@ -259,35 +262,32 @@ _BRACKETED = re.compile(r"[ \t]*\(((?:[^()#]|#[^\n]*)*)\)([^\n]*)")
 
 def _append(result: list[ImportStatement], text: str, each: _Candidate, line: int, context: Context) -> bool:
     """Read the names of one statement; false if it has to be parsed."""
-    listed = text[each.keyword_end : text.find("\n", each.keyword_end)]
-    if "(" in listed and each.module is not None:
-        found = _BRACKETED.match(text, each.keyword_end)
-        if found is None or found[2].partition("#")[0].strip():
-            return False
-        listed = _COMMENTS.sub("", found[1]) if "#" in found[1] else found[1]
-        listed = listed.rstrip().removesuffix(",")
-    elif "#" in listed:
-        listed = listed.partition("#")[0]
+    _, start, _, module, level = each
     kind, where, deferred = context.kind, context.where, context.deferred
-    name = listed.strip(" ")
-    if name.isidentifier() and name.isascii() and (each.module or each.level):
-        pair = (name, None)
-        result.append(
-            ImportStatement(each.module, each.level, (pair,), True, line, kind, where, deferred)  # noqa: FBT003
-        )
-        return True
-    if each.module is None:
-        names = _pairs(listed, dotted=True)
-        for pair in names:
-            result.append(ImportStatement(pair[0], 0, (pair,), False, line, kind, where, deferred))  # noqa: FBT003
-        return bool(names)
-    pairs = [("*", None)] if listed.strip() == "*" else _pairs(listed, dotted=False)
-    if not pairs or not (each.module or each.level):
+    listed = text[start : text.find("\n", start)].strip(" ")
+    is_from = module is not None
+    if is_from and not (module or level):
         return False
-    result.append(
-        ImportStatement(each.module, each.level, tuple(pairs), True, line, kind, where, deferred)  # noqa: FBT003
-    )
-    return True
+    if listed.isidentifier() and listed.isascii():
+        pairs: list[tuple[str, str | None]] = [(listed, None)]
+    elif listed == "*" and is_from:
+        pairs = [("*", None)]
+    else:
+        if "(" in listed and is_from:
+            found = _BRACKETED.match(text, start)
+            if found is None or found[2].partition("#")[0].strip():
+                return False
+            listed = _COMMENTS.sub("", found[1]) if "#" in found[1] else found[1]
+            listed = listed.rstrip().removesuffix(",")
+        elif "#" in listed:
+            listed = listed.partition("#")[0]
+        pairs = _pairs(listed, dotted=not is_from)
+    if is_from and pairs:
+        result.append(ImportStatement(module or "", level, tuple(pairs), True, line, kind, where, deferred))  # noqa: FBT003
+    else:
+        for pair in pairs:
+            result.append(ImportStatement(pair[0], 0, (pair,), False, line, kind, where, deferred))  # noqa: FBT003
+    return bool(pairs)
 
 
 def _pairs(listed: str, *, dotted: bool) -> list[tuple[str, str | None]]:
@@ -297,10 +297,14 @@ def _pairs(listed: str, *, dotted: bool) -> list[tuple[str, str | None]]:
         return []  # the parser normalises identifiers
     for part in listed.split(","):
         words = part.split()
+        if words == ["*"]:
+            return [("*", None)] if listed.strip() == "*" and not dotted else []
         if len(words) == 1:
             name, alias = words[0], None
         elif len(words) == 3 and words[1] == "as" and words[2].isidentifier():  # noqa: PLR2004 - a as b
             name, alias = words[0], words[2]
+            if name == "import_module":
+                raise Unsure  # calls of the alias are to be found
         else:
             return []
         if not name.isidentifier() and not (dotted and all(map(str.isidentifier, name.split(".")))):

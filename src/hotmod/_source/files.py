@@ -66,20 +66,12 @@ def read(path: str) -> SourceText:
         SourceError: it can't be read or is no regular file.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - one call a file, on the way of every scan
-            raise SourceError(path, 0, "is not a regular file")
-        # Meanwhile a FIFO may have taken its place: O_NONBLOCK keeps the opening from waiting for a writer.
-        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise SourceError(path, 0, "is not a regular file")
-            data = _all_of(descriptor, status.st_size)
-        finally:
-            os.close(descriptor)
+        regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a str, as everywhere here
     except OSError as error:
         raise SourceError(path, 0, f"can't be read: {error.strerror or error}") from error
-    return SourceText.of(path, data)
+    if not regular:
+        raise SourceError(path, 0, "is not a regular file")
+    return _read(path)
 
 
 def discover(roots: Iterable[str | os.PathLike[str]], prefix: str = "") -> Discovered:
@@ -120,11 +112,28 @@ def graph_of(
         errors += found.errors
         for name, file in modules.items():
             try:
-                sources[name] = ModuleSource(read(file.path), file.is_package)
+                sources[name] = ModuleSource(_read(file.path), file.is_package)
             except SourceError as error:
                 errors.append(error)
                 without.add(name)
     return build(sources, without.difference(sources), errors=errors)
+
+
+def _read(path: str) -> SourceText:
+    """The bytes of what was a regular file a moment ago."""
+    try:
+        # Meanwhile a FIFO may have taken its place: O_NONBLOCK keeps the opening from waiting for a writer.
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise SourceError(path, 0, "is not a regular file")
+            data = _all_of(descriptor, status.st_size)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise SourceError(path, 0, f"can't be read: {error.strerror or error}") from error
+    return SourceText.of(path, data)
 
 
 def _all_of(descriptor: int, size: int) -> bytes:

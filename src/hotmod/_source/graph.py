@@ -19,9 +19,9 @@ from hotmod._model.errors import SourceError
 from hotmod._source import drawing
 from hotmod._source.algorithms import components, ordered, reach, shortest_path
 from hotmod._source.edges import DirectImport, Route
-from hotmod._source.eager import EagerCode
+from hotmod._source.eager import EagerCode, may_call
 from hotmod._source.imports import ImportKind, Scan
-from hotmod._source.parse import check, parse
+from hotmod._source.parse import check, decode, parse
 from hotmod._source.resolve import Link, ModuleSource, Resolver, ancestors
 from hotmod._source.scan import scan
 
@@ -293,7 +293,7 @@ class ImportGraph:
             source = self._sources[module]
             called: frozenset[str] = frozenset()
             if source is not None and any(_mentioned(source, place) for place in places):
-                called = self._eager(module).called
+                called = self._eager(module).called if may_call(decode(source.text)) else called
             self._called[module] = called
         return self._called[module]
 

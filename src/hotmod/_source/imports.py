@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from typing import NamedTuple
 
 __all__ = ["ImportKind", "ImportStatement", "LazyEntry", "Scan", "Unsure"]
 
@@ -25,8 +26,7 @@ class ImportKind(enum.Enum):
     DYNAMIC = "dynamic"  # import_module("..."), __import__("..."), a table of lazy attributes
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ImportStatement:
+class ImportStatement(NamedTuple):  # a scan of a large package makes tens of thousands: tuples are cheap
     """One imported module (and what is taken from it), as written.
 
     `import a, b` makes two of these, `from a import b, c` one.

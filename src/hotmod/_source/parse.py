@@ -119,15 +119,15 @@ def check(text: SourceText) -> SourceError | None:
     except SourceError as error:
         return error
     # The compiler looks at future statements right after it has parsed. An unknown one ends it there,
-    # before any tree is turned into Python objects. It stands on the first line, so lines shift by one.
+    # before any tree is turned into Python objects. It shifts all lines by one, so what is
+    # wrong is asked of the parser.
     try:
         compile(f"from __future__ import {_NO_FEATURE}\n{decoded}", text.path, "exec", dont_inherit=True)
     except SyntaxError as error:
         if error.msg == f"future feature {_NO_FEATURE} is not defined":
             return None
-        return SourceError(text.path, max((error.lineno or 0) - 1, 0), f"{type(error).__name__}: {error.msg}")
     except (ValueError, RecursionError, MemoryError):
-        pass
+        pass  # something is wrong, and the parser says what
     try:
         parse_decoded(decoded, text.path)
     except SourceError as error:

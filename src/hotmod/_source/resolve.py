@@ -168,7 +168,7 @@ class Resolver:
     def _plain(self, statement: ImportStatement, base: str, module: str, found: list[Link]) -> None:
         """`import a.b.c`: without alias the name `a` is bound, and `a`, `a.b` and `a.b.c` are reached by it."""
         names = statement.bound
-        aliased = statement.kind is ImportKind.DYNAMIC or statement.names[0][1] is not None
+        aliased = statement.names != ((statement.module, None),)
         targets = [self._nearest(base)] if aliased else [*ancestors(base)][::-1] + [base]
         for target in targets:
             if target in self._sources and target != module:
@@ -184,9 +184,10 @@ class Resolver:
             return
         sources = self._sources
         of_base: list[str] = []
+        target = statement.target  # of a dynamic import, which binds nothing else
         for name, alias in statement.names:
             full = f"{base}.{name}"
-            bound = alias or name
+            bound = target or alias or name
             if full in sources:
                 if full != module:
                     found.append(_link(statement, full, (bound,)))
@@ -196,7 +197,7 @@ class Resolver:
                 of_base.append(bound)
                 self._on_demand(statement, base, (name, bound), module, found)
         if of_base and base != module and base in sources:
-            found.append(_link(statement, base, tuple(of_base)))
+            found.append(_link(statement, base, tuple(dict.fromkeys(of_base))))
 
     def _star(self, statement: ImportStatement, base: str, module: str, found: list[Link]) -> None:
         """A star takes what `__all__` lists, submodules included."""

@@ -11,14 +11,10 @@ Assumes: names are looked up lexically; what is rebound at run time is not follo
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["Function", "Scopes", "dotted", "joined", "last"]
+__all__ = ["Function", "Scopes", "dotted", "joined", "last", "parameters"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_LEAVES = (ast.Constant, ast.Name, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
 
 
 class Scopes:
@@ -35,11 +31,16 @@ class Scopes:
         self.rooted: set[tuple[int, str]] = set()
         self.used_calls: set[int] = set()
         self.postponed = False
+        self._calling: dict[str, bool] = {}
         self._assigned: list[tuple[str, ast.expr]] = []
+        # The ids of calls whose result is dropped or given a name, no more; the tree keeps them alive.
+        self._bare: set[int] = set()
         left: list[tuple[ast.AST, str, bool]] = [] if tree is None else [(tree, "", True)]
         while left:
             node, path, at_module = left.pop()
             self._record(node, path, at_module=at_module)
+            if isinstance(node, _LEAVES):
+                continue
             if isinstance(node, (Function, ast.ClassDef)):
                 inside = joined(path, node.name)
                 body: list[ast.AST] = list(node.body)
@@ -95,6 +96,16 @@ class Scopes:
                     left.extend(self.find(dotted(target), outer))
         return list(found)
 
+    def calls_parameter(self, path: str) -> bool:
+        """Whether a function calls one of its own parameters."""
+        if path not in self._calling:
+            self._calling[path] = any(
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in parameters(function)
+                for function in self.functions.get(path, ())
+                for node in ast.walk(function)
+            )
+        return self._calling[path]
+
     def metaclasses(self, kind: str) -> list[str]:
         """The local metaclasses of a class."""
         found = []
@@ -124,10 +135,12 @@ class Scopes:
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             self._assigned += [(name, node.value.func) for name in names]
+            self._bare.add(id(node.value))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            self.used_calls.update(each.lineno for each in _calls(node.value) if each is not node.value)
-        if isinstance(node, ast.stmt) and not isinstance(node, ast.Expr):
-            self.used_calls.update(call.lineno for child in _expressions(node) for call in _calls(child))
+            self._bare.add(id(node.value))
+        elif isinstance(node, ast.Call) and last(node.func) in {"import_module", "__import__"}:
+            if id(node) not in self._bare:
+                self.used_calls.add(node.lineno)
         if not at_module:
             return
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -162,18 +175,12 @@ class Scopes:
                 self.bound.add(name)
 
 
-def _expressions(node: ast.stmt) -> Iterator[ast.expr]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr):
-            yield child
-        elif isinstance(child, (ast.withitem, ast.keyword)):
-            yield from (each for each in ast.iter_child_nodes(child) if isinstance(each, ast.expr))
-
-
-def _calls(node: ast.expr) -> Iterator[ast.Call]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Call) and last(each.func) in {"import_module", "__import__"}:
-            yield each
+def parameters(function: Function) -> set[str]:
+    """The names of a function's parameters."""
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+    return {each.arg for each in every}
 
 
 def dotted(node: ast.AST) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def plain_calls(text: str, positions: list[int], strings: Strings) -> Plain:
             plain.left.append(position)
             continue
         call = _COMPUTED_CALL.search(text, start, end)
-        if call is not None and not _holds_quote(text[start : call.start()]):
+        if call is not None and not _odd(text[start : call.start()]):
             reason = BY_STRING if call[1].endswith("import_string") else COMPUTED
             plain.notes.append(Unsure(line, f"{call[1]}({call[2]})", reason))
             continue
@@ -96,8 +96,9 @@ def plain_calls(text: str, positions: list[int], strings: Strings) -> Plain:
     return plain
 
 
-def _holds_quote(before: str) -> bool:
-    return '"' in before or "'" in before or "#" in before
+def _odd(before: str) -> bool:
+    """Whether what stands before a call on its line may make it something else."""
+    return '"' in before or "'" in before or "#" in before or before.endswith("def ")
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

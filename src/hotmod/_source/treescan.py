@@ -107,6 +107,7 @@ class _TreeScan:
 
     def __init__(self, lines: Sequence[int] | None) -> None:
         self._lines = lines
+        self._aliases: set[str] = set()
         self.statements: list[ImportStatement] = []
         self.unsure: list[Unsure] = []
         self.exports = Exports()
@@ -143,6 +144,7 @@ class _TreeScan:
                 self._emit(ImportStatement(alias.name, 0, (pair,), False, node.lineno), context)  # noqa: FBT003
         elif isinstance(node, ast.ImportFrom):
             names = tuple((alias.name, alias.asname) for alias in node.names)
+            self._aliases.update(alias for name, alias in names if name == "import_module" and alias)
             found = ImportStatement(node.module or "", node.level, names, is_from=True, line=node.lineno)
             self._emit(found, context)
         elif isinstance(node, _FUNCTIONS):
@@ -160,9 +162,7 @@ class _TreeScan:
             self._simple(node, context)
 
     def _emit(self, found: ImportStatement, context: Context) -> None:
-        placed = dataclasses.replace(
-            found, kind=context.kind, where=context.where, deferred=context.deferred
-        )
+        placed = found._replace(kind=context.kind, where=context.where, deferred=context.deferred)
         self.statements.append(placed)
 
     def _definition(
@@ -243,7 +243,7 @@ class _TreeScan:
             self._push([each for each in ast.iter_child_nodes(node) if not isinstance(each, _LEAVES)], context)
 
     def _call(self, call: ast.Call, context: Context, target: str = "", attribute: str = "") -> None:
-        found = read_call(call, context, target, attribute)
+        found = read_call(call, context, target, attribute, self._aliases)
         if isinstance(found, ImportStatement):
             self.statements.append(found)
         else:
