@@ -9,6 +9,7 @@ two take turns, and the medians are printed. CPU time is that of the whole proce
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import pathlib
 import statistics
@@ -20,7 +21,7 @@ import grimp
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "src"))
 
-from hotmod._source.files import graph_of  # noqa: E402
+from hotmod._source.files import graph_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +57,8 @@ def main(packages: tuple[str, ...]) -> None:
         folder = folder_of(package)
         ours, theirs = [], []
         for number in range(ROUNDS + 1):
-            mine = once(lambda folder=folder, package=package: graph_of({package: [folder]}))
-            other = once(lambda package=package: grimp.build_graph(package, cache_dir=None))
+            mine = once(functools.partial(graph_of, {package: [folder]}))
+            other = once(functools.partial(grimp.build_graph, package, cache_dir=None))
             if number:  # the first round warms the disk's cache
                 ours.append(mine)
                 theirs.append(other)

@@ -21,7 +21,7 @@ from hotmod._source.algorithms import components
 from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
 
-__all__ = ["Plan", "Step", "make_plan"]
+__all__ = ["Hidden", "Plan", "Step", "make_plan"]
 
 Action = Literal["execute", "remove"]
 TOLD_CYCLE = 6  # members of a cycle that a message spells out
@@ -45,6 +45,24 @@ class Step:
 
     def __str__(self) -> str:
         return f"{self.action} {self.module}: {self.why}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hidden:
+    """What a module uses without an import statement that says so.
+
+    Attributes:
+        modules: the modules that it uses.
+        how: in words: `reads`, `imports by a computed name`.
+        line: where, 0 when no line can be named.
+    """
+
+    modules: frozenset[str]
+    how: str
+    line: int = 0
+
+
+_NOTHING_HIDDEN: Mapping[str, Hidden] = {}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +107,9 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-ready values."""
         return {
-            "changes": [{"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes],
+            "changes": [
+                {"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes
+            ],
             "steps": [dataclasses.asdict(step) for step in self.steps],
             "hazards": [hazard.as_dict() for hazard in self.hazards],
         }
@@ -101,6 +121,7 @@ def make_plan(
     loaded: Sequence[str],
     frozen: Collection[str] = (),
     was: ImportGraph | None = None,
+    hidden: Mapping[str, Hidden] = _NOTHING_HIDDEN,
 ) -> Plan:
     """The plan of `strategy="modules"`: every changed module and all its importers.
 
@@ -110,13 +131,14 @@ def make_plan(
         loaded: the loaded modules of the scope, in the order of their first import.
         frozen: loaded modules that can't be executed again (compiled ones, the main module).
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
+        hidden: by module, what it uses without an import statement that says so.
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
     why = {change.module: (change.kind.value, 0) for change in changes.changes}
-    following = graph.dependents(*why) & rank.keys()
+    following, by_hidden = _following(graph, changes.modules, rank, hidden)
     for importer in sorted(following, key=rank.__getitem__):
-        why[importer] = _why(graph, importer, changes.modules, following)
+        why[importer] = by_hidden.get(importer) or _why(graph, importer, changes.modules, following)
     running = {name for name in why if name in rank and name not in gone and name not in frozen}
     order = [name for name in graph.load_order(running, first=list(loaded)) if name in running]
     order += sorted(running - set(order), key=rank.__getitem__)
@@ -124,6 +146,25 @@ def make_plan(
     steps += [Step(name, "execute", *why[name]) for name in order]
     entries = _entries(was or graph, running, rank)
     return Plan(changes, tuple(steps), entries, tuple(_hazards(graph, running)))
+
+
+def _following(
+    graph: ImportGraph, changed: Collection[str], rank: Mapping[str, int], hidden: Mapping[str, Hidden]
+) -> tuple[set[str], dict[str, tuple[str, int]]]:
+    """The loaded modules that depend on changed ones, and why those do that no import statement names."""
+    following = set(graph.dependents(*changed) & rank.keys())
+    why: dict[str, tuple[str, int]] = {}
+    while True:
+        touched = {*changed, *following}
+        more = {
+            name: next(each for each in sorted(use.modules) if each in touched)
+            for name, use in hidden.items()
+            if name in rank and name not in touched and not touched.isdisjoint(use.modules)
+        }
+        if not more:
+            return following, why
+        why.update({name: (f"{hidden[name].how} {used}", hidden[name].line) for name, used in more.items()})
+        following |= {*more, *(graph.dependents(*more) & rank.keys())} - set(changed)
 
 
 def _entries(graph: ImportGraph, running: Collection[str], rank: Mapping[str, int]) -> tuple[str, ...]:

@@ -53,7 +53,10 @@ class Scope:
 
     def owns_path(self, path: str) -> bool:
         """Whether a file lies in one of the folders and is not foreign to them."""
-        return any(_below(path, folder) for folder in self.folders) and not is_installed(path)
+        if not self.folders or is_installed(path):
+            return False
+        real = os.path.realpath(path)  # the folders are: a module may have come in by a link
+        return any(_below(path, folder) or _below(real, folder) for folder in self.folders)
 
     def allows(self, path: str) -> bool:
         """Whether the include and exclude patterns let the file through."""
@@ -83,9 +86,7 @@ class Scope:
         return list(dict.fromkeys(found))
 
 
-def scope_of(
-    targets: Sequence[Target], include: Iterable[str] = (), exclude: Iterable[str] = ()
-) -> Scope:
+def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:
     """The scope of the targets as the user gave them.
 
     Raises:
@@ -100,9 +101,7 @@ def scope_of(
         name, folder = _resolved(target)
         names += [name] if name else []
         folders += [folder] if folder else []
-    return Scope(
-        tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude)
-    )
+    return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude))
 
 
 def _resolved(target: Target) -> tuple[str, str]:

@@ -74,36 +74,47 @@ class TestZombieAttribute:
 
 class TestStaleReference:
     def test_an_importer_outside_the_targets_is_told(self, edited: Edit, project: Project) -> None:
-        """A module outside the targets that holds an object of the version before is told, with its line."""
+        """A module outside the targets that holds a replaced object is told, with its line."""
         (hazard,) = edited(
-            {**SHOP, "app.py": "import os\nimport sys\nfrom shop.cart import total as price\n"},
-            {"shop/cart.py": "class Cart: ...\n\n\ndef total():\n    return 2\n"},
+            {**SHOP, "app.py": "import os\nimport sys\nfrom shop.cart import Cart as Basket\n"},
+            {"shop/cart.py": "def total():\n    return 1\n\n\ndef Cart():\n    return 2\n"},
         )
-        assert (hazard.code, hazard.module, hazard.name) == ("stale-reference", "shop.cart", "total")
-        assert hazard.holders == ("app.price",)
+        assert (hazard.code, hazard.module, hazard.name) == ("stale-reference", "shop.cart", "Cart")
+        assert hazard.holders == ("app.Basket",)
         assert os.path.samefile(hazard.path, project.folder / "app.py")
         assert hazard.line == 3
 
     def test_an_importer_among_the_targets_is_new(self, edited: Edit) -> None:
         """A module among the targets runs again: nothing stale is held."""
         hazards = edited(
-            {**SHOP, "app.py": "from shop.cart import total\n"},
-            {"shop/cart.py": "class Cart: ...\n\n\ndef total():\n    return 2\n"},
+            {**SHOP, "app.py": "from shop.cart import Cart\n"},
+            {"shop/cart.py": "def total():\n    return 1\n\n\ndef Cart():\n    return 2\n"},
             targets=("shop", "app"),
         )
         assert hazards == []
-        assert module("app").total() == 2
+        assert module("app").Cart() == 2
+
+    def test_what_was_changed_in_place_is_not_stale(self, edited: Edit) -> None:
+        """A function and a class that stay the same objects are new for holders outside the targets, too."""
+        hazards = edited(
+            {**SHOP, "app.py": "from shop.cart import Cart, total\n"},
+            {"shop/cart.py": "class Cart:\n    size = 5\n\n\ndef total():\n    return 2\n"},
+        )
+        assert hazards == []
+        assert (module("app").total(), module("app").Cart.size) == (2, 5)
+
+
+REPLACED = "X = 1\n\n\nclass Cart:\n    __slots__ = ('other',)\n"
 
 
 class TestClassIdentity:
     def test_a_live_instance_is_told_with_its_holder(self, edited: Edit, project: Project) -> None:
         """An instance of a replaced class is told by the path at which it is held, and the class by its line."""
-        (hazard,) = edited(
-            SHOP,
-            {"shop/cart.py": "X = 1\n\n\nclass Cart:\n    size = 2\n"},
-            lambda: module("shop.state").OPEN.append(module("shop.cart").Cart()),
+        hazards = edited(
+            SHOP, {"shop/cart.py": REPLACED}, lambda: module("shop.state").OPEN.append(module("shop.cart").Cart())
         )
-        assert (hazard.code, hazard.module, hazard.name) == ("class-identity", "shop.cart", "Cart")
+        (hazard,) = [each for each in hazards if each.code == "class-identity"]
+        assert (hazard.module, hazard.name) == ("shop.cart", "Cart")
         assert hazard.holders == ("shop.state.OPEN[0]",)
         assert os.path.samefile(hazard.path, project.folder / "shop" / "cart.py")
         assert hazard.line == 4
@@ -111,16 +122,25 @@ class TestClassIdentity:
     def test_a_subclass_elsewhere_is_told(self, edited: Edit) -> None:
         """A subclass outside the targets of a replaced class is told by its name."""
         hazards = edited(
+            {**SHOP, "app.py": "from shop import cart\n\n\nclass Mine(cart.Cart): ...\n"}, {"shop/cart.py": REPLACED}
+        )
+        assert "app.Mine" in str([each for each in hazards if each.code == "class-identity"])
+
+    def test_a_class_that_stays_is_none(self, edited: Edit) -> None:
+        """A class that could be changed in place keeps its instances and subclasses, and is no hazard."""
+        hazards = edited(
             {**SHOP, "app.py": "from shop import cart\n\n\nclass Mine(cart.Cart): ...\n"},
             {"shop/cart.py": "class Cart:\n    size = 2\n"},
+            lambda: module("shop.state").OPEN.append(module("app").Mine()),
         )
-        assert codes(hazards) == ["class-identity"]
-        assert "app.Mine" in str(hazards[0])
+        assert hazards == []
+        assert isinstance(module("shop.state").OPEN[0], module("shop.cart").Cart)
+        assert module("shop.state").OPEN[0].size == 2
 
     def test_no_instance_no_hazard(self, edited: Edit) -> None:
-        """A replaced class without live instances or subclasses is no hazard."""
-        hazards = edited(SHOP, {"shop/cart.py": "class Cart:\n    size = 2\n"}, lambda: module("shop.cart").Cart())
-        assert hazards == []
+        """A replaced class without live instances or subclasses is only told to be replaced."""
+        hazards = edited(SHOP, {"shop/cart.py": REPLACED}, lambda: module("shop.cart").Cart())
+        assert codes(hazards) == ["slots-layout"]
 
     def test_hotmods_own_memory_is_no_holder(self, project: Project) -> None:
         """What only hotmod keeps, to be able to roll back, is not reported as held."""
@@ -128,9 +148,67 @@ class TestClassIdentity:
         project.load("shop.cart")
         reloader = hotmod.Reloader("shop")
         for size in (2, 3, 4):
-            text = f"class Cart:\n    size = {size}\n\n\nclass Big(Cart): ...\n\n\nONE = Cart()\n"
+            text = f"class Cart:\n    __slots__ = ('s{size}',)\n\n\nclass Big(Cart): ...\n\n\nONE = Cart()\n"
             project.write({"shop/cart.py": text})
-            assert reloader.reload().hazards == ()
+            assert set(codes([*reloader.reload().hazards])) <= {"slots-layout", "base-layout"}
+
+
+IN_PLACE = {
+    "slots-layout": (
+        "class Thing:\n    __slots__ = ('x',)\n",
+        "class Thing:\n    __slots__ = ('x', 'y')\n",
+        "class Thing:\n    __slots__ = ('x',)\n\n    def f(self): ...\n",
+    ),
+    "base-layout": (
+        "class Thing(list): ...\n",
+        "class Thing(dict): ...\n",
+        "class Thing(list):\n    x = 1\n",
+    ),
+    "metaclass": (
+        "class Meta(type): ...\n\n\nclass Thing: ...\n",
+        "class Meta(type): ...\n\n\nclass Thing(metaclass=Meta): ...\n",
+        "class Meta(type):\n    x = 1\n\n\nclass Thing: ...\n",
+    ),
+    "enum-members": (
+        "import enum\n\n\nclass Thing(enum.IntEnum):\n    ONE = 1\n",
+        "import enum\n\n\nclass Thing(enum.IntEnum):\n    ONE = 2\n",
+        "import enum\n\n\nclass Thing(enum.IntEnum):\n    ONE = 1\n    TWO = 2\n",
+    ),
+    "closure-shape": (
+        "def make(n):\n    def inner():\n        return n\n\n    return inner\n\n\nThing = make(1)\n",
+        "def make(n):\n    m = 1\n\n    def inner():\n        return n + m\n\n    return inner\n\n\nThing = make(1)\n",
+        "def make(n):\n    def inner():\n        return n + 1\n\n    return inner\n\n\nThing = make(1)\n",
+    ),
+    "kind-change": (
+        "def Thing():\n    return [1]\n",
+        "def Thing():\n    yield 1\n",
+        "def Thing():\n    return [2]\n",
+    ),
+}
+
+
+class TestInPlace:
+    @pytest.mark.parametrize("code", IN_PLACE)
+    def test_what_had_to_be_replaced_is_told(self, edited: Edit, code: str) -> None:
+        """Where the language does not let an object be changed in place, it is replaced, and the reason is told."""
+        before, after, _ = IN_PLACE[code]
+        held = []
+        hazards = edited(
+            {**SHOP, "shop/thing.py": before}, {"shop/thing.py": after}, lambda: held.append(module("shop.thing").Thing)
+        )
+        assert [(each.module, each.code) for each in hazards if each.code == code] == [("shop.thing", code)]
+        assert module("shop.thing").Thing is not held[0]
+
+    @pytest.mark.parametrize("code", IN_PLACE)
+    def test_what_could_be_changed_in_place_stays_the_same_object(self, edited: Edit, code: str) -> None:
+        """An edit that the language lets be made in place keeps the object, and is no hazard."""
+        before, _, after = IN_PLACE[code]
+        held = []
+        hazards = edited(
+            {**SHOP, "shop/thing.py": before}, {"shop/thing.py": after}, lambda: held.append(module("shop.thing").Thing)
+        )
+        assert hazards == []
+        assert module("shop.thing").Thing is held[0]
 
 
 class TestImportCycle:
@@ -192,12 +270,12 @@ class TestEffectNotUndone:
 
 def test_a_hazard_reads_well(edited: Edit) -> None:
     """A hazard in words is its code, the place, what is the case, who holds it, and what to do."""
-    (hazard,) = edited(
+    hazards = edited(
         SHOP,
-        {"shop/cart.py": "class Cart:\n    size = 2\n"},
+        {"shop/cart.py": REPLACED},
         lambda: module("shop.state").OPEN.extend([module("shop.cart").Cart(), module("shop.cart").Cart()]),
     )
-    words = str(hazard)
+    (words,) = [str(hazard) for hazard in hazards if hazard.code == "class-identity"]
     assert words.startswith("class-identity shop.cart:Cart: ")
     assert "2 live instances" in words
     assert "shop.state.OPEN[" in words

@@ -21,7 +21,7 @@ def script(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Main:
         main = types.ModuleType("__main__")
         main.__file__ = str(shop.folder / "script.py")
         monkeypatch.setitem(sys.modules, "__main__", main)
-        exec(compile((shop.folder / "script.py").read_text("utf-8"), main.__file__, "exec"), vars(main))
+        exec(compile((shop.folder / "script.py").read_text("utf-8"), main.__file__, "exec", dont_inherit=True), vars(main))
         return main
 
     return run
@@ -38,7 +38,7 @@ def notebook(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Main:
         monkeypatch.setitem(sys.modules, "__main__", main)
         for cell in text.splitlines():
             if not cell.startswith("%"):
-                exec(compile(cell, "<cell>", "exec"), vars(main))
+                exec(compile(cell, "<cell>", "exec", dont_inherit=True), vars(main))
         return main
 
     return run
@@ -76,7 +76,8 @@ def test_what_was_rebound_is_told(shop: Project, script: Main) -> None:
     script("from shop.cart import total\nfrom shop.config import TAX as tax\n")
     reloader = hotmod.Reloader("shop")
     shop.write({"shop/config.py": "TAX = 2\n"})
-    assert reloader.reload().rebound == ("__main__:tax", "__main__:total")
+    report = reloader.reload()
+    assert report.rebound == ("__main__:tax",)  # the function is the same object as before
 
 
 @pytest.mark.parametrize("kind", ["script", "notebook"])

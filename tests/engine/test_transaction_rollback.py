@@ -129,7 +129,7 @@ def test_names_that_were_rebound_elsewhere_are_bound_back(shop: Project) -> None
     late.fill()
     old = late.Cart
     reloader = hotmod.Reloader("shop")
-    shop.write({"shop/cart.py": "class Cart:\n    size = 2\n"})
+    shop.write({"shop/cart.py": "class Cart:\n    __slots__ = ()\n    size = 2\n"})  # another layout: replaced
     report = reloader.reload(check=True)
     assert report.rebound == ("shop.late:Cart",)
     assert late.Cart is sys.modules["shop.cart"].Cart is not old

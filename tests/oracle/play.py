@@ -63,7 +63,7 @@ class Player:
 
     def run(self, code: str) -> None:
         """Run statements of somebody who uses the program."""
-        exec(compile(code, "<client>", "exec"), self.space)
+        exec(compile(code, "<client>", "exec", dont_inherit=True), self.space)
         if code:
             importlib.invalidate_caches()
 

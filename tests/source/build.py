@@ -16,9 +16,7 @@ def source(name: str, text: str, *, is_package: bool = False) -> ModuleSource:
 def sources(modules: dict[str, str]) -> dict[str, ModuleSource]:
     """The texts of modules by name; a module that others lie in is a package."""
     packages = {name.rpartition(".")[0] for name in modules}
-    return {
-        name: source(name, text, is_package=name in packages) for name, text in modules.items()
-    }
+    return {name: source(name, text, is_package=name in packages) for name, text in modules.items()}
 
 
 def graph(modules: dict[str, str], known: tuple[str, ...] = ()) -> ImportGraph:

@@ -51,5 +51,7 @@ def texts(program: str) -> list[SourceText]:
     """Every source text of a program; of the standard library, its tests as well."""
     if program == "standard library":
         library = pathlib.Path(sysconfig.get_path("stdlib"))
-        return [read(str(path)) for path in sorted(library.rglob("*.py")) if "site-packages" not in path.parts]
+        return [
+            read(str(path)) for path in sorted(library.rglob("*.py")) if "site-packages" not in path.parts
+        ]
     return [read(file.path) for file in discover([folder_of(program)], program).modules.values()]

@@ -19,7 +19,9 @@ def make(root: pathlib.Path, *paths: str) -> None:
 
 def test_packages_and_modules_are_found(tmp_path: pathlib.Path) -> None:
     """Files make modules, `__init__.py` makes packages, stubs and data make nothing."""
-    make(tmp_path, "__init__.py", "cart.py", "cart.pyi", "only.pyi", "data.txt", "api/__init__.py", "api/v1.py")
+    make(
+        tmp_path, "__init__.py", "cart.py", "cart.pyi", "only.pyi", "data.txt", "api/__init__.py", "api/v1.py"
+    )
     found = discover([tmp_path], "shop")
     assert list(found.modules) == ["shop", "shop.api", "shop.api.v1", "shop.cart"]
     assert [name for name, file in found.modules.items() if file.is_package] == ["shop", "shop.api"]
@@ -53,7 +55,16 @@ def test_a_package_wins_over_a_module_of_its_name(tmp_path: pathlib.Path) -> Non
 
 def test_names_that_nothing_imports_are_left_out(tmp_path: pathlib.Path) -> None:
     """Names with dashes or dots make no modules; a migration that starts with a digit does."""
-    make(tmp_path, "a-b.py", "a.b.py", "ok.py", "0001_initial.py", "x-y/z.py", "__pycache__/ok.py", ".git/hook.py")
+    make(
+        tmp_path,
+        "a-b.py",
+        "a.b.py",
+        "ok.py",
+        "0001_initial.py",
+        "x-y/z.py",
+        "__pycache__/ok.py",
+        ".git/hook.py",
+    )
     assert list(discover([tmp_path]).modules) == ["0001_initial", "ok"]
 
 

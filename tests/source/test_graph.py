@@ -9,7 +9,7 @@ import pytest
 from hotmod._model.changes import SourceText
 from hotmod._source import graph as graphs
 from hotmod._source.graph import ModuleSource, update
-from hotmod._source.imports import ImportKind
+from hotmod._source.imports import ImportKind, Scan
 from tests.source.build import graph, source, sources
 
 SHOP = {
@@ -38,7 +38,12 @@ def test_an_edge_tells_where_it_comes_from() -> None:
     (edge,) = made.importers("shop.report")
     assert edge in made.imports("shop.cart")
     assert (edge.importer, edge.imported, edge.line, edge.where) == ("shop.cart", "shop.report", 3, "total")
-    assert (edge.kind, edge.names, edge.at_import, edge.star) == (ImportKind.DEFERRED, ("report",), False, False)
+    assert (edge.kind, edge.names, edge.at_import, edge.star) == (
+        ImportKind.DEFERRED,
+        ("report",),
+        False,
+        False,
+    )
 
 
 def test_dependents_are_transitive() -> None:
@@ -133,7 +138,10 @@ def test_a_route_tells_why() -> None:
 def test_a_broken_file_leaves_the_rest_standing() -> None:
     """A file that can't be decoded or parsed is listed, by path and line; the others have their edges."""
     made = graph(SHOP | {"shop.broken": "import shop.cart\nx = = 1", "shop.worse": "x = '\0'"})
-    assert [(error.path, error.line) for error in made.errors] == [("/shop/broken.py", 2), ("/shop/worse.py", 1)]
+    assert [(error.path, error.line) for error in made.errors] == [
+        ("/shop/broken.py", 2),
+        ("/shop/worse.py", 1),
+    ]
     assert "shop.broken" in made
     assert made.dependents("shop.money") >= {"shop.cart", "shop"}
     assert graph(SHOP).errors == ()
@@ -141,7 +149,10 @@ def test_a_broken_file_leaves_the_rest_standing() -> None:
 
 def test_a_module_without_source_is_a_node() -> None:
     """Extension modules and namespace packages are imported like others and import nothing."""
-    made = graph({"app": "import fast._core\nfrom space import tool", "space.tool": ""}, ("fast", "fast._core", "space"))
+    made = graph(
+        {"app": "import fast._core\nfrom space import tool", "space.tool": ""},
+        ("fast", "fast._core", "space"),
+    )
     assert [edge.imported for edge in made.imports("app")] == ["fast", "fast._core", "space.tool"]
     assert made.imports("fast._core") == ()
 
@@ -163,7 +174,7 @@ def test_an_update_reads_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> N
     assert made.dependents("shop.report") == frozenset()
     scanned: list[str] = []
 
-    def counting(text: SourceText) -> graphs.Scan:
+    def counting(text: SourceText) -> Scan:
         scanned.append(text.path)
         return original(text)
 
@@ -190,14 +201,16 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_updated_graph_is_a_built_graph(change: str) -> None:
     """Whatever changed, also in what other modules' imports lead to, an update ends where a build does."""
-    base = SHOP | {"app": "from shop import config, Cart, line\nfrom shop import *\nfrom shop.cart import line"}
+    base = SHOP | {
+        "app": "from shop import config, Cart, line\nfrom shop import *\nfrom shop.cart import line"
+    }
     texts, removed = CHANGES[change]
     after = {name: text for name, text in (base | texts).items() if name not in removed}
     packages = {name.rpartition(".")[0] for name in after}
     changed = {
         name: source(name, after[name], is_package=name in packages)
         for name in after
-        if after[name] != base.get(name) or (name in packages) != (name in {"shop"})
+        if after[name] != base.get(name) or (name in packages) != (name == "shop")
     }
     updated = update(graph(base), changed, removed)
     assert updated.as_dict() == graph(after).as_dict()

@@ -19,7 +19,10 @@ GOOD = {
     "crlf": (b"x = 1\r\ny = '''a\r\nb'''\r\n", "x = 1\ny = '''a\nb'''\n"),
     "cr": (b"x = 1\ry = 2\r", "x = 1\ny = 2\n"),
     "latin-1": (b"# coding: latin-1\nx = '\xe9'\n", "# coding: latin-1\nx = 'é'\n"),
-    "cookie-on-line-2": (b"#!x\n# -*- coding: cp1252 -*-\nx = '\x80'\n", "#!x\n# -*- coding: cp1252 -*-\nx = '€'\n"),
+    "cookie-on-line-2": (
+        b"#!x\n# -*- coding: cp1252 -*-\nx = '\x80'\n",
+        "#!x\n# -*- coding: cp1252 -*-\nx = '€'\n",
+    ),
     "cookie-after-cr": (b"#!x\r# coding: latin-1\rx = '\xe9'\r", "#!x\n# coding: latin-1\nx = 'é'\n"),
     "cookie-too-late": ("\n\n# coding: latin-1\nx = 'é'\n".encode(), "\n\n# coding: latin-1\nx = 'é'\n"),
 }
@@ -37,7 +40,12 @@ def test_bytes_decode_to_what_the_compiler_sees(form: str) -> None:
     from_bytes: dict[str, object] = {}
     from_text: dict[str, object] = {}
     exec(compile(data, "x", "exec"), from_bytes)
-    exec(compile(expected.encode(), "x", "exec") if "coding" not in expected else compile(expected, "x", "exec"), from_text)
+    exec(
+        compile(expected.encode(), "x", "exec")
+        if "coding" not in expected
+        else compile(expected, "x", "exec"),
+        from_text,
+    )
     del from_bytes["__builtins__"], from_text["__builtins__"]
     assert from_bytes == from_text
 

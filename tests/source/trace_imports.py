@@ -43,9 +43,11 @@ class Tracer:
             how = how_reached(frame)
             self.found.update((importer, each, how) for each in imported if self.in_scope(each))
 
-    def import_(self, name, globals=None, locals=None, fromlist=(), level=0):  # noqa: A002, ANN001, ANN201
+    def import_(self, name, globals=None, locals=None, fromlist=(), level=0):  # noqa: A002
         """What `builtins.__import__` does, noted."""
         result = _import(name, globals, locals, fromlist, level)
+        if fromlist in ([], ["__doc__"]):
+            return result  # PyImport_Import: C code imports, in the name of whatever frame runs
         base = name
         if level:
             package = (globals or {}).get("__package__") or ""
@@ -63,7 +65,7 @@ class Tracer:
         self.note(sys._getframe(1), [each for each in names if each in sys.modules])
         return result
 
-    def import_module(self, name, package=None):  # noqa: ANN001, ANN201
+    def import_module(self, name, package=None):
         """What `importlib.import_module` does, noted."""
         result = _import_module(name, package)
         absolute = importlib.util.resolve_name(name, package) if name.startswith(".") else name
@@ -99,7 +101,7 @@ def main() -> None:
         for name in task["modules"]:
             try:
                 _import_module(name)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - a missing optional dependency, mostly
+            except (Exception, SystemExit) as error:
                 failed[name] = f"{type(error).__name__}: {error}"
     json.dump({"found": sorted(tracer.found), "failed": failed}, sys.stdout)
     sys.stdout.flush()

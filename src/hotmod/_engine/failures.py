@@ -45,8 +45,10 @@ def trimmed(error: BaseException) -> BaseException:
 def is_internal(error: BaseException) -> bool:
     """Whether an exception comes from hotmod's own code and passed through nobody else's."""
     frames = _frames(error)
-    return bool(frames) and all(_is_plumbing(step.tb_frame) for step in frames) and not isinstance(
-        error, (HotmodError, SyntaxError, ImportError)
+    return (
+        bool(frames)
+        and all(_is_plumbing(step.tb_frame) for step in frames)
+        and not isinstance(error, (HotmodError, SyntaxError, ImportError))
     )
 
 

@@ -40,7 +40,7 @@ def foreign_attributes(
         loaded = ledger.modules.get(name)
         if loaded is None or loaded.text is None:
             continue
-        bound = _bound_names(ledger, before, name)
+        bound = _bound_names(ledger, name)
         if bound is None:
             continue
         for attribute in foreign_names(space, bound, children(name, ledger.modules)):
@@ -67,7 +67,7 @@ def _sets_attribute(data: bytes, attribute: bytes) -> bool:
     return re.search(rb"\.\s*%b\b\s*[:=,)]|setattr\(.*%b" % (attribute, attribute), data) is not None
 
 
-def _bound_names(ledger: Ledger, before: Mapping[str, Mapping[str, Any]], name: str) -> frozenset[str] | None:
+def _bound_names(ledger: Ledger, name: str) -> frozenset[str] | None:
     """The names that a module's text binds, star imports included; None when the text can't tell."""
     text = ledger.modules[name].text
     if text is None:

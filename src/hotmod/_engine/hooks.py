@@ -25,6 +25,7 @@ from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger
 from hotmod._live import namespaces
 from hotmod._model.changes import SourceText
+from hotmod._model.errors import SourceError
 from hotmod._source.files import read
 
 __all__ = ["FINDER", "Rerun", "compile_text", "install", "to_front"]
@@ -206,14 +207,18 @@ class Finder:
             if spec is not None and spec.loader is not None and rerun.here():
                 spec.loader = _Loader(spec.loader, rerun, name)  # type: ignore[assignment]
             return spec
-        ledgers = [ledger for ledger in list(self.ledgers) if ledger.scope.owns_name(name)]
-        if not ledgers:
+        # Of a module in a folder that is a target only the file tells that it is ours.
+        asking = [each for each in list(self.ledgers) if each.scope.folders or each.scope.owns_name(name)]
+        if not asking:
             return None
         spec = self._search(name, path, target)
-        if spec is not None and spec.has_location and spec.origin and spec.origin.endswith(SOURCE):
-            text = read(spec.origin)
-            for ledger in ledgers:
-                ledger.note(name, text)
+        origin = spec.origin if spec is not None and spec.has_location else None
+        if origin and origin.endswith(SOURCE):
+            ledgers = [each for each in asking if each.scope.owns(name, origin)]
+            text = _text_of(origin) if ledgers else None
+            if text is not None:
+                for ledger in ledgers:
+                    ledger.note(name, text)
         return spec
 
     def _search(
@@ -224,6 +229,14 @@ class Finder:
             spec = find(name, path, target) if find is not None and finder is not self else None
             if spec is not None:
                 return spec  # type: ignore[no-any-return]
+        return None
+
+
+def _text_of(path: str) -> SourceText | None:
+    """The text of a file that is about to be imported; None if it can't be read, as the import will tell."""
+    try:
+        return read(path)
+    except SourceError:
         return None
 
 
@@ -240,5 +253,5 @@ def to_front() -> None:
     """Put the import hook first again: a finder that others inserted since would answer in its place."""
     if not sys.meta_path or sys.meta_path[0] is not FINDER:
         while FINDER in sys.meta_path:
-            sys.meta_path.remove(FINDER)  # type: ignore[arg-type]
-        sys.meta_path.insert(0, FINDER)  # type: ignore[arg-type]
+            sys.meta_path.remove(FINDER)
+        sys.meta_path.insert(0, FINDER)

@@ -38,7 +38,7 @@ class Identity:
     """
 
     def __init__(self, journal: Journal, before: Mapping[str, Mapping[str, Any]]) -> None:
-        self.merger = Merger(journal)
+        self.merger = Merger(journal, before.keys())
         self.lost: list[types.FunctionType] = []
         self._current: set[int] = set()
         self._journal = journal
@@ -107,7 +107,10 @@ class Identity:
                     space[name] = mine
 
     def settle(
-        self, modules: Iterable[types.ModuleType], owned: Callable[[str], bool], spaces: Mapping[str, dict[str, Any]]
+        self,
+        modules: Iterable[types.ModuleType],
+        owned: Callable[[str], bool],
+        spaces: Mapping[str, dict[str, Any]],
     ) -> None:
         """Let every reference lead to the object that lives on, and every old function run new code.
 
@@ -116,6 +119,7 @@ class Identity:
             owned: whether a module of that name is in scope.
             spaces: the namespaces of the modules that ran, by file.
         """
+        self.merger.rebase()
         aliases.exchange(modules, owned, self.merger.kept)
         refreshed = stale.refresh(self._journal, self._codes.values(), spaces, self.merger.moved())
         self.merger.patched += refreshed.patched

@@ -13,7 +13,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from hotmod._engine.loaded import Ledger, source_of
+from hotmod._engine.loaded import source_of
 from hotmod._live.bindings import ImportedName
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
@@ -24,7 +24,7 @@ from hotmod._source.scan import scan
 __all__ = ["outside_imports"]
 
 
-def outside_imports(ledger: Ledger) -> Iterator[tuple[str, dict[str, Any], list[ImportedName]]]:
+def outside_imports() -> Iterator[tuple[str, dict[str, Any], list[ImportedName]]]:
     """(name, namespace, what its imports bind) of every importer outside the scope to be rebound."""
     main = sys.modules.get("__main__")
     if not isinstance(main, types.ModuleType):
@@ -66,5 +66,7 @@ def _imported(text: SourceText, space: dict[str, Any]) -> list[ImportedName]:
         base = package.rsplit(".", statement.level - 1)[0] if statement.level else ""
         module = ".".join(part for part in (base, statement.module) if part)
         for name, alias in statement.names:
-            found.append(ImportedName("" if name == "*" else alias or name, module, "" if name == "*" else name))
+            found.append(
+                ImportedName("" if name == "*" else alias or name, module, "" if name == "*" else name)
+            )
     return found

@@ -223,7 +223,9 @@ class Ledger:
         for change in changes.changes:
             if change.kind is ChangeKind.ADDED and change.module not in self.modules:
                 self.idle[change.module] = change.text.digest if change.text else ""
-        self._pending = ChangeSet(tuple(each for each in self._pending.changes if each not in changes.changes))
+        self._pending = ChangeSet(
+            tuple(each for each in self._pending.changes if each not in changes.changes)
+        )
 
     def refuse(self, changes: ChangeSet, *, rolled_back: bool = False) -> None:
         """This version on disk is not to be applied by itself.
@@ -238,7 +240,7 @@ class Ledger:
             return
         names = set(changes.modules)
         for ledger in list(_LEDGERS):
-            if ledger is self or not names.isdisjoint(ledger.modules):  # noqa: SLF001 - another ledger
+            if ledger is self or not names.isdisjoint(ledger.modules):
                 ledger._take_back(changes)  # noqa: SLF001 - the same
 
     @property

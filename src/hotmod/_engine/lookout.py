@@ -29,7 +29,9 @@ __all__ = ["Lookout"]
 NAP_EDITING = 5
 NAP_IDLE = 100
 EDITING = 300.0  # seconds since the last save
-LARGE = 50  # a burst of that many files is followed by a look at everything: the kernel's queue may have run over
+LARGE = (
+    50  # a burst of that many files is followed by a look at everything: the kernel's queue may have run over
+)
 logger = logging.getLogger("hotmod")
 
 

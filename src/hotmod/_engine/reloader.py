@@ -21,18 +21,18 @@ from typing import Any, Self
 from hotmod._config import Config, configure
 from hotmod._engine import hooks
 from hotmod._engine.failures import is_internal, location_of, trimmed
+from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.sightings import View
-from hotmod._engine.survey import survey
+from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
-from hotmod._model.hazards import Hazard
 from hotmod._model.report import Report, Status
 from hotmod._plan import Plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
-from hotmod._source.parse import parse
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
+from hotmod._source.parse import parse
 
 __all__ = ["LOCK", "Reloader"]
 
@@ -265,7 +265,7 @@ class Reloader:
         self._done.append(transaction)
         self.ledger.settle(plan.changes)
         told = time.perf_counter()
-        transaction.outcome.hazards += survey(transaction)
+        transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
         phases["survey"] = time.perf_counter() - told
         return self._record(report()), None
 
@@ -282,14 +282,19 @@ class Reloader:
             change
             for change in changes.changes
             if change.kind is not ChangeKind.ADDED
-            or any(edge.at_import and edge.importer in self.ledger.modules for edge in graph.importers(change.module))
+            or any(
+                edge.at_import and edge.importer in self.ledger.modules
+                for edge in graph.importers(change.module)
+            )
         )
         if len(relevant) != len(changes.changes):
             kept = ChangeSet(relevant)
             self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
             changes = kept
         frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
-        return make_plan(changes, graph, loaded, frozen, self.graph())
+        return make_plan(
+            changes, graph, loaded, frozen, self.graph(), hidden_uses(graph, self.ledger.modules)
+        )
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
@@ -368,7 +373,11 @@ class Reloader:
         )
 
     def _rejection(
-        self, error: BaseException, transaction: Transaction | None, phases: Mapping[str, float], started: float
+        self,
+        error: BaseException,
+        transaction: Transaction | None,
+        phases: Mapping[str, float],
+        started: float,
     ) -> Report:
         location = location_of(error, self.scope.owns_name)
         plan = transaction.plan if transaction is not None else None
@@ -378,7 +387,7 @@ class Reloader:
             module = names.get(location.path, location.path)
             location = dataclasses.replace(location, module=module)
         hazards = list(plan.hazards) if plan else []
-        hazards += _left_behind(transaction) if transaction is not None else []
+        hazards += left_behind(transaction) if transaction is not None else []
         return self._report(
             "rejected",
             phases,
@@ -391,17 +400,3 @@ class Reloader:
             affected=len(plan.steps) if plan else 0,
             reasons=plan.reasons() if plan else (),
         )
-
-
-def _left_behind(transaction: Transaction) -> list[Hazard]:
-    """What taking back a transaction could not take back."""
-    return [
-        Hazard(
-            "effect-not-undone",
-            name,
-            "__hotmod_dispose__",
-            message="the module's dispose hook ran before the edit was rejected",
-            advice="What the hook closed stays closed; save a working version to open it again.",
-        )
-        for name in transaction.outcome.disposed
-    ]

@@ -40,7 +40,9 @@ class Census:
         self._scope = scope
         self._foreign: dict[str, tuple[int, object]] = {}
 
-    def ours(self, known: Mapping[str, int] = types.MappingProxyType({})) -> Iterator[tuple[str, types.ModuleType, str]]:
+    def ours(
+        self, known: Mapping[str, int] = types.MappingProxyType({})
+    ) -> Iterator[tuple[str, types.ModuleType, str]]:
         """The loaded modules of the scope, each with its file, in the order of `sys.modules`.
 
         Args:
@@ -50,7 +52,11 @@ class Census:
         names = () if self._scope.folders else self._scope.names
         heads = {name.partition(".")[0] for name in names}
         for name, module in list(sys.modules.items()):
-            if known.get(name) == id(module) or name == "__main__" or not isinstance(module, types.ModuleType):
+            if (
+                known.get(name) == id(module)
+                or name == "__main__"
+                or not isinstance(module, types.ModuleType)
+            ):
                 continue
             if heads and name.partition(".")[0] not in heads:
                 continue

@@ -9,32 +9,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hotmod._live import survey as heap
 from hotmod._live.modules import space_of
 from hotmod._model.hazards import Hazard
 from hotmod._source.definitions import line_of
 
-__all__ = ["survey"]
+if TYPE_CHECKING:
+    from hotmod._engine.transaction import Transaction
+
+__all__ = ["left_behind", "repeated", "survey"]
 
 MAX_TRACED = 3  # instances of one class whose holders are looked up, each a walk over the heap
 MAX_TOLD = 20  # hazards of one kind in one report; the rest is counted
 
 
-class Finished(Protocol):
-    """What the survey asks of a transaction."""
-
-    texts: Mapping[str, Any]
-
-    def superseded(self) -> Mapping[str, Mapping[str, Any]]:
-        """The namespaces of the modules that ran or were removed, as they were before."""
-
-    def owned_containers(self) -> set[int]:
-        """Ids of the containers in which the transaction itself keeps old objects."""
-
-
-def survey(transaction: Finished) -> list[Hazard]:
+def survey(transaction: Transaction) -> list[Hazard]:
     """The hazards of a committed transaction, at most `MAX_TOLD` of a kind."""
     before = transaction.superseded()
     old = {
@@ -54,6 +45,48 @@ def survey(transaction: Finished) -> list[Hazard]:
     return told
 
 
+def repeated(transaction: Transaction) -> list[Hazard]:
+    """The statements with effects outside that ran again in a committed transaction."""
+    before = transaction.superseded()
+    return [
+        Hazard(
+            "repeated-effect",
+            name,
+            message=f"{effect.call} ran again: it {effect.what}, and what it did before still stands",
+            advice="Undo it in __hotmod_dispose__, or move it where it runs once.",
+            path=path,
+            line=effect.line,
+        )
+        for name, path, effect in transaction.effects()
+        if name in before
+    ]
+
+
+def left_behind(transaction: Transaction) -> list[Hazard]:
+    """What taking back a rejected transaction could not take back."""
+    found = [
+        Hazard(
+            "effect-not-undone",
+            name,
+            "__hotmod_dispose__",
+            message="the module's dispose hook ran before the edit was rejected",
+            advice="What the hook closed stays closed; save a working version to open it again.",
+        )
+        for name in transaction.outcome.disposed
+    ]
+    return found + [
+        Hazard(
+            "effect-not-undone",
+            name,
+            message=f"{effect.call} may have run before the edit was rejected: it {effect.what}",
+            advice="Everything else was taken back; undo this by hand if it matters.",
+            path=path,
+            line=effect.line,
+        )
+        for name, path, effect in transaction.effects()
+    ]
+
+
 def _held_names(
     old: Mapping[int, tuple[str, str, Any]], before: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Hazard]:
@@ -68,7 +101,9 @@ def _held_names(
             "zombie-attribute" if gone else "stale-reference",
             module,
             name,
-            message="the source no longer defines it" if gone else "the object of the previous version is still held",
+            message="the source no longer defines it"
+            if gone
+            else "the object of the previous version is still held",
             advice=f"Import {holder} again, or add it to the targets of the reloader.",
             path=path if isinstance(path, str) else "",
             line=line_of(path, attribute) if isinstance(path, str) else 0,
@@ -76,7 +111,7 @@ def _held_names(
         )
 
 
-def _held_classes(old: Mapping[int, tuple[str, str, Any]], transaction: Finished) -> Iterator[Hazard]:
+def _held_classes(old: Mapping[int, tuple[str, str, Any]], transaction: Transaction) -> Iterator[Hazard]:
     """Replaced classes of which instances or subclasses are still alive."""
     classes = {key: value for key, (_, _, value) in old.items() if isinstance(value, type)}
     if not classes:
@@ -90,7 +125,8 @@ def _held_classes(old: Mapping[int, tuple[str, str, Any]], transaction: Finished
         holders = next((found for one in instances[:MAX_TRACED] if (found := heap.holders_of(one, own))), [])
         if not holders:
             instances = []  # only hotmod's own journals, or garbage
-        heirs = [heir for heir in type.__subclasses__(cls) if _is_in_force(heir)]
+        below: list[type] = type.__subclasses__(cls)
+        heirs = [heir for heir in below if _is_in_force(heir)]
         if not instances and not heirs:
             continue
         parts = [f"{len(instances)} live instance{'s' if len(instances) != 1 else ''}"] if instances else []

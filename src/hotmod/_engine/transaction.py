@@ -34,6 +34,8 @@ from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan import Plan
+from hotmod._source.definitions import line_of
+from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
 
 __all__ = ["Outcome", "Transaction"]
@@ -68,7 +70,7 @@ class Transaction:
         self.texts: dict[str, SourceText] = {}
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
         self._before: dict[str, dict[str, Any]] = {}
-        self._entries: dict[str, object] = {}
+        self._entries: dict[str, Any] = {}
         self._states: tuple[State, ...] = ()
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
         self.problems: list[SourceError | SyntaxError] = []
@@ -136,7 +138,9 @@ class Transaction:
             if isinstance(module, types.ModuleType) and owned(name, module)
         }
         self._entries = modules.watch_entries(self.journal, lambda name: name in inside or owned(name))
-        others = State([module for name, module in inside.items() if name not in plan], self.ledger.scope.owns_name)
+        others = State(
+            [module for name, module in inside.items() if name not in plan], self.ledger.scope.owns_name
+        )
         own = State([module for name, module in inside.items() if name in plan], self.ledger.scope.owns_name)
         self._states = own, others
         self._before = {name: dict(vars(module)) for name, module in inside.items()}
@@ -191,6 +195,7 @@ class Transaction:
         }
         self._identity = Identity(self.journal, {name: self._before[name] for name in reused})
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
+        self.texts = rerun.texts  # filled as modules start
         for name in (*going, *residents):
             modules.forget(self.journal, name)
         to_front()
@@ -231,12 +236,14 @@ class Transaction:
                             advice="Set it again if it depends on the code that ran.",
                         )
                     )
-        after = {name: dict(modules.space_of(sys.modules.get(name))) for name in before if name in sys.modules}
-        for name, space in before.items():
+        after: dict[str, Mapping[str, Any]] = {
+            name: dict(modules.space_of(sys.modules.get(name))) for name in before if name in sys.modules
+        }
+        for name, old in before.items():
             if name not in after:
                 outcome.cleared.append(name)
                 continue
-            gone = space.keys() - after[name].keys() - namespaces.IMPORT_NAMES
+            gone = old.keys() - after[name].keys() - namespaces.IMPORT_NAMES
             outcome.cleared += [f"{name}:{attribute}" for attribute in sorted(gone)]
         outcome.cleared += [key for key in registries.settle() if key not in outcome.cleared]
         self._rebind(before, after)
@@ -245,23 +252,33 @@ class Transaction:
     def _unify(self, rerun: Rerun) -> None:
         """Let what exists before and after be one object, wherever it is referred to."""
         inside = [module for name, module in list(sys.modules.items()) if self._is_inside(name, module)]
-        spaces = {
-            text.path: modules.space_of(sys.modules.get(name)) for name, text in rerun.texts.items()
-        }
+        spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in rerun.texts.items()}
         self._identity.settle(inside, self.ledger.scope.owns_name, spaces)
         self._definitions.is_current = self._identity.is_current
         self.outcome.patched += sorted(set(self._identity.merger.patched))
-        self.outcome.hazards += self._identity.merger.hazards
+        self.outcome.hazards += [self._placed(hazard) for hazard in self._identity.merger.hazards]
+
+    def _placed(self, hazard: Hazard) -> Hazard:
+        """The hazard with the place of the definition that it is about."""
+        text = self.texts.get(hazard.module)
+        if text is None:
+            return hazard
+        line = line_of(text, hazard.name.partition(".")[0])
+        return dataclasses.replace(hazard, path=text.path, line=line)
 
     def _is_inside(self, name: str, module: object) -> bool:
-        return isinstance(module, types.ModuleType) and (name in self._before or self.ledger.owns(name, module))
+        return isinstance(module, types.ModuleType) and (
+            name in self._before or self.ledger.owns(name, module)
+        )
 
-    def _rebind(self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> None:
+    def _rebind(
+        self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+    ) -> None:
         replaced = bindings.replacements(before, after)
         for name in self._before.keys() - before.keys():
             space = modules.space_of(sys.modules.get(name))
             self.outcome.rebound += bindings.rebind_definitions(self.journal, name, space, replaced)
-        for importer, space, imported in outside_imports(self.ledger):
+        for importer, space, imported in outside_imports():
             rebound, cleared = bindings.rebind_imports(self.journal, importer, space, imported, before, after)
             self.outcome.rebound += rebound
             self.outcome.cleared += cleared
@@ -269,7 +286,6 @@ class Transaction:
         self.outcome.rebound.sort()
 
     def _pin(self, rerun: Rerun) -> None:
-        self.texts = dict(rerun.texts)
         old = {loaded.path: loaded.text for loaded in self.ledger.modules.values() if loaded.text}
         new = {text.path: text for text in rerun.texts.values()}
         # a removed module, and one that has become a package or ceased to be one, had another file
@@ -289,6 +305,10 @@ class Transaction:
             if loaded is not None and loaded.text is not None:
                 modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
+    def effects(self) -> list[tuple[str, str, Effect]]:
+        """(module, path, effect) of every statement with an effect outside, of modules that began to run."""
+        return [(name, text.path, effect) for name, text in self.texts.items() for effect in effects(text)]
+
     def _announce(self, report: object) -> None:
         for name in self.outcome.executed:
             hook = modules.space_of(sys.modules.get(name)).get(RELOADED)
@@ -304,7 +324,10 @@ class Transaction:
         for undo in self._undos():
             self.journal.record("namespaces and containers", undo)
         self._states = ()
-        state = {name: self.ledger.modules.get(name) for name in (*rerun.executed, *rerun.added, *self.plan.removed)}
+        state = {
+            name: self.ledger.modules.get(name)
+            for name in (*rerun.executed, *rerun.added, *self.plan.removed)
+        }
         self.journal.record("ledger", lambda: self.ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)

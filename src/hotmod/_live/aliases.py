@@ -97,7 +97,8 @@ def translated(value: Any, kept: Mapping[int, Any]) -> Any:
     elif kind is property:
         parts = [translated(part, kept) for part in (value.fget, value.fset, value.fdel)]
         if any(a is not b for a, b in zip(parts, (value.fget, value.fset, value.fdel), strict=True)):
-            return property(*parts, value.__doc__)
+            getter, setter, deleter = parts
+            return property(getter, setter, deleter, value.__doc__)
     elif kind is types.MethodType:
         inner, owner = translated(value.__func__, kept), translated(value.__self__, kept)
         if inner is not value.__func__ or owner is not value.__self__:

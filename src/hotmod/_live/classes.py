@@ -1,4 +1,4 @@
-"""Classes that take over the body of their successors, so that instances, subclasses and registries stay right.
+"""Classes that take over the body of their successors: instances, subclasses and registries stay right.
 
 Touches: class objects and the `__class__` cells of methods, through the journal.
 
@@ -16,13 +16,18 @@ from typing import Any
 
 from hotmod._live.journal import Journal
 
-__all__ = ["bind_cells", "obstacle", "own_dict", "take_over"]
+__all__ = ["bases_of", "bind_cells", "obstacle", "own_dict", "set_bases", "take_over"]
 
 own_dict: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
-_bases: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get__
+bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get__
 _SKIP = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"))
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
+
+
+def _identical(one: tuple[type, ...], two: tuple[type, ...]) -> bool:
+    """Whether two tuples hold the same classes; a metaclass may call different ones equal."""
+    return len(one) == len(two) and all(a is b for a, b in zip(one, two, strict=True))
 
 
 def slots(cls: type) -> list[str]:
@@ -45,7 +50,7 @@ def obstacle(live: type, fresh: type, bases: tuple[type, ...]) -> tuple[str, str
     layout = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
     if any(_layout(live, name) != _layout(fresh, name) for name in layout):
         return "base-layout", "its instances have another layout in memory"
-    if _bases(live) != bases and not _accepts(live, "__bases__", bases):
+    if not _identical(bases_of(live), bases) and not _accepts(live, "__bases__", bases):
         return "base-layout", "the interpreter does not let its bases be changed in place"
     return None
 
@@ -69,6 +74,15 @@ def _accepts(live: type, name: str, value: object) -> bool:
     return True
 
 
+def set_bases(cls: type, bases: tuple[type, ...]) -> bool:
+    """Change the bases of a class if the interpreter lets them be changed; says whether it did."""
+    try:
+        _SETTERS["__bases__"].__set__(cls, bases)
+    except TypeError:
+        return False
+    return True
+
+
 def take_over(
     journal: Journal, live: type, fresh: type, bases: tuple[type, ...], members: Mapping[str, Any]
 ) -> None:
@@ -82,17 +96,17 @@ def take_over(
         members: what is to stand in the class, by name, in order; usually those of `fresh`, with objects
             that live on in place of their successors.
     """
-    before, had, metaclass = dict(own_dict(live)), _bases(live), type(live)
+    before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
 
     def undo() -> None:
         if type(live) is not metaclass:
             _SETTERS["__class__"].__set__(live, metaclass)
-        if _bases(live) != had:
+        if not _identical(bases_of(live), had):
             _SETTERS["__bases__"].__set__(live, had)
         put_members(live, before)
 
     journal.record(f"class {live.__module__}.{live.__qualname__}", undo)
-    if had != bases:
+    if not _identical(had, bases):
         _SETTERS["__bases__"].__set__(live, bases)
     if metaclass is not type(fresh):
         _SETTERS["__class__"].__set__(live, type(fresh))
@@ -114,7 +128,8 @@ def put_members(cls: type, members: Mapping[str, Any]) -> None:
         if now.get(name, _MISSING) is not value:
             type.__setattr__(cls, name, value)
     if isinstance(cls, abc.ABCMeta):
-        abc.update_abstractmethods(cls)
+        update: Callable[[type], object] = abc.update_abstractmethods
+        update(cls)
 
 
 def bind_cells(members: Iterable[object], fresh: type, live: type) -> None:

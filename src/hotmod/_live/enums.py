@@ -38,7 +38,7 @@ def _payload(member: Any) -> Any:
     """The immutable part of a member of a mixed-in enum (`IntEnum`, `StrEnum`), which can't be changed."""
     for kind in _PAYLOADS:
         if isinstance(member, kind):
-            return kind.__repr__(member)  # type: ignore[operator]
+            return kind.__repr__(member)
     return None
 
 

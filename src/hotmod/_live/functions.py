@@ -17,9 +17,11 @@ from typing import Any
 
 from hotmod._live.journal import Journal
 
-__all__ = ["code_key", "fits", "obstacle", "replace_code", "same_code", "take_over"]
+__all__ = ["code_key", "fits", "forward", "obstacle", "replace_code", "same_code", "take_over"]
 
-_KINDS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+_KINDS = (
+    inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
+)
 _FIELDS = ["__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"]
 if sys.version_info >= (3, 12):
     _FIELDS.append("__type_params__")
@@ -71,6 +73,44 @@ def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionT
     for name in attributes.keys() - fresh.__dict__.keys():
         del live.__dict__[name]
     live.__dict__.update(fresh.__dict__)
+
+
+def _forwarding(*args: Any, **kwargs: Any) -> Any:
+    target: Any = "hotmod: the function to forward to"
+    return target(*args, **kwargs)
+
+
+_PLACEHOLDER = "hotmod: the function to forward to"
+
+
+def forward(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
+    """Let calls of a function that can't take new code go on to its successor.
+
+    The code that does so carries the successor as a constant and needs no free variable, so it fits every
+    function; those that the function has are declared, as the interpreter demands, and not used.
+    """
+    template = _forwarding.__code__
+    code = template.replace(
+        co_consts=tuple(fresh if const == _PLACEHOLDER else const for const in template.co_consts),
+        co_freevars=live.__code__.co_freevars,
+        co_name=live.__code__.co_name,
+        co_qualname=live.__code__.co_qualname,
+        co_filename=live.__code__.co_filename,
+        co_firstlineno=fresh.__code__.co_firstlineno,
+    )
+    before, attributes = live.__code__, dict(live.__dict__)
+    defaults = live.__defaults__, live.__kwdefaults__
+
+    def undo() -> None:
+        live.__code__ = before
+        live.__defaults__, live.__kwdefaults__ = defaults
+        live.__dict__.clear()
+        live.__dict__.update(attributes)
+
+    journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
+    live.__code__ = code
+    live.__defaults__ = live.__kwdefaults__ = None  # the successor has its own
+    live.__dict__["__wrapped__"] = fresh  # for inspect.signature
 
 
 def replace_code(journal: Journal, live: types.FunctionType, code: types.CodeType) -> None:

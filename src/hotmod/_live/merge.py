@@ -14,7 +14,7 @@ from __future__ import annotations
 import enum
 import functools
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from hotmod._live import classes, enums, functions
@@ -31,19 +31,24 @@ _MISSING = object()
 class Merger:
     """Merges the objects of one transaction.
 
+    Args:
+        journal: where the changes are noted.
+        modules: the names of the modules that run again; classes of others are never changed.
+
     Attributes:
         kept: the old object that lives on, by the id of the new one that it took over.
         patched: the functions whose code changed, as `module:qualname`.
         hazards: what could not be merged.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, modules: Container[str]) -> None:
         self.journal = journal
+        self._modules = modules
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
         self._taken: dict[int, Any] = {}
-        self._replaced: dict[int, tuple[type, type]] = {}
+        self._replaced: dict[int, tuple[Any, Any]] = {}
         self._alive: list[Any] = []  # the ids in `kept` are good only while the new objects live
         self._pinned: list[Any] = []
         self._members: list[tuple[type, dict[str, Any]]] = []
@@ -66,7 +71,7 @@ class Merger:
         handler = _handler(type(new))
         if handler is None and type(old) is type(new):
             self._attributes(old, new)
-        if handler is None or type(old) is not type(new) and not _both_classes(old, new):
+        if handler is None or (type(old) is not type(new) and not _both_classes(old, new)):
             return new
         if id(old) in self._taken:
             return old if self._taken[id(old)] is new else new
@@ -76,7 +81,11 @@ class Merger:
         """Merge the functions that two objects of one kind carry; the objects themselves stay two."""
         mine, other = instance_dict(old), instance_dict(new)
         for name, value in (other or {}).items():
-            if type(value) is types.FunctionType and mine is not None and type(mine.get(name)) is types.FunctionType:
+            if (
+                type(value) is types.FunctionType
+                and mine is not None
+                and type(mine.get(name)) is types.FunctionType
+            ):
                 self.merge(mine[name], value)
 
     def take(self, old: Any, new: Any) -> Any:
@@ -90,15 +99,46 @@ class Merger:
         """Whether an old object already lives on in place of some new one."""
         return id(old) in self._taken
 
+    def is_replaced(self, old: Any) -> bool:
+        """Whether an old object was found to be impossible to change."""
+        return id(old) in self._replaced
+
     def refuse(self, old: Any, new: Any, why: tuple[str, str]) -> Any:
         """Note that `new` has to replace `old`; `new` is used."""
         code, reason = why
-        if isinstance(old, type) and isinstance(new, type):
-            self._replaced[id(old)] = old, new
+        if self.is_replaced(old):
+            return new
+        self._replaced[id(old)] = old, new
         module, name = getattr(old, "__module__", ""), getattr(old, "__qualname__", "")
-        advice = "References to the old object that others hold stay old; restart if they matter."
-        self.hazards.append(Hazard(code, str(module), str(name), message=f"replaced: {reason}", advice=advice))
+        advice = (
+            "Calls through old references are forwarded to the new function."
+            if isinstance(old, types.FunctionType)
+            else "References to the old object that others hold stay old; restart if they matter."
+        )
+        self.hazards.append(
+            Hazard(code, str(module), str(name), message=f"replaced: {reason}", advice=advice)
+        )
         return new
+
+    def rebase(self) -> None:
+        """Let heirs of classes that were merged away descend from those that live on.
+
+        A base that was not made by a `class` statement (a named tuple, say) is merged after its heirs.
+        """
+        for old, new in self._pairs():
+            heirs: list[type] = type.__subclasses__(new)
+            for heir in heirs:
+                had = classes.bases_of(heir)
+                bases = tuple(old if base is new else base for base in had)
+                if id(heir) in self.kept or all(a is b for a, b in zip(bases, had, strict=True)):
+                    continue
+                if classes.set_bases(heir, bases):
+                    self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
+
+    def _pairs(self) -> list[tuple[type, type]]:
+        """The classes that live on, each with the one that it took over."""
+        pairs = zip(self._alive[::2], self._alive[1::2], strict=True)
+        return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
 
     def moved(self) -> dict[int, type]:
         """Where instances of some classes belong now, by the id of their class.
@@ -106,9 +146,9 @@ class Merger:
         Instances of a class that was merged away were made while its module ran; those of a class that
         had to be replaced may be from long before.
         """
-        merged = {id(new): old for old, new in zip(self._alive[::2], self._alive[1::2], strict=True)
-                  if isinstance(new, type) and isinstance(old, type)}
-        return {**{key: new for key, (_, new) in self._replaced.items()}, **merged}
+        merged = {id(new): old for old, new in self._pairs()}
+        replaced = {key: new for key, (_, new) in self._replaced.items() if isinstance(new, type)}
+        return {**replaced, **merged}
 
     def finish(self) -> None:
         """Merge class members that decorators made anew after their class was built."""
@@ -131,6 +171,8 @@ class Merger:
             return new
         why = functions.obstacle(old, new)
         if why is not None:
+            if not self.is_replaced(old):
+                functions.forward(self.journal, old, new)
             return self.refuse(old, new, why)
         self.take(old, new)
         if not functions.same_code(old.__code__, new.__code__):
@@ -157,7 +199,9 @@ class Merger:
 
     def class_(self, old: type, new: type) -> Any:
         """Merge two classes, member by member."""
-        if _name_of(old) != _name_of(new):
+        if _name_of(old) != _name_of(new) or _name_of(old)[0] not in self._modules:
+            return new
+        if self.is_replaced(old):
             return new
         bases = tuple(self.kept.get(id(base), base) for base in type.__dict__["__bases__"].__get__(new))
         is_enum = issubclass(old, enum.Enum) and issubclass(new, enum.Enum)
@@ -184,8 +228,9 @@ class Merger:
         """Merge two classes if that is possible now; say nothing if it isn't."""
         told = len(self.hazards)
         merged = self.merge(old, new)
-        del self.hazards[told:]
-        self._replaced.pop(id(old), None)
+        if merged is not old:
+            del self.hazards[told:]
+            self._replaced.pop(id(old), None)
         return merged
 
     def around(self, old: Any, new: Any) -> Any:
@@ -198,10 +243,14 @@ class Merger:
         parts = ("fget", "fset", "fdel")
         for name in parts:
             before, now = getattr(old, name), getattr(new, name)
-            if (before is None) != (now is None) or (now is not None and self.merge(before, now) is not before):
+            if (before is None) != (now is None) or (
+                now is not None and self.merge(before, now) is not before
+            ):
                 return new
         if old.__doc__ != new.__doc__:
-            self.journal.record("docstring of a property", functools.partial(setattr, old, "__doc__", old.__doc__))
+            self.journal.record(
+                "docstring of a property", functools.partial(setattr, old, "__doc__", old.__doc__)
+            )
             old.__doc__ = new.__doc__
         return self.take(old, new)
 
@@ -220,7 +269,9 @@ class Merger:
         self.journal.record("cache of a function", old.cache_clear)
         old.cache_clear()
         before = dict(old.__dict__)
-        self.journal.record("attributes of a cached function", functools.partial(_refill, old.__dict__, before))
+        self.journal.record(
+            "attributes of a cached function", functools.partial(_refill, old.__dict__, before)
+        )
         old.__dict__.update({**new.__dict__, "__wrapped__": old.__wrapped__})
         return self.take(old, new)
 

@@ -12,13 +12,14 @@ import linecache
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from hotmod._live.journal import Journal
 
 __all__ = ["children", "forget", "pin_lines", "space_of", "watch_entries"]
 
 
-def space_of(module: object) -> dict[str, object]:
+def space_of(module: object) -> dict[str, Any]:
     """The namespace of an entry of `sys.modules`; empty for objects that are no module."""
     return vars(module) if isinstance(module, types.ModuleType) else {}
 
@@ -34,22 +35,22 @@ def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
     return found
 
 
-def watch_entries(journal: Journal, owned: Callable[[str], bool]) -> dict[str, object]:
+def watch_entries(journal: Journal, owned: Callable[[str], bool]) -> dict[str, Any]:
     """Note the entries of `sys.modules` in scope, so that an undo restores exactly them."""
-    before = {name: module for name, module in list(sys.modules.items()) if owned(name)}
+    before: dict[str, Any] = {name: module for name, module in list(sys.modules.items()) if owned(name)}
 
     def undo() -> None:
         for name in [name for name in list(sys.modules) if owned(name)]:
             if name not in before:
                 del sys.modules[name]
-        sys.modules.update(before)  # type: ignore[arg-type]
+        sys.modules.update(before)
 
     journal.record("sys.modules", undo)
     return before
 
 
 def forget(journal: Journal, name: str) -> None:
-    """Take a module out of `sys.modules` and out of its parent's namespace. `watch_entries` undoes the first."""
+    """Take a module out of `sys.modules` (`watch_entries` undoes it) and out of its parent's namespace."""
     module = sys.modules.pop(name, None)
     parent, _, attribute = name.rpartition(".")
     space = space_of(sys.modules.get(parent))
@@ -68,7 +69,7 @@ def pin_lines(journal: Journal | None, texts: Mapping[str, tuple[str | None, str
         texts: by path, the text that runs now and the one that ran before, None where there is none. The
             latter is what an undo shows: the file may hold neither by then.
     """
-    cache: dict[str, object] = linecache.cache  # type: ignore[attr-defined]
+    cache: dict[str, Any] = linecache.cache
     before = {path: cache.get(path) for path in texts}
 
     def undo() -> None:

@@ -19,9 +19,11 @@ __all__ = ["IMPORT_NAMES", "clear", "foreign_names", "restore", "set_name", "und
 
 # what the import system itself puts into a module
 IMPORT_NAMES = frozenset(
-    ("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__path__")
-    + ("__cached__", "__builtins__", "__annotations__", "__annotate__", "__conditional_annotations__")
-    + ("__warningregistry__", "__initializing__")
+    [
+        *("__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__path__"),
+        *("__cached__", "__builtins__", "__annotations__", "__annotate__", "__conditional_annotations__"),
+        *("__warningregistry__", "__initializing__"),
+    ]
 )
 
 
@@ -29,13 +31,15 @@ def restore(module: types.ModuleType, before: Mapping[str, Any], kind: type) -> 
     """Make a namespace hold exactly what it held, in the same order; and give the module its class."""
     space = vars(module)
     if type(module) is not kind:
-        module.__class__ = kind  # type: ignore[assignment]
+        module.__class__ = kind
     if list(space) != list(before) or any(space[name] is not value for name, value in before.items()):
         space.clear()
         space.update(before)
 
 
-def undo_of(module: types.ModuleType, before: Mapping[str, Any], kind: type, mine: Mine) -> Callable[[], None] | None:
+def undo_of(
+    module: types.ModuleType, before: Mapping[str, Any], kind: type, mine: Mine
+) -> Callable[[], None] | None:
     """What takes back the changes of a namespace and of the module's class, name by name."""
     space, now = vars(module), type(module)
     names = undo_of_mapping(space, before, dict(space), mine, dict.__delitem__, dict.__setitem__)
@@ -44,7 +48,7 @@ def undo_of(module: types.ModuleType, before: Mapping[str, Any], kind: type, min
 
     def undo() -> None:
         if type(module) is now:
-            module.__class__ = kind  # type: ignore[assignment]
+            module.__class__ = kind
         if names is not None:
             names()
 
@@ -75,9 +79,7 @@ def unset_name(journal: Journal, space: dict[str, Any], name: str, where: str) -
     del space[name]
 
 
-def foreign_names(
-    before: Mapping[str, Any], bound: frozenset[str], children: Iterable[str]
-) -> list[str]:
+def foreign_names(before: Mapping[str, Any], bound: frozenset[str], children: Iterable[str]) -> list[str]:
     """The names that the module's own text never bound: others set them.
 
     Args:

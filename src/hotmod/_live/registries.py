@@ -49,18 +49,18 @@ class Definitions:
         self.is_current: Callable[[object], bool] = lambda _: False
         self._before = before
 
-    def key(self, value: object) -> Key | None:
+    def key(self, value: Any) -> Key | None:
         """(module, qualified name, kind) of a definition of these modules; None for all else."""
         kind = type(value)
         if kind is types.FunctionType or kind is _LRU:
-            module, name, label = value.__module__, value.__qualname__, "function"  # type: ignore[attr-defined]
+            module, name, label = value.__module__, value.__qualname__, "function"
         elif issubclass(kind, type):
-            module = type.__getattribute__(value, "__module__")  # type: ignore[arg-type]
+            module = type.__getattribute__(value, "__module__")
             name, label = type.__dict__["__qualname__"].__get__(value), "class"
         elif kind is types.CodeType:
-            return (value.co_filename, value.co_qualname, "code") if value.co_filename in self.paths else None  # type: ignore[attr-defined]
+            return (value.co_filename, value.co_qualname, "code") if value.co_filename in self.paths else None
         elif kind in (staticmethod, classmethod, types.MethodType):
-            return None if kind is types.MethodType else self.key(value.__func__)  # type: ignore[attr-defined]
+            return None if kind is types.MethodType else self.key(value.__func__)
         else:
             return self._wrapper_key(value)
         return (module, name, label) if type(module) is str and module in self.modules else None
@@ -122,6 +122,7 @@ class Registries:
         self._withdrawn: list[tuple[Any, list[Any], list[Any]]] = []
         self._dropped: list[Key] = []
         self._refilled: set[tuple[int, str]] = set()
+        self._hooks: dict[int, frozenset[int]] = {}
 
     def _is_ours(self, item: Any, *, pair: bool) -> bool:
         if not pair:
@@ -142,6 +143,8 @@ class Registries:
                 self._withdrawn.append((container, items, left))
                 for item in items:
                     if self._is_ours(item, pair=pair):
+                        for part in item if pair else (item,):
+                            self._hooks[id(part)] = _hooks_of(part)
                         remove(container, item[0] if pair else item)
 
     def settle(self) -> list[str]:
@@ -188,7 +191,7 @@ class Registries:
             set_item(container, key, value)
 
     def _find_refilled(self) -> None:
-        """Which module filled which registry again: what it did not put back there, it no longer registers."""
+        """Which module filled which registry again: what it did not put back, it no longer registers."""
         for container, _, left in self._withdrawn:
             have = {id(item) for item in left}
             root = self._state.roots[id(container)]
@@ -206,7 +209,7 @@ class Registries:
         if (root, key[0]) not in self._refilled and self._definitions.has_name(value):
             # no import filled this registry: the program did, and goes on with the new object
             found = self._definitions.successor(value)
-            if found is not _MISSING:
+            if found is not _MISSING and self._hooks.get(id(value), _NO_HOOKS) <= _hooks_of(found):
                 return found
         self._dropped.append(key)
         return _MISSING
@@ -271,6 +274,19 @@ class Registries:
                 new = self._definitions.successor(value)
                 if new is not _MISSING and new is not value and not _own(cls, value):
                     type.__setattr__(cls, name, new)
+
+
+_NO_HOOKS: frozenset[int] = frozenset()
+
+
+def _hooks_of(value: object) -> frozenset[int]:
+    """Ids of what sees a class being made, and may register it: hooks of its bases and its metaclass."""
+    if not isinstance(value, type):
+        return _NO_HOOKS
+    bases = (
+        base for base in type.__dict__["__mro__"].__get__(value) if "__init_subclass__" in own_dict(base)
+    )
+    return frozenset(id(each) for each in (*bases, type(value)) if each is not object)
 
 
 def _own(cls: type, value: object) -> bool:

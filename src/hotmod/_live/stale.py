@@ -76,7 +76,11 @@ def refresh(
                 _move(journal, value, moved[id(kind)])
             continue
         old = value.__code__
-        if id(old) in current or not old.co_flags & inspect.CO_OPTIMIZED or value.__globals__ is not spaces.get(old.co_filename):
+        if (
+            id(old) in current
+            or not old.co_flags & inspect.CO_OPTIMIZED
+            or value.__globals__ is not spaces.get(old.co_filename)
+        ):
             continue
         new = _successor(old, places.get((old.co_filename, old.co_qualname), ()))
         if new is None:
@@ -89,7 +93,7 @@ def refresh(
 
 
 def _move(journal: Journal, value: object, cls: type) -> None:
-    """Let an instance belong to another class where its layout allows it; else it stays, and is told later."""
+    """Let an instance belong to another class where its layout allows it; else it stays, and is told."""
     before = type(value)
     try:
         object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)

@@ -36,8 +36,10 @@ MAX_VISITS = 400_000
 MAX_SAVED = 10_000  # a longer container is data, no registry
 
 _PLAIN = frozenset(
-    (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented))
-    + (types.ModuleType, types.CodeType, types.BuiltinFunctionType, property, range, slice)
+    [
+        *(str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)),
+        *(types.ModuleType, types.CodeType, types.BuiltinFunctionType, property, range, slice),
+    ]
 )
 _WEAK = (weakref.WeakSet, weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 _class_dict = type.__dict__["__dict__"].__get__

@@ -112,7 +112,7 @@ def _steps(holder: Any, target: object) -> Iterator[tuple[str, str]]:
 
 def _frames_holding(value: object) -> Iterator[str]:
     """Local variables of running functions that hold an object; the heap does not show those."""
-    for frame in sys._current_frames().values():
+    for frame in sys._current_frames().values():  # noqa: SLF001 - documented
         step: types.FrameType | None = frame
         while step is not None:
             own = step.f_globals.get("__name__", "")

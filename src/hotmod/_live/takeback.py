@@ -13,14 +13,23 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["Mine", "contents", "everything", "put_back", "same", "undo_of_cell", "undo_of_class", "undo_of_container"]
+__all__ = [
+    "Mine",
+    "contents",
+    "everything",
+    "put_back",
+    "same",
+    "undo_of_cell",
+    "undo_of_class",
+    "undo_of_container",
+]
 
 _MISSING = object()
 _class_dict = type.__dict__["__dict__"].__get__
 CLASS_OWN = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl", "__doc__"))
 
 Mine = Callable[..., bool]
-"""Whether an entry, given by all its parts (name or key, old value, new value), is the transaction's doing."""
+"""Whether an entry, given by its parts (name or key, old value, new value), is the transaction's doing."""
 
 
 def everything(*_parts: object) -> bool:
@@ -28,55 +37,57 @@ def everything(*_parts: object) -> bool:
     return True
 
 
-def contents(value: object) -> list[Any] | None:
+def contents(value: Any) -> list[Any] | None:
     """What a builtin container (or a subclass) holds; None for anything else. Dicts give pairs."""
     kind = type(value)
     if issubclass(kind, dict):
-        return list(dict.items(value))  # type: ignore[arg-type]
-    for base in (list, set, collections.deque):
+        return list(dict.items(value))
+    bases: tuple[Any, ...] = (list, set, collections.deque)
+    for base in bases:
         if issubclass(kind, base):
             return list(base.__iter__(value))
     return None
 
 
-def size_of(value: object) -> int:
+def size_of(value: Any) -> int:
     """The number of entries of a builtin container, without its class's `__len__`."""
     kind = type(value)
-    for base in (dict, list, set, collections.deque):
+    bases: tuple[Any, ...] = (dict, list, set, collections.deque)
+    for base in bases:
         if issubclass(kind, base):
-            return base.__len__(value)  # type: ignore[arg-type]
+            return int(base.__len__(value))
     return 0
 
 
-def put_back(value: object, items: Iterable[Any]) -> None:
+def put_back(value: Any, items: Iterable[Any]) -> None:
     """Make a builtin container hold exactly these items, whatever methods its class overrides."""
     kind = type(value)
     if issubclass(kind, collections.OrderedDict):
         # it keeps a linked list of its own, which dict's methods would corrupt
-        collections.OrderedDict.clear(value)  # type: ignore[arg-type]
+        collections.OrderedDict.clear(value)
         for key, item in items:
-            collections.OrderedDict.__setitem__(value, key, item)  # type: ignore[arg-type]
+            collections.OrderedDict.__setitem__(value, key, item)
     elif issubclass(kind, dict):
-        dict.clear(value)  # type: ignore[arg-type]
-        dict.update(value, items)  # type: ignore[arg-type]
+        dict.clear(value)
+        dict.update(value, items)
     elif issubclass(kind, list):
-        list.__setitem__(value, slice(None), items)  # type: ignore[arg-type]
+        list.__setitem__(value, slice(None), items)
     elif issubclass(kind, set):
-        set.clear(value)  # type: ignore[arg-type]
-        set.update(value, items)  # type: ignore[arg-type]
+        set.clear(value)
+        set.update(value, items)
     else:
-        collections.deque.clear(value)  # type: ignore[arg-type]
-        collections.deque.extend(value, items)  # type: ignore[arg-type]
+        collections.deque.clear(value)
+        collections.deque.extend(value, items)
 
 
-def remove(value: object, item: Any) -> None:
+def remove(value: Any, item: Any) -> None:
     """Take one entry (of a dict: one key) out of a container, if it is there."""
     kind = type(value)
     if issubclass(kind, dict):
-        owner = collections.OrderedDict if issubclass(kind, collections.OrderedDict) else dict
-        owner.pop(value, item, None)  # type: ignore[call-overload]
+        owner: Any = collections.OrderedDict if issubclass(kind, collections.OrderedDict) else dict
+        owner.pop(value, item, None)
     elif issubclass(kind, set):
-        set.discard(value, item)  # type: ignore[arg-type]
+        set.discard(value, item)
     else:
         base: Any = list if issubclass(kind, list) else collections.deque
         for index, other in enumerate(base.__iter__(value)):
@@ -85,21 +96,22 @@ def remove(value: object, item: Any) -> None:
                 return
 
 
-def insert(value: object, index: int, item: Any) -> None:
+def insert(value: Any, index: int, item: Any) -> None:
     """Put one item into a list, deque or set, at its old place if that exists."""
     kind = type(value)
     if issubclass(kind, set):
-        set.add(value, item)  # type: ignore[arg-type]
+        set.add(value, item)
     elif issubclass(kind, list):
-        list.insert(value, index, item)  # type: ignore[arg-type]
+        list.insert(value, index, item)
     else:
-        collections.deque.insert(value, index, item)  # type: ignore[arg-type]
+        collections.deque.insert(value, index, item)
 
 
-def set_item(value: object, key: Any, item: Any) -> None:
+def set_item(value: Any, key: Any, item: Any) -> None:
     """Bind one key of a dict, whatever methods its class overrides."""
     ordered = issubclass(type(value), collections.OrderedDict)
-    (collections.OrderedDict if ordered else dict).__setitem__(value, key, item)  # type: ignore[arg-type]
+    owner: Any = collections.OrderedDict if ordered else dict
+    owner.__setitem__(value, key, item)
 
 
 def same(one: list[Any], two: list[Any]) -> bool:

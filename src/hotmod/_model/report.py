@@ -168,13 +168,20 @@ class Report:
         )
         if self.status == "restart-required":
             listed = "; ".join(hazard.message for hazard in self.hazards)
-            return f"Could not reload {where}: {listed or why}. Nothing was changed: {running}. Restart the process."
+            return (
+                f"Could not reload {where}: {listed or why}. Nothing was changed: {running}. "
+                "Restart the process."
+            )
         if self.internal:
             return (
-                f"Could not reload {where}: hotmod itself failed with {why.rstrip('.')}. Nothing was changed: "
-                f"{running}. The edit is not at fault: please report this with the traceback in `error`."
+                f"Could not reload {where}: hotmod itself failed with {why.rstrip('.')}. "
+                f"Nothing was changed: {running}. The edit is not at fault: please report this with the "
+                "traceback in `error`."
             )
-        return f"Could not reload {where}: {why.rstrip('.')}. Nothing was changed: {running}. Fix the file and save."
+        return (
+            f"Could not reload {where}: {why.rstrip('.')}. Nothing was changed: {running}. "
+            "Fix the file and save."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON-ready values; the error as its type and words."""
@@ -203,9 +210,7 @@ class Report:
     def _repr_html_(self) -> str:
         """A fold-out summary for notebooks."""
         rows = [("why", "; ".join(map(str, self.reasons))), ("hazards", "; ".join(map(str, self.hazards)))]
-        body = "".join(
-            f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in rows if text
-        )
+        body = "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in rows if text)
         head = f"<summary>{html.escape(self.summary())}</summary>"
         return f"<details>{head}<table>{body}</table></details>"
 

@@ -57,9 +57,9 @@ def bindings(text: SourceText) -> Bindings:
         scope = scopes.pop()
         scopes += scope.get_children()
         for symbol in scope.get_symbols():
-            if scope is table or symbol.is_declared_global():
-                if symbol.is_assigned() or symbol.is_imported():
-                    names.add(symbol.get_name())
+            binds = symbol.is_assigned() or symbol.is_imported()
+            if binds and (scope is table or symbol.is_declared_global()):
+                names.add(symbol.get_name())
             if symbol.is_global() or scope is table:
                 used.add(symbol.get_name())
     if any(symbol.is_annotated() for symbol in table.get_symbols()):

@@ -20,7 +20,18 @@ from hotmod._source.imports import ImportKind, ImportStatement, Unsure
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-__all__ = ["BY_STRING", "COMPUTED", "OPAQUE", "Context", "attribute_path", "read_assignment", "read_call", "read_name", "reasonable", "root_of"]
+__all__ = [
+    "BY_STRING",
+    "COMPUTED",
+    "OPAQUE",
+    "Context",
+    "attribute_path",
+    "read_assignment",
+    "read_call",
+    "read_name",
+    "reasonable",
+    "root_of",
+]
 
 # Functions that import what no text says, and where they come from: a module that imports none of these
 # packages means something else by the name.
@@ -127,9 +138,7 @@ def root_of(statement: ImportStatement) -> str:
     return "" if statement.level else statement.module.partition(".")[0]
 
 
-def _import_module(
-    call: ast.Call, context: Context, target: str, attribute: str
-) -> ImportStatement | Unsure:
+def _import_module(call: ast.Call, context: Context, target: str, attribute: str) -> ImportStatement | Unsure:
     names = [argument for argument in call.args if not isinstance(argument, ast.Starred)]
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     name = names[0] if names else keywords.get("name")
@@ -142,9 +151,7 @@ def _import_module(
     return _statement(call, context, found, target, ((attribute, None),) if attribute else ())
 
 
-def _dunder_import(
-    call: ast.Call, context: Context, target: str
-) -> ImportStatement | Unsure:
+def _dunder_import(call: ast.Call, context: Context, target: str) -> ImportStatement | Unsure:
     keywords = {keyword.arg: keyword.value for keyword in call.keywords}
     arguments = dict(zip(("name", "globals", "locals", "fromlist", "level"), call.args, strict=False))
     arguments |= {key: value for key, value in keywords.items() if key is not None}
@@ -165,7 +172,7 @@ def _dunder_import(
     return _statement(call, context, found, target, ((found.module, None),))
 
 
-def _statement(  # noqa: PLR0913 - the parts of one value
+def _statement(
     call: ast.Call,
     context: Context,
     found: _Target,

@@ -96,6 +96,11 @@ class EagerCode:
                 return True
         return False
 
+    @property
+    def chains(self) -> frozenset[tuple[str, ...]]:
+        """The dotted names that running code reads, split at the dots."""
+        return frozenset(self._chains)
+
     def free_names(self) -> frozenset[str]:
         """The names that running code reads and that the module neither binds nor has as builtins."""
         roots = {chain[0] for chain in self._chains}

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from hotmod._source.dynamic import OPAQUE, Context, root_of
 from hotmod._source.imports import ImportStatement, Scan
-from hotmod._source.lexer import Strings, Unsure
+from hotmod._source.lexer import Strings, Undecided
 from hotmod._source.nest import TOP, Nest
 from hotmod._source.shortcuts import Plain, plain_calls, plain_exports
 from hotmod._source.treescan import scan_parts
@@ -30,10 +30,11 @@ from hotmod._source.treescan import scan_parts
 __all__ = ["scan_fast"]
 
 _FROM = re.compile(r"( *)from(?: +| *(?=\.))(\.*) *((?:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)?) *", re.ASCII)
+_WORDY = re.compile(r" *from(?: [^;:\\]*)? ")  # prose in a string; a statement would have matched
+_CALLS = ("import_module", "import_string(", "import_string (")
 _IN_FROM = re.compile(r" *from [\w. ]+ import [\w, (]*")
 _CONTINUED = ("else", "elif", "except", "finally", ")", "]", "}", "#", " ", "\n", "\t", "\f")
 _DEEP = 200  # more than what any function is indented by
-
 
 
 class _Candidate(NamedTuple):
@@ -79,7 +80,7 @@ def scan_fast(decoded: str) -> Scan | None:
                 statements.sort(key=lambda statement: statement.line)
             found = Scan(tuple(statements), unsure=tuple(calls.notes))
         return found if exports is None or found is None else dataclasses.replace(found, exports=exports)
-    except (Unsure, SyntaxError, RecursionError, MemoryError):
+    except (Undecided, SyntaxError, RecursionError, MemoryError):
         return None
 
 
@@ -155,20 +156,17 @@ def _occurrences(text: str) -> tuple[list[_Candidate], list[int], list[int]]:
                     others.append(at)
             elif bare[0] != "#" and (";" in bare or ":" in bare or bare[0] in "\t\f\\"):
                 others.append(at)
-        elif after == "_" and not _in_from(text, at):
-            if text.startswith(("import_module", "import_string(", "import_string ("), at):
-                calls.append(at)
-            elif text[at - 2 : at] == "__":
-                calls.append(at)
+        elif after == "_" and _may_call(text, at):
+            calls.append(at)
         at = text.find("import", end)
     return candidates, others, calls
 
 
-_WORDY = re.compile(r" *from(?: [^;:\\]*)? ")  # prose in a string; a statement would have matched
-
-
-def _in_from(text: str, at: int) -> bool:
-    return _IN_FROM.fullmatch(text, text.rfind("\n", 0, at) + 1, at) is not None
+def _may_call(text: str, at: int) -> bool:
+    """Whether `import_module` or one like it stands here, other than in a list of imported names."""
+    if not text.startswith(_CALLS, at) and text[at - 2 : at] != "__":
+        return False
+    return _IN_FROM.fullmatch(text, text.rfind("\n", 0, at) + 1, at) is None
 
 
 def _words(text: str) -> list[int]:
@@ -200,9 +198,7 @@ def _all(text: str, word: str) -> list[int]:
     return found
 
 
-def _ranges(
-    text: str, positions: list[int], strings: Strings
-) -> list[tuple[int, int, Context]]:
+def _ranges(text: str, positions: list[int], strings: Strings) -> list[tuple[int, int, Context]]:
     """The innermost functions or else the top-level statements around ascending positions.
 
     Each goes from newline to newline.
@@ -251,7 +247,9 @@ def _statements(
     for each in candidates:
         line += text.count("\n", counted, each.line_start)
         counted = each.line_start
-        if not _append(result, text, each, line, nest.around(each.line_start, each.indent) if each.indent else TOP):
+        if not _append(
+            result, text, each, line, nest.around(each.line_start, each.indent) if each.indent else TOP
+        ):
             odd.append(each.keyword_end - 1)
     return result, odd
 
@@ -285,8 +283,10 @@ def _append(result: list[ImportStatement], text: str, each: _Candidate, line: in
     if is_from and pairs:
         result.append(ImportStatement(module or "", level, tuple(pairs), True, line, kind, where, deferred))  # noqa: FBT003
     else:
-        for pair in pairs:
-            result.append(ImportStatement(pair[0], 0, (pair,), False, line, kind, where, deferred))  # noqa: FBT003
+        result += [
+            ImportStatement(pair[0], 0, (pair,), False, line, kind, where, deferred)  # noqa: FBT003
+            for pair in pairs
+        ]
     return bool(pairs)
 
 
@@ -304,7 +304,7 @@ def _pairs(listed: str, *, dotted: bool) -> list[tuple[str, str | None]]:
         elif len(words) == 3 and words[1] == "as" and words[2].isidentifier():  # noqa: PLR2004 - a as b
             name, alias = words[0], words[2]
             if name == "import_module":
-                raise Unsure  # calls of the alias are to be found
+                raise Undecided  # calls of the alias are to be found
         else:
             return []
         if not name.isidentifier() and not (dotted and all(map(str.isidentifier, name.split(".")))):

@@ -66,7 +66,7 @@ def read(path: str) -> SourceText:
         SourceError: it can't be read or is no regular file.
     """
     try:
-        regular = stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a str, as everywhere here
+        regular = stat.S_ISREG(os.stat(path).st_mode)
     except OSError as error:
         raise SourceError(path, 0, f"can't be read: {error.strerror or error}") from error
     if not regular:
@@ -105,9 +105,12 @@ def graph_of(
     without: set[str] = set(known)
     errors: list[SourceError] = []
     for prefix, roots in packages.items():
-        files = [root for root in map(os.fspath, roots) if root.endswith(".py")]
-        found = discover([root for root in roots if os.fspath(root) not in files], prefix)
-        modules = {**found.modules, **{prefix: ModuleFile(path, is_package=False) for path in files}}
+        paths = [os.fspath(root) for root in roots]
+        found = discover([path for path in paths if not path.endswith(".py")], prefix)
+        modules = dict(found.modules)
+        for path in paths:
+            if path.endswith(".py"):
+                modules.setdefault(prefix, ModuleFile(path, is_package=False))
         without |= found.sourceless
         errors += found.errors
         for name, file in modules.items():
@@ -175,9 +178,7 @@ class _Walk:
         modules = {name: self._modules[name] for name in sorted(self._modules)}
         return Discovered(modules, frozenset(self._sourceless.difference(modules)), tuple(self._errors))
 
-    def _visit(
-        self, folder: str, package: str, above: tuple[str, ...], found: dict[str, ModuleFile]
-    ) -> None:
+    def _visit(self, folder: str, package: str, above: tuple[str, ...], found: dict[str, ModuleFile]) -> None:
         try:
             with os.scandir(folder) as entries:
                 listed = list(entries)
@@ -202,7 +203,7 @@ class _Walk:
         if not _importable(stem):
             return
         if not _is(entry.is_file):
-            if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
+            if entry.is_symlink() and not os.path.exists(entry.path):
                 self._errors.append(SourceError(entry.path, 0, "is a link to nothing"))
             return
         if stem == "__init__":
@@ -223,7 +224,7 @@ class _Walk:
     def _is_new(self, path: str, above: tuple[str, ...]) -> bool:
         """Whether a link to a folder leads to none of the folders that it lies in."""
         try:
-            return not any(os.path.samefile(path, each) for each in above)  # noqa: PTH121
+            return not any(os.path.samefile(path, each) for each in above)
         except OSError as error:
             self._errors.append(SourceError(path, 0, f"can't be looked at: {error.strerror or error}"))
             return False

@@ -12,14 +12,14 @@ Assumes: the modules given are the whole scope: what they import from elsewhere 
 from __future__ import annotations
 
 import dataclasses
-import re
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from hotmod._model.errors import SourceError
 from hotmod._source import drawing
 from hotmod._source.algorithms import components, ordered, reach, shortest_path
-from hotmod._source.edges import DirectImport, Route
 from hotmod._source.eager import EagerCode, may_call
+from hotmod._source.edges import DirectImport, Route
 from hotmod._source.imports import ImportKind, Scan
 from hotmod._source.parse import check, decode, parse
 from hotmod._source.resolve import Link, ModuleSource, Resolver, ancestors
@@ -28,6 +28,7 @@ from hotmod._source.scan import scan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from hotmod._model.changes import SourceText
     from hotmod._source.imports import Unsure
 
 __all__ = ["DirectImport", "ImportGraph", "ModuleSource", "Route", "build", "update"]
@@ -94,9 +95,7 @@ class ImportGraph:
     @property
     def unsure(self) -> tuple[tuple[str, Unsure], ...]:
         """What may import something that the text doesn't tell: pairs of module and note."""
-        return tuple(
-            (module, note) for module in sorted(self._scans) for note in self._scans[module].unsure
-        )
+        return tuple((module, note) for module in sorted(self._scans) for note in self._scans[module].unsure)
 
     def imports(self, module: str, *, implicit: bool = False) -> tuple[DirectImport, ...]:
         """What a module imports, by line.
@@ -206,7 +205,7 @@ class ImportGraph:
 
             path = shortest_path(importer, imported, targets)
             if path is not None:
-                pairs = zip(path, path[1:], strict=False)
+                pairs = itertools.pairwise(path)
                 return Route(tuple(self._step(start, end, deferred=lazily) for start, end in pairs))
         return None
 
@@ -219,6 +218,15 @@ class ImportGraph:
             KeyError: the graph has no such importer.
         """
         return any(edge.hard for edge in self.imports(importer) if edge.imported == imported)
+
+    def chains(self, module: str) -> frozenset[tuple[str, ...]]:
+        """The dotted names, split at the dots, that running code of a module reads; parses its text once."""
+        return self._eager(module).chains
+
+    def text(self, module: str) -> SourceText | None:
+        """The text of a module, None if it has none."""
+        source = self._sources[module]
+        return None if source is None else source.text
 
     def reads(self, edge: DirectImport) -> bool:
         """Whether the importer of an edge reads the names of the edge while its body is executed."""
@@ -245,9 +253,7 @@ class ImportGraph:
     def _edge(self, importer: str, link: Link) -> DirectImport:
         imported, line, kind, names, star, where, _ = link
         at_import = self._runs(importer, link, deferred=False)
-        return DirectImport(
-            importer, imported, line, kind, names, at_import, star, where=where, _graph=self
-        )
+        return DirectImport(importer, imported, line, kind, names, at_import, star, where=where, _graph=self)
 
     def _implicit(self, module: str, edges: Sequence[DirectImport]) -> list[DirectImport]:
         """The packages around what a module imports: the import runs them first."""
@@ -329,6 +335,7 @@ class ImportGraph:
         edges = [edge for edge in self.imports(importer) if edge.imported == imported]
         runs = [edge for edge in edges if edge.at_import]
         return (runs or [edge for edge in edges if deferred and edge.kind is not ImportKind.TYPE_CHECKING])[0]
+
     def _updated(self, changed: Mapping[str, ModuleSource], removed: frozenset[str]) -> ImportGraph:
         """See `update`."""
         sources = {name: source for name, source in self._sources.items() if name not in removed}
@@ -341,7 +348,9 @@ class ImportGraph:
         for module, source in changed.items():
             scans.pop(module, None)
             _scan_into(scans, failed, module, source)
-        resolver = self._resolver.refreshed(sources, scans) if sources.keys() == self._sources.keys() else None
+        resolver = (
+            self._resolver.refreshed(sources, scans) if sources.keys() == self._sources.keys() else None
+        )
         if resolver is None or any(resolver.facade(each) != self._resolver.facade(each) for each in changed):
             resolver = Resolver(sources, scans)
             links = {name: resolver.links(name) for name, source in sources.items() if source is not None}

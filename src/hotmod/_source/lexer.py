@@ -1,12 +1,12 @@
-"""Just enough of Python's lexical rules to tell code from strings, without making tokens.
+r"""Just enough of Python's lexical rules to tell code from strings, without making tokens.
 
 Touches: text.
 
 Guarantees: a position that `Strings` doesn't cover is code, a comment or part of a string on one logical
-line. It gives up (`Unsure`) rather than guess: on a string that nothing closes, and on an f-string in whose
-fields quotes or braces nest beyond what a regular expression follows.
+line. It gives up (`Undecided`) rather than guess: on a string that nothing closes, and on an f-string in
+whose fields quotes or braces nest beyond what a regular expression follows.
 
-Assumes: the text begins and ends with a newline and has no others than `\\n`.
+Assumes: the text begins and ends with a newline and has no others than `\n`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import functools
 import re
 from bisect import bisect_right
 
-__all__ = ["Block", "Strings", "Unsure", "balanced", "blocks"]
+__all__ = ["Block", "Strings", "Undecided", "balanced", "blocks"]
 
 
-class Unsure(Exception):  # noqa: N818 - no error, but the way out of the fast lane
+class Undecided(Exception):  # noqa: N818 - no error, but the way out of the fast lane
     """Only the parser can tell."""
 
 
@@ -36,7 +36,8 @@ _RUN = re.compile(
         \\.
       | \#[^\n]*+
       | (?<![fFtTrR]) (?: "(?!"")[^"\\\n]*+(?:\\.[^"\\\n]*+)*+" | '(?!'')[^'\\\n]*+(?:\\.[^'\\\n]*+)*+' )
-      | (?<=[rR])(?<![fFtT][rR]) (?: "(?!"")[^"\\\n]*+(?:\\.[^"\\\n]*+)*+" | '(?!'')[^'\\\n]*+(?:\\.[^'\\\n]*+)*+' )
+      | (?<=[rR])(?<![fFtT][rR])
+        (?: "(?!"")[^"\\\n]*+(?:\\.[^"\\\n]*+)*+" | '(?!'')[^'\\\n]*+(?:\\.[^'\\\n]*+)*+' )
       | "(?!"")
         (?: [^"\\\n{}]++ | \\. | \{\{ | \}\}
           | \{ (?: [^"'\\\n{}]++ | '[^'\\\n{}]*+' | \{ (?: [^"'\\\n{}]++ | '[^'\\\n{}]*+' )*+ \} )*+ \} )*+ "
@@ -105,7 +106,7 @@ class Strings:
         """Whether a position lies in a string.
 
         Raises:
-            Unsure: the text can't be followed up to there.
+            Undecided: the text can't be followed up to there.
         """
         if position >= self._known:
             self._extend(position)
@@ -125,12 +126,12 @@ class Strings:
                 # Not the end of what is understood, perhaps, but of what was looked at.
                 further = _end_of_run(text, known, len(text))
                 if further == known:
-                    raise Unsure
+                    raise Undecided
                 known = further
                 continue
             rest = rest_of.match(text, known + 3)
             if rest is None or not _plain(text, known, rest.end()):
-                raise Unsure
+                raise Undecided
             self._starts.append(known)
             known = rest.end()
             self._ends.append(known)

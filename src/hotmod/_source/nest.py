@@ -3,7 +3,7 @@
 Touches: text.
 
 Guarantees: what `Nest` says of a line is what the tree says of the statement there, or it gives up
-(`Unsure`): on tabs and form feeds, and on heads of blocks that can't be read for sure.
+(`Undecided`): on tabs and form feeds, and on heads of blocks that can't be read for sure.
 
 Assumes: the text is Python, begins with a newline, and the lines asked about are the first lines of their
 statements. Then every line above that is indented by less and begins with a keyword of a block opens one,
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from hotmod._source.dynamic import Context
 from hotmod._source.imports import ImportKind
-from hotmod._source.lexer import Unsure, balanced, blocks
+from hotmod._source.lexer import Undecided, balanced, blocks
 from hotmod._source.treescan import Guard, guard_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Nest:
         self._blocks: list[Block] = []
         if last:
             if "\f" in text or ("\t" in text and not all(map(strings.cover, _tabs(text, last)))):
-                raise Unsure
+                raise Undecided
             cover = strings.cover
             self._blocks = [block for block in blocks(text, last, indent) if not cover(block[3])]
 
@@ -69,7 +69,7 @@ class Nest:
         """Where an indented statement stands, given the position of its line."""
         opened = self._opened(line_start, indent)
         if not opened or opened[0].block[0]:
-            raise Unsure
+            raise Undecided
         return self._context(opened, line_start)
 
     def function(self, position: int) -> tuple[int, int, Context] | None:
@@ -118,17 +118,15 @@ class Nest:
         if keyword in {"def", "class"}:
             found = _NAME.match(self._text, end)
             if found is None:
-                raise Unsure
+                raise Undecided
             where = f"{outer.where}.{found[1]}" if outer.where else found[1]
             if keyword == "class":
                 return dataclasses.replace(outer, where=where)
             never = outer.kind is ImportKind.TYPE_CHECKING
             kind = outer.kind if never else ImportKind.DEFERRED
             return Context(where, deferred=True, kind=kind)
-        if keyword in {"if", "for", "match", "case"} and not balanced(
-            self._text[position:line_start]
-        ):
-            raise Unsure  # a line inside brackets that only looks like the head of a block
+        if keyword in {"if", "for", "match", "case"} and not balanced(self._text[position:line_start]):
+            raise Undecided  # a line inside brackets that only looks like the head of a block
         plain = outer
         if outer.kind is ImportKind.EAGER:
             plain = dataclasses.replace(outer, kind=ImportKind.CONDITIONAL)
@@ -141,20 +139,18 @@ class Nest:
         before, guards = each.before, []
         if keyword != "if":
             if before is None:
-                raise Unsure
+                raise Undecided
             while before is not None and before.block[1] in {"if", "elif"}:
                 guards.append(_guard(self._text, before.block))
                 if before.block[1] == "if":
                     break
                 before = before.before
                 if before is None:
-                    raise Unsure
+                    raise Undecided
         guard = Guard.PLAIN if keyword == "else" else _guard(self._text, each.block)
         if Guard.NOT_TYPES in guards or guard is Guard.TYPES:
             return dataclasses.replace(outer, kind=ImportKind.TYPE_CHECKING)
         return dataclasses.replace(plain, deferred=True) if guard is Guard.MAIN else plain
-
-
 
 
 def _tabs(text: str, end: int) -> Iterator[int]:
@@ -171,7 +167,7 @@ def _guard(text: str, block: Block) -> Guard:
     if not test.endswith(":") or "\\" in test or not balanced(test):
         found = _HEAD.match(text, position)
         if found is None or not balanced(found[0]):
-            raise Unsure
+            raise Undecided
         test = found[0].partition(keyword)[2].strip()
     if not any(word in test for word in _TEST_WORDS) and not _CONSTANT.match(test):
         return Guard.PLAIN

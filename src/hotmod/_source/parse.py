@@ -28,14 +28,14 @@ _NO_FEATURE = "hotmod_stop_here"
 
 
 def decode(text: SourceText) -> str:
-    """The characters of a source text, line ends as `\\n`.
+    r"""The characters of a source text, line ends as `\n`.
 
     Args:
         text: the bytes of a file.
 
     Returns:
         What the compiler sees: decoded by cookie or byte order mark (UTF-8 without either), the mark
-        removed, `\\r\\n` and `\\r` turned into `\\n`.
+        removed, `\r\n` and `\r` turned into `\n`.
 
     Raises:
         SourceError: the bytes hold a NUL, name an unknown encoding or don't fit theirs.

@@ -154,7 +154,7 @@ class Resolver:
         if base is None:
             return False
         if statement.is_from:
-            return base == module and (name, None) in statement.names
+            return base == module and not {(name, None), (name, name)}.isdisjoint(statement.names)
         return base == f"{module}.{name}"
 
     def _nearest(self, name: str) -> str:
@@ -166,13 +166,15 @@ class Resolver:
         return next((each for each in ancestors(name) if each in self._sources), "")
 
     def _plain(self, statement: ImportStatement, base: str, module: str, found: list[Link]) -> None:
-        """`import a.b.c`: without alias the name `a` is bound, and `a`, `a.b` and `a.b.c` are reached by it."""
+        """`import a.b.c`: without alias `a` is bound, and `a`, `a.b` and `a.b.c` are reached by it."""
         names = statement.bound
         aliased = statement.names != ((statement.module, None),)
-        targets = [self._nearest(base)] if aliased else [*ancestors(base)][::-1] + [base]
-        for target in targets:
-            if target in self._sources and target != module:
-                found.append(_link(statement, target, names))
+        targets = [self._nearest(base)] if aliased else [*[*ancestors(base)][::-1], base]
+        found += [
+            _link(statement, target, names)
+            for target in targets
+            if target in self._sources and target != module
+        ]
 
     def _from(self, statement: ImportStatement, base: str, module: str, found: list[Link]) -> None:
         if base not in self._known:

@@ -11,9 +11,11 @@ Assumes: names are looked up lexically; what is rebound at run time is not follo
 from __future__ import annotations
 
 import ast
+
 __all__ = ["Function", "Scopes", "dotted", "joined", "last", "parameters"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_IMPORTING = frozenset({"import_module", "__import__"})
 _LEAVES = (ast.Constant, ast.Name, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
 
 
@@ -100,7 +102,9 @@ class Scopes:
         """Whether a function calls one of its own parameters."""
         if path not in self._calling:
             self._calling[path] = any(
-                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in parameters(function)
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in parameters(function)
                 for function in self.functions.get(path, ())
                 for node in ast.walk(function)
             )
@@ -138,9 +142,8 @@ class Scopes:
             self._bare.add(id(node.value))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             self._bare.add(id(node.value))
-        elif isinstance(node, ast.Call) and last(node.func) in {"import_module", "__import__"}:
-            if id(node) not in self._bare:
-                self.used_calls.add(node.lineno)
+        elif isinstance(node, ast.Call) and last(node.func) in _IMPORTING and id(node) not in self._bare:
+            self.used_calls.add(node.lineno)
         if not at_module:
             return
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):

@@ -21,16 +21,17 @@ from hotmod._source.nest import TOP, Nest
 __all__ = ["Plain", "plain_calls", "plain_exports"]
 
 _COMMENT = re.compile(r"#[^\n]*")
-_ONE_STRING = r"""\s*+(?:\#[^\n]*\n\s*+)*+(?:"\w+"|'\w+')\s*+(?:\#[^\n]*\n\s*+)*+"""
+_GAP = r"\s*+(?:\#[^\n]*\n\s*+)*+"  # blanks, line ends and comments
+_ONE_STRING = rf"""{_GAP}(?:"\w+"|'\w+'){_GAP}"""
 _EXPORTS = re.compile(
-    rf"\n__all__ = [\[(]((?:{_ONE_STRING},)*+(?:{_ONE_STRING})?+[ \n]*+(?:\#[^\n]*\n\s*+)*+)[\])] *(?:\#[^\n]*)?+\n",
-    re.ASCII,
+    rf"\n__all__ = [\[(]((?:{_ONE_STRING},)*+(?:{_ONE_STRING})?+{_GAP})[\])] *(?:\#[^\n]*)?+\n", re.ASCII
 )
 _STRING = re.compile(r"\w+")
 _PATH = r"(?<![\w.)\]}])((?:[A-Za-z_]\w*\.)*(?:import_module|import_string|__import__))"
 _COMPUTED_CALL = re.compile(_PATH + r"\(((?!__)[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\)", re.ASCII)
 _LITERAL_LINE = re.compile(
-    r"( *)(?:([A-Za-z_]\w*) = )?(?:[A-Za-z_]\w*\.)*import_module\((?:'([\w.]+)'|\"([\w.]+)\")\) *(?:\#[^\n]*)?\n",
+    r"( *)(?:([A-Za-z_]\w*) = )?(?:[A-Za-z_]\w*\.)*"
+    r"import_module\((?:'(\w[\w.]*)'|\"(\w[\w.]*)\")\) *(?:\#[^\n]*)?\n",
     re.ASCII,
 )
 
@@ -82,15 +83,24 @@ def plain_calls(text: str, positions: list[int], strings: Strings) -> Plain:
             continue
         context = TOP
         if alone[1]:
-            nest = nest or Nest(text, positions[-1], max(each - begin for each, begin in zip(positions, lines, strict=True)), strings)
+            nest = nest or Nest(
+                text,
+                positions[-1],
+                max(each - begin for each, begin in zip(positions, lines, strict=True)),
+                strings,
+            )
             context = nest.around(start, len(alone[1]))
-        name = alone[3] or alone[4]
-        if name.startswith("."):
-            plain.left.append(position)
-            continue
         plain.statements.append(
             ImportStatement(
-                name, 0, (), False, line, context.dynamic(), context.where, context.deferred, "", alone[2] or ""  # noqa: FBT003
+                module=alone[3] or alone[4],
+                level=0,
+                names=(),
+                is_from=False,
+                line=line,
+                kind=context.dynamic(),
+                where=context.where,
+                deferred=context.deferred,
+                target=alone[2] or "",
             )
         )
     return plain

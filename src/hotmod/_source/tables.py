@@ -110,7 +110,9 @@ def _at_module_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         if not isinstance(statement, _NESTED):
             yield statement
             continue
-        inner = [child for child in ast.walk(statement) if isinstance(child, (ast.excepthandler, ast.match_case))]
+        inner = [
+            child for child in ast.walk(statement) if isinstance(child, (ast.excepthandler, ast.match_case))
+        ]
         bodies = [statement, *inner]
         for owner in reversed(bodies):
             for field in ("finalbody", "orelse", "body"):
@@ -192,5 +194,3 @@ def _literal(node: ast.expr) -> list[object] | None:
         else:
             return None
     return values
-
-

@@ -45,7 +45,9 @@ class Guard(enum.Enum):
 def guard_of(test: ast.expr) -> Guard:
     """Which kind of test this is."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        negated = _is_types(test.operand) or (isinstance(test.operand, ast.Constant) and not test.operand.value)
+        negated = _is_types(test.operand) or (
+            isinstance(test.operand, ast.Constant) and not test.operand.value
+        )
         return Guard.NOT_TYPES if negated else Guard.PLAIN
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
         if any(_is_types(value) for value in test.values):
@@ -134,7 +136,7 @@ class _TreeScan:
         index = bisect_left(self._lines, first)
         return index < len(self._lines) and self._lines[index] <= last
 
-    def _push(self, nodes: list[ast.stmt] | list[ast.expr] | list[ast.AST], context: Context) -> None:
+    def _push(self, nodes: Sequence[ast.AST], context: Context) -> None:
         self._left.extend((node, context) for node in reversed(nodes))
 
     def _statement(self, node: ast.stmt, context: Context) -> None:
@@ -240,7 +242,9 @@ class _TreeScan:
         else:
             if isinstance(node, (ast.Name, ast.Attribute)):
                 self._note(read_name(node))
-            self._push([each for each in ast.iter_child_nodes(node) if not isinstance(each, _LEAVES)], context)
+            self._push(
+                [each for each in ast.iter_child_nodes(node) if not isinstance(each, _LEAVES)], context
+            )
 
     def _call(self, call: ast.Call, context: Context, target: str = "", attribute: str = "") -> None:
         found = read_call(call, context, target, attribute, self._aliases)

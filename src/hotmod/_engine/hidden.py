@@ -1,0 +1,75 @@
+"""Dependencies that no import statement names: attributes of packages, and computed imports.
+
+Touches: module namespaces, read only.
+
+Guarantees: a module that imports by a computed name counts as using every module in scope of which it
+holds something; one that holds none of it can't be told, and is a hazard of the report.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Collection
+
+from hotmod._live.modules import space_of
+from hotmod._plan import Hidden
+from hotmod._source.algorithms import reach
+from hotmod._source.graph import ImportGraph
+from hotmod._source.reached import reached
+
+__all__ = ["hidden_uses"]
+
+
+def hidden_uses(graph: ImportGraph, loaded: Collection[str]) -> dict[str, Hidden]:
+    """By module, what it uses without an import statement that says so.
+
+    Args:
+        graph: the imports of the loaded modules.
+        loaded: their names.
+    """
+    packages = frozenset(name.rpartition(".")[0] for name in loaded if "." in name)
+    found: dict[str, Hidden] = {}
+    for name in loaded:
+        modules = reached(graph, name, packages) if name in graph else frozenset()
+        if modules:
+            found[name] = Hidden(modules, "reads")
+    for name, note in graph.unsure:
+        if name in loaded:
+            held = _held(name, loaded)
+            # what came by way of an import statement is no secret, however many modules passed it on
+            held -= reach([name], lambda module: _imported(graph, module)) if held else set()
+            if held:
+                found[name] = Hidden(
+                    held | found.get(name, _NONE).modules, "imports by a computed name", note.line
+                )
+    return found
+
+
+_NONE = Hidden(frozenset(), "")
+
+
+def _imported(graph: ImportGraph, module: str) -> list[str]:
+    return [edge.imported for edge in graph.imports(module) if edge.at_import]
+
+
+def _held(name: str, loaded: Collection[str]) -> frozenset[str]:
+    """The modules in scope of which a module's namespace holds a definition, or which it holds itself."""
+    found = set()
+    for attribute, value in list(space_of(sys.modules.get(name)).items()):
+        if isinstance(value, types.ModuleType):
+            # a submodule is an attribute of its package whoever imported it
+            home: object = value.__name__ if value.__name__ != f"{name}.{attribute}" else None
+        elif isinstance(value, (types.FunctionType, type)):
+            home = _home(value)
+        else:
+            home = _home(type(value))
+        if isinstance(home, str) and home != name and home in loaded:
+            found.add(home)
+    return frozenset(found)
+
+
+def _home(value: types.FunctionType | type) -> object:
+    if isinstance(value, type):
+        return type.__getattribute__(value, "__module__")
+    return value.__module__
