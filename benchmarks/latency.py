@@ -37,16 +37,19 @@ STEP = 0.001  # seconds between two questions
 MODULE = "def value():\n    return {number}\n"
 RESPONDER = """
 import sys, threading
-current = None
 def answer():
     for line in sys.stdin:
         print(current(), flush=True)
-threading.Thread(target=answer, daemon=True).start()
+def begin(value):
+    global current
+    if "current" not in globals():
+        threading.Thread(target=answer, daemon=True).start()
+    current = value
 """
 MAIN = """
 import responder, shop.calc
 shop.calc.value
-responder.current = lambda: shop.calc.value()
+responder.begin(lambda: shop.calc.value())
 """
 WAIT = "import threading\nthreading.Event().wait()\n"
 PROGRAMS = {

@@ -54,12 +54,14 @@ class Hidden:
     Attributes:
         modules: the modules that it uses.
         how: in words: `reads`, `imports by a computed name`.
+        computed: whether it is the latter.
         line: where, 0 when no line can be named.
     """
 
     modules: frozenset[str]
     how: str
     line: int = 0
+    computed: bool = False
 
 
 _NOTHING_HIDDEN: Mapping[str, Hidden] = {}
@@ -82,7 +84,7 @@ class Plan:
     hazards: tuple[Hazard, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.changes)
+        return bool(self.changes or self.hazards)
 
     def __str__(self) -> str:
         if not self:
@@ -122,6 +124,7 @@ def make_plan(
     frozen: Collection[str] = (),
     was: ImportGraph | None = None,
     hidden: Mapping[str, Hidden] = _NOTHING_HIDDEN,
+    frozen_edits: Sequence[Hazard] = (),
 ) -> Plan:
     """The plan of `strategy="modules"`: every changed module and all its importers.
 
@@ -132,6 +135,7 @@ def make_plan(
         frozen: loaded modules that can't be executed again (compiled ones, the main module).
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
         hidden: by module, what it uses without an import statement that says so.
+        frozen_edits: the edits of modules that can't be executed again.
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
@@ -145,7 +149,8 @@ def make_plan(
     steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
     steps += [Step(name, "execute", *why[name]) for name in order]
     entries = _entries(was or graph, running, rank)
-    return Plan(changes, tuple(steps), entries, tuple(_hazards(graph, running)))
+    hazards = [*frozen_edits, *_hazards(graph, running), *_unresolved(hidden, by_hidden)]
+    return Plan(changes, tuple(steps), entries, tuple(hazards))
 
 
 def _following(
@@ -209,6 +214,19 @@ def _why(
             if edge.imported in wanted and edge.imported != importer:
                 return f"imports {edge.imported} (line {edge.line})", edge.line
     return "imports it through a module that is not loaded", 0
+
+
+def _unresolved(hidden: Mapping[str, Hidden], followed: Collection[str]) -> Iterable[Hazard]:
+    """Modules that run because of imports that no text spells out."""
+    for name in sorted(followed):
+        if hidden[name].computed:
+            yield Hazard(
+                "dynamic-import",
+                name,
+                message="it imports by a computed name; what it holds decided that it ran again",
+                advice="A value without a home of its own (a number, a text) can't be traced this way.",
+                line=hidden[name].line,
+            )
 
 
 def _hazards(graph: ImportGraph, running: Collection[str]) -> Iterable[Hazard]:

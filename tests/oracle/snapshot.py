@@ -103,7 +103,8 @@ def _parts(value: Any, owned: Callable[[str], bool]) -> Iterator[tuple[str, Any]
     elif issubclass(kind, type):
         if owned(str(type.__getattribute__(value, "__module__"))):
             hidden = ("__abstractmethods__", "_abc_impl", "__dict__", "__weakref__")
-            yield from ((f".{name}", part) for name, part in _class_dict(value).items() if name not in hidden)
+            # in which order a class lists its members says nothing once it is made
+            yield from ((f".{name}", part) for name, part in sorted(_class_dict(value).items()) if name not in hidden)
     elif kind is types.FunctionType:
         yield from _function_parts(value)
     elif kind in (staticmethod, classmethod):

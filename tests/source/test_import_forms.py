@@ -202,11 +202,8 @@ FORMS: dict[str, tuple[str, list[tuple[str, str, tuple[str, ...]]]]] = {
         'm = __import__("config", globals(), locals(), ["TAX"], 1)',
         [("shop.config", DYNAMIC, ("m",))],
     ),
-    "in-strings": (
-        "s = \"\"\"\nimport plugins\n\"\"\"\nt = '''\nfrom plugins import x\n'''\n"
-        'u = "import plugins"\n# import plugins',
-        [],
-    ),
+    "in-strings": ('s = """\nimport plugins\n"""\nt = "import plugins"\n# import plugins', []),
+    "in-single-quotes": ("s = '''\nfrom plugins import x\n'''", []),
     "string-over-lines": ("s = 'a \\\nimport plugins\\\n'", []),
     "quotes-in-comments": (
         'x = 1  # it\'s\nimport plugins\n# """\nfrom . import config',

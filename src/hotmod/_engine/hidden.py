@@ -3,7 +3,7 @@
 Touches: module namespaces, read only.
 
 Guarantees: a module that imports by a computed name counts as using every module in scope of which it
-holds something; one that holds none of it can't be told, and is a hazard of the report.
+holds something; values without a home of their own (numbers, texts) can't be traced so.
 """
 
 from __future__ import annotations
@@ -40,13 +40,9 @@ def hidden_uses(graph: ImportGraph, loaded: Collection[str]) -> dict[str, Hidden
             # what came by way of an import statement is no secret, however many modules passed it on
             held -= reach([name], lambda module: _imported(graph, module)) if held else set()
             if held:
-                found[name] = Hidden(
-                    held | found.get(name, _NONE).modules, "imports by a computed name", note.line
-                )
+                modules = held | (found[name].modules if name in found else frozenset())
+                found[name] = Hidden(modules, "imports by a computed name", note.line, computed=True)
     return found
-
-
-_NONE = Hidden(frozenset(), "")
 
 
 def _imported(graph: ImportGraph, module: str) -> list[str]:

@@ -21,6 +21,7 @@ from typing import Any, Self
 from hotmod._config import Config, configure
 from hotmod._engine import hooks
 from hotmod._engine.failures import is_internal, location_of, trimmed
+from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.sightings import View
@@ -112,6 +113,7 @@ class Reloader:
         self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
         with LOCK:
             self.ledger = Ledger(scope, view)
+            self._frozen = Frozen(scope)
             hooks.install(self.ledger)
 
     def __repr__(self) -> str:
@@ -274,8 +276,9 @@ class Reloader:
 
     def _plan(self, changes: ChangeSet) -> Plan:
         """The plan for some changes, without added modules that nobody imports."""
+        edits = self._frozen.hazards()
         if not changes:
-            return Plan(changes)
+            return Plan(changes, hazards=tuple(edits))
         graph = self._graph = self._graph_after(changes)
         loaded = list(self.ledger.modules)
         relevant = tuple(
@@ -293,7 +296,13 @@ class Reloader:
             changes = kept
         frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
         return make_plan(
-            changes, graph, loaded, frozen, self.graph(), hidden_uses(graph, self.ledger.modules)
+            changes,
+            graph,
+            loaded,
+            frozen=frozen,
+            was=self.graph(),
+            hidden=hidden_uses(graph, self.ledger.modules),
+            frozen_edits=edits,
         )
 
     def graph(self) -> ImportGraph:

@@ -24,7 +24,6 @@ HAZARDS: dict[str, str] = {
     "closure-shape": "a function could not be changed in place: its free variables differ",
     "kind-change": "a function could not be changed in place: plain, generator and async differ",
     "import-cycle": "the modules that ran again import each other",
-    "star-import": "a star import of a module that ran again could not be resolved exactly",
     "dynamic-import": "an import that the scan of the text could not resolve",
     "repeated-effect": "a statement with an effect outside the module ran again",
     "effect-not-undone": "the effect of an undone or removed statement remains",

@@ -20,6 +20,7 @@ __all__ = ["Location", "Reason", "Report", "Status"]
 
 Status = Literal["applied", "unchanged", "rejected", "restart-required"]
 
+_FROZEN = ("main-module", "extension-module")  # edits that this process can't take
 SHOWN = 4  # names listed in a one-line summary before "and N more"
 
 
@@ -108,7 +109,8 @@ class Report:
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.status in ("applied", "unchanged") and not self.took_back
+        frozen = any(hazard.code in _FROZEN for hazard in self.hazards)
+        return self.status in ("applied", "unchanged") and not self.took_back and not frozen
 
     def __str__(self) -> str:
         lines = [self.summary()]
@@ -156,16 +158,16 @@ class Report:
         return "; ".join(part for part in parts if part) or "no code to run"
 
     def _refused(self) -> str:
-        where = str(self.location) if self.location else ", ".join(self.changed) or self.scope
+        frozen = ", ".join(hazard.module for hazard in self.hazards if hazard.code in _FROZEN)
+        where = str(self.location) if self.location else ", ".join(self.changed) or frozen or self.scope
         why = f"{type(self.error).__name__}: {self.error}" if self.error else ""
         if self.error is not None and not str(self.error):
             why = type(self.error).__name__
         count = self.affected or len(self.changed)
-        running = (
-            f"all {count} affected modules still run the previous code"
-            if count != 1
-            else "the affected module still runs the previous code"
-        )
+        running = {
+            0: "the program still runs the previous code",
+            1: "the affected module still runs the previous code",
+        }.get(count, f"all {count} affected modules still run the previous code")
         if self.status == "restart-required":
             listed = "; ".join(hazard.message for hazard in self.hazards)
             return (
