@@ -1,4 +1,4 @@
-"""What a reload of each test case costs, beside importing again: `python benchmarks/cases.py [--rounds N] [WORD...]`.
+"""What a reload of each test case costs beside importing again: `python benchmarks/cases.py [WORD...]`.
 
 The cases are those of the tests, and so is the function that plays them: a time is only told of a program
 that was compared with a fresh process. Every figure is a median, and the comparison is made in one run:
@@ -48,7 +48,9 @@ class Row:
 
     def line(self, name: str) -> str:
         """The row as a line of the table."""
-        reload, hand, fresh = (statistics.median(times) * 1e3 for times in (self.hotmod, self.importlib, self.fresh))
+        reload, hand, fresh = (
+            statistics.median(times) * 1e3 for times in (self.hotmod, self.importlib, self.fresh)
+        )
         return (
             f"{name:<14}{self.cases:>6}{self.right:>8}{self.by_hand:>10}{reload:>10.1f}{hand:>11.1f}{fresh:>9.1f}"
             f"{reload / hand:>14.1f}{fresh / reload:>10.1f}"
@@ -68,9 +70,13 @@ def interpreter(case: Case, folder: pathlib.Path) -> float:
     root.mkdir()
     write(root, case.versions[-1])
     names = [name for name in case.imports if name in case.versions[-1].names]
-    program = f"import sys; sys.path.insert(0, {str(root)!r})\n" + "".join(f"import {name}\n" for name in names)
+    program = f"import sys; sys.path.insert(0, {str(root)!r})\n" + "".join(
+        f"import {name}\n" for name in names
+    )
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, env={**os.environ, "HOTMOD": "off"})
+    subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, env={**os.environ, "HOTMOD": "off"}
+    )
     return time.perf_counter() - started
 
 
@@ -91,14 +97,18 @@ def measure(case: Case, strategy: str) -> Row:
 
 def main() -> int:
     """Print the table; 1 if hotmod is wrong anywhere."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("words", nargs="*", help="only cases whose name holds one of these words")
     parser.add_argument("--rounds", type=int, default=1, help="how often each case is played (default 1)")
     parser.add_argument("--strategy", default="modules", help="the reloader's strategy (default modules)")
     options = parser.parse_args()
     rows: dict[str, Row] = {}
     for case in all_cases():
-        if options.strategy in case.strategies and (not options.words or any(w in case.name for w in options.words)):
+        if options.strategy in case.strategies and (
+            not options.words or any(w in case.name for w in options.words)
+        ):
             for _ in range(options.rounds):
                 rows.setdefault(case.name.partition("/")[0], Row()).add(measure(case, options.strategy))
     print(HEADING)

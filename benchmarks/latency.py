@@ -3,7 +3,8 @@
 Each tool runs the same small program in a process of its own: a package with one module that is edited. This
 process saves the module, in place or by renaming another file over it, and asks the program over a pipe (or
 HTTP) every millisecond for the value that the module returns. The time from just before the save to the
-first new answer counts. What has not come within five seconds was missed. `watchfiles` is no reloader: its row
+first new answer counts. What has not come within five seconds was missed. An answer that fails (an exception in
+the program while it is being changed, or nobody there to answer) is counted. `watchfiles` is no reloader: its row
 is the time until its `watch()` with default settings tells of the change.
 
     python benchmarks/latency.py [--saves 30] [--tools hotmod,jurigged]
@@ -39,12 +40,16 @@ RESPONDER = """
 import sys, threading
 def answer():
     for line in sys.stdin:
-        print(current(), flush=True)
+        try:
+            print(current(), flush=True)
+        except Exception:
+            print("failed", flush=True)
 def begin(value):
     global current
-    if "current" not in globals():
-        threading.Thread(target=answer, daemon=True).start()
+    first = "current" not in globals()
     current = value
+    if first:
+        threading.Thread(target=answer, daemon=True).start()
 """
 MAIN = """
 import responder, shop.calc
@@ -72,6 +77,7 @@ class Piped:
         streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self.process = subprocess.Popen([*command, "main.py"], cwd=folder, text=True, **streams)
         self.lines: queue.Queue[str] = queue.Queue()
+        self.failed = 0
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -85,7 +91,9 @@ class Piped:
         self.process.stdin.write("?\n")
         self.process.stdin.flush()
         with contextlib.suppress(queue.Empty):
-            return self.lines.get(timeout=1)
+            answer = self.lines.get(timeout=1)
+            self.failed += answer == "failed"
+            return answer
         return ""
 
     def stop(self) -> None:
@@ -113,6 +121,7 @@ class Served:
     """A program that answers over HTTP."""
 
     def __init__(self, _tool: str, folder: pathlib.Path) -> None:
+        self.failed = 0
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -127,6 +136,7 @@ class Served:
             connection.request("GET", "/")
             return connection.getresponse().read().decode()
         except (OSError, http.client.HTTPException):
+            self.failed += 1
             return ""
         finally:
             connection.close()
@@ -199,11 +209,12 @@ def arrival(
     return None
 
 
-def measure(tool: str, way: str, saves: int, pauses: random.Random) -> tuple[list[float], int]:
-    """The times of some saves, and how many were missed."""
+def measure(tool: str, way: str, saves: int, pauses: random.Random) -> tuple[list[float], int, int]:
+    """The times of some saves, how many were missed, and how many answers failed."""
     times: list[float] = []
     missed = in_a_row = 0
     with running(tool) as (program, module):
+        program.failed = 0
         for number in range(100, 100 + saves):
             # At an uneven pace: an even one could fall into step with a tool that polls.
             time.sleep(pauses.uniform(0.25, 0.5))
@@ -214,7 +225,8 @@ def measure(tool: str, way: str, saves: int, pauses: random.Random) -> tuple[lis
             in_a_row = in_a_row + 1 if taken is None else 0
             if in_a_row == GIVE_UP:
                 break
-    return times, missed
+        failed = program.failed
+    return times, missed, failed
 
 
 def main() -> None:
@@ -224,19 +236,19 @@ def main() -> None:
     parser.add_argument("--tools", default=",".join(PROGRAMS))
     options = parser.parse_args()
     tools = [name for name in options.tools.split(",") if importlib.util.find_spec(NEEDS.get(name, "hotmod"))]
-    print(f"{'save':<12} {'tool':<11} {'median ms':>9} {'p90 ms':>8} {'saves':>6} {'missed':>6}  hotmod / tool")
+    print(f"{'save':<12} {'tool':<11} {'median ms':>9} {'p90 ms':>8} {'saves':>6} {'missed':>6} {'failed':>6}  hotmod / tool")
     for way in WAYS:
         ours = None
         for tool in tools:
-            times, missed = measure(tool, way, options.saves, random.Random(len(tool)))
+            times, missed, failed = measure(tool, way, options.saves, random.Random(len(tool)))
             if not times:
-                print(f"{way:<12} {tool:<11} {'-':>9} {'-':>8} {0:>6} {missed:>6}", flush=True)
+                print(f"{way:<12} {tool:<11} {'-':>9} {'-':>8} {0:>6} {missed:>6} {failed:>6}", flush=True)
                 continue
             median = statistics.median(times) * 1e3
             ours = median if tool == "hotmod" else ours
             tail = sorted(times)[int(len(times) * 0.9)] * 1e3
             ratio = f"{ours / median:.2f}" if ours is not None else ""
-            row = f"{way:<12} {tool:<11} {median:>9.1f} {tail:>8.1f} {len(times):>6} {missed:>6}  {ratio}"
+            row = f"{way:<12} {tool:<11} {median:>9.1f} {tail:>8.1f} {len(times):>6} {missed:>6} {failed:>6}  {ratio}"
             print(row, flush=True)
 
 

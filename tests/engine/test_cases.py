@@ -18,7 +18,7 @@ def test_the_live_process_is_the_fresh_one(case: Case, tmp_path: pathlib.Path) -
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_version_comes_back_and_goes_again(case: Case, tmp_path: pathlib.Path) -> None:
-    """Each applied save can be rolled back to the program before it and applied again, also without `.pyc`."""
+    """Each applied save can be rolled back to the program before and applied again, also without `.pyc`."""
     assert play(case, tmp_path, bytecode=False, back=True).problems == []
 
 

@@ -14,12 +14,18 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.oracle.check import differences
 from tests.oracle.processes import Program, server
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "24"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "50"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "9"))
 # To make a failure small takes minutes: only when asked for.
 PHASES = (Phase.generate, Phase.shrink) if os.environ.get("MACHINE_SHRINK") else (Phase.generate,)
@@ -58,14 +64,27 @@ def definitions(number: int) -> st.SearchStrategy[str]:
         st.builds("{} = {}".format, constants, numbers),
         st.builds("B = A + {}".format, numbers),
         st.builds("L = [A, {}]".format, numbers),
-        st.builds("def f(x={}):\n    return x + {}".format, st.one_of(numbers, constants), st.one_of(numbers, constants)),
+        st.builds(
+            "def f(x={}):\n    return x + {}".format,
+            st.one_of(numbers, constants),
+            st.one_of(numbers, constants),
+        ),
         st.builds("def f(x, *, y={}):\n    # a comment\n    return [A, x, y]".format, numbers),
-        st.builds("def f():\n    from pkg import {0}\n    return vars({0}).get('A')".format, st.sampled_from(MODULES)),
-        st.builds("class K:\n    size = {}\n\n    def get(self):\n        return self.size + {}".format, numbers, numbers),
+        st.builds(
+            "def f():\n    from pkg import {0}\n    return vars({0}).get('A')".format,
+            st.sampled_from(MODULES),
+        ),
+        st.builds(
+            "class K:\n    size = {}\n\n    def get(self):\n        return self.size + {}".format,
+            numbers,
+            numbers,
+        ),
         st.builds("class K(Base):\n    size = {}".format, numbers),
         st.builds("class K(enum.Enum):\n    ONE = {}\n    TWO = 10".format, numbers),
         st.builds("@dataclasses.dataclass\nclass K:\n    x: int = {}\n    y: list = None".format, numbers),
-        st.builds("@handle\ndef {}_{}():\n    return {}".format, st.just(own), st.sampled_from("ab"), numbers),
+        st.builds(
+            "@handle\ndef {}_{}():\n    return {}".format, st.just(own), st.sampled_from("ab"), numbers
+        ),
         st.builds("if A > {}:\n    B = 1\nelse:\n    L = 2".format, numbers),
         st.builds("try:\n    from pkg.m1 import B\nexcept ImportError:\n    B = {}".format, numbers)
         if number > 1
@@ -102,7 +121,15 @@ def texts(number: int) -> st.SearchStrategy[str]:
     return parts.map(lambda found: "\n\n".join(part for group in found for part in group) + "\n")
 
 
-BROKEN = ("def f(:\n", "1 / 0\n", "raise SystemExit\n", "A = undefined\n", "import pkg.nowhere\n", "\0", "raise KeyboardInterrupt\n")
+BROKEN = (
+    "def f(:\n",
+    "1 / 0\n",
+    "raise SystemExit\n",
+    "A = undefined\n",
+    "import pkg.nowhere\n",
+    "\0",
+    "raise KeyboardInterrupt\n",
+)
 
 
 class Saves(RuleBasedStateMachine):
@@ -186,7 +213,10 @@ class Saves(RuleBasedStateMachine):
         """Save other texts of several modules at once."""
         self.save({f"m{number}": data.draw(texts(number)) for number in sorted(numbers)})
 
-    @rule(number=st.integers(0, len(MODULES) - 1), line=st.sampled_from(["\n# end\n", "\nA = 7\n", "\n\ndef f():\n    return 'new'\n"]))
+    @rule(
+        number=st.integers(0, len(MODULES) - 1),
+        line=st.sampled_from(["\n# end\n", "\nA = 7\n", "\n\ndef f():\n    return 'new'\n"]),
+    )
     def append(self, number: int, line: str) -> None:
         """Add something at the end of a module."""
         if f"m{number}" in self.files:
@@ -202,7 +232,11 @@ class Saves(RuleBasedStateMachine):
         """Delete a module, whether it is needed or not."""
         self.save({f"m{number}": None})
 
-    @rule(text=st.sampled_from(["", "from pkg.m0 import *\n", "from pkg import m1\n\nX = m1.A\n", "import pkg.m2\n"]))
+    @rule(
+        text=st.sampled_from(
+            ["", "from pkg.m0 import *\n", "from pkg import m1\n\nX = m1.A\n", "import pkg.m2\n"]
+        )
+    )
     def edit_package(self, text: str) -> None:
         """Save another text of the package itself."""
         self.save({"__init__": text})

@@ -70,7 +70,7 @@ def ask():
         "ask()",
         "['hello you\\n', True]",
         ("click/utils.py", "echo"),
-        'message = str(message).upper()',
+        "message = str(message).upper()",
         "['HELLO YOU\\n', False]",
         "click.globals",
         "click.testing",
@@ -235,7 +235,10 @@ class Copy:
             assert differences(quiet.look(sources=False), look, self.package.counts) == []
             fresh.run(self.package.client)
             for who in (used, fresh):
-                assert who.evaluate([self.package.asks, *([more] if more else [])]) == [answer, *([result] if more else [])]
+                assert who.evaluate([self.package.asks, *([more] if more else [])]) == [
+                    answer,
+                    *([result] if more else []),
+                ]
 
 
 def reload(quiet: Program, used: Program, status: str) -> None:
@@ -248,7 +251,7 @@ def reload(quiet: Program, used: Program, status: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES, ids=[package.name for package in PACKAGES])
 def test_a_real_package_is_edited_while_it_runs(package: Package, tmp_path: pathlib.Path) -> None:
-    """A body, an added function, a changed constant, a broken save, an undo: each time the program is the fresh one."""
+    """Whatever is saved, from a body to a broken text and its undo, the program is the fresh one."""
     copy = Copy(package, tmp_path)
     upper, lower = copy.file(package.upper), copy.file(package.lower)
     with server().program() as quiet, server().program() as used:
@@ -261,7 +264,9 @@ def test_a_real_package_is_edited_while_it_runs(package: Package, tmp_path: path
         file, function = package.body
         copy.write(file, with_statement(copy.read(file), function, package.statement))
         copy.append(lower, "\n\nADDED_RATE = 1\n")
-        copy.append(upper, f"\n\nfrom {package.lower} import ADDED_RATE\n\n\ndef added():\n    return ADDED_RATE\n")
+        copy.append(
+            upper, f"\n\nfrom {package.lower} import ADDED_RATE\n\n\ndef added():\n    return ADDED_RATE\n"
+        )
         reload(quiet, used, "applied")
         asks = f"__import__('sys').modules[{package.upper!r}].added()"
         copy.check(quiet, used, package.edited, asks, "1")

@@ -45,7 +45,7 @@ class TestReports:
         assert shop.folder
 
     def test_a_refused_edit_says_what_where_what_runs_and_what_to_do(self, shop: Project) -> None:
-        """A rejected report is false, carries the user's exception and its place, and its words have four parts."""
+        """A rejected report is false, carries the user's exception and its place, and has four parts."""
         reloader = hotmod.Reloader("shop")
         shop.write({"shop/config.py": "TAX = 2\n\nPRICE = Pirce\n"})
         report = reloader.reload()
@@ -71,7 +71,7 @@ class TestReports:
         assert (report.location.module, report.location.line) == ("shop.cart", 2)
 
     def test_the_place_is_the_users(self, shop: Project) -> None:
-        """The traceback of the user's exception begins in the user's file: no frame of hotmod or importlib."""
+        """The traceback of the user's exception begins in the user's file, not in hotmod or importlib."""
         reloader = hotmod.Reloader("shop")
         shop.write({"shop/config.py": "import json\n\nTAX = json.loads('{')\n"})
         error = reloader.reload().error
@@ -101,7 +101,7 @@ class TestReports:
         assert [report.generation for report in told] == [1, 1, 2]
 
     def test_a_report_is_logged_once(self, shop: Project, caplog: pytest.LogCaptureFixture) -> None:
-        """The logger `hotmod` gets one line per attempt: INFO when applied, WARNING when refused, none for nothing."""
+        """The logger `hotmod` gets one line per attempt, a warning when it was refused."""
         caplog.set_level(logging.INFO, "hotmod")
         reloader = hotmod.Reloader("shop")
         reloader.reload()
@@ -125,7 +125,7 @@ class TestReports:
         assert bool(again) == bool(report)
 
     def test_an_exception_that_does_not_pickle_is_told_in_words(self, shop: Project) -> None:
-        """A report with an exception that can't be pickled pickles all the same, with the exception's words."""
+        """A report whose exception can't be pickled pickles all the same, with the exception's words."""
         reloader = hotmod.Reloader("shop")
         shop.write(
             {
@@ -145,7 +145,7 @@ class TestReports:
 
 class TestCheck:
     def test_check_raises_what_was_refused(self, shop: Project) -> None:
-        """`reload(check=True)` raises a ReloadError with the report, caused by the user's exception, and it pickles."""
+        """`reload(check=True)` raises an error that carries the report and the user's exception."""
         reloader = hotmod.Reloader("shop")
         shop.write({"shop/config.py": "TAX = 1 / 0\n"})
         with pytest.raises(hotmod.ReloadError, match="ZeroDivisionError: division by zero") as caught:
@@ -165,7 +165,7 @@ class TestCheck:
 
 class TestPlan:
     def test_a_plan_says_what_a_reload_does(self, shop: Project) -> None:
-        """`plan()` names the modules that the reload then runs, with the reasons that the report then gives."""
+        """`plan()` names the modules that the reload then runs, and why."""
         reloader = hotmod.Reloader("shop")
         shop.write({"shop/config.py": "TAX = 20\n"})
         plan = reloader.plan()
@@ -177,7 +177,9 @@ class TestPlan:
     def test_a_plan_changes_nothing(self, shop: Project) -> None:
         """`plan()` leaves every object, container and entry as it was, and takes no part in the history."""
         reloader = hotmod.Reloader("shop")
-        shop.write({"shop/config.py": "TAX = 20\n", "shop/new.py": "", "shop/cart.py": "from shop import new\n"})
+        shop.write(
+            {"shop/config.py": "TAX = 20\n", "shop/new.py": "", "shop/cart.py": "from shop import new\n"}
+        )
         shop.delete("shop/other.py")
         before = shop.snapshot()
         first, second = reloader.plan(), reloader.plan()
@@ -241,7 +243,7 @@ class TestScope:
         assert app.TAX == 1
 
     def test_a_reload_inside_a_reload_is_refused(self, shop: Project) -> None:
-        """A module that asks for a reload while it is being reloaded gets an error, which rejects the edit."""
+        """A module that asks for a reload while it is being reloaded rejects its own edit."""
         reloader = hotmod.Reloader("shop")
         shop.write({"shop/config.py": "import hotmod\n\nhotmod.Reloader('shop').reload()\n"})
         report = reloader.reload()
@@ -274,7 +276,7 @@ class TestScope:
 
 
 def test_an_interrupt_goes_on_after_everything_was_taken_back(shop: Project) -> None:
-    """KeyboardInterrupt in the user's text reaches the caller, with the program as it was and a report of it."""
+    """An interrupt in the user's text reaches the caller, with the program as it was."""
     reloader = hotmod.Reloader("shop")
     before = shop.snapshot()
     shop.write({"shop/config.py": "TAX = 2\nraise KeyboardInterrupt\n"})
@@ -294,7 +296,7 @@ def test_a_loaders_own_way_is_kept(shop: Project) -> None:
 
     class Finder:
         @staticmethod
-        def find_spec(name, path=None, target=None):
+        def find_spec(name, _path=None, _target=None):
             if name != "shop.config":
                 return None
             file = str(shop.folder / "shop" / "config.py")

@@ -30,7 +30,9 @@ def edited(project: Project) -> Edit:
         deleted: tuple[str, ...] = (),
     ) -> list[hotmod.Hazard]:
         project.write(before)
-        project.load(*(name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in before))
+        project.load(
+            *(name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in before)
+        )
         doing()
         reloader = hotmod.Reloader(*targets)
         project.write(after)
@@ -51,10 +53,13 @@ def module(name: str):
 
 
 class TestZombieAttribute:
-    def test_a_removed_name_that_is_still_held_is_told_with_its_holder(self, edited: Edit, project: Project) -> None:
-        """A name that the source lost, and that a module outside the targets holds, is a zombie: who, where, which line."""
+    def test_a_removed_name_that_is_still_held_is_told_with_its_holder(
+        self, edited: Edit, project: Project
+    ) -> None:
+        """A name that the source lost, and that others hold, is a zombie, told with holder and line."""
         (hazard,) = edited(
-            {**SHOP, "app.py": "import os\nfrom shop.cart import total\n"}, {"shop/cart.py": "class Cart: ...\n"}
+            {**SHOP, "app.py": "import os\nfrom shop.cart import total\n"},
+            {"shop/cart.py": "class Cart: ...\n"},
         )
         assert (hazard.code, hazard.module, hazard.name) == ("zombie-attribute", "shop.cart", "total")
         assert hazard.holders == ("app.total",)
@@ -109,9 +114,11 @@ REPLACED = "X = 1\n\n\nclass Cart:\n    __slots__ = ('other',)\n"
 
 class TestClassIdentity:
     def test_a_live_instance_is_told_with_its_holder(self, edited: Edit, project: Project) -> None:
-        """An instance of a replaced class is told by the path at which it is held, and the class by its line."""
+        """An instance of a replaced class is told by the path that holds it, and the class by its line."""
         hazards = edited(
-            SHOP, {"shop/cart.py": REPLACED}, lambda: module("shop.state").OPEN.append(module("shop.cart").Cart())
+            SHOP,
+            {"shop/cart.py": REPLACED},
+            lambda: module("shop.state").OPEN.append(module("shop.cart").Cart()),
         )
         (hazard,) = [each for each in hazards if each.code == "class-identity"]
         assert (hazard.module, hazard.name) == ("shop.cart", "Cart")
@@ -122,7 +129,8 @@ class TestClassIdentity:
     def test_a_subclass_elsewhere_is_told(self, edited: Edit) -> None:
         """A subclass outside the targets of a replaced class is told by its name."""
         hazards = edited(
-            {**SHOP, "app.py": "from shop import cart\n\n\nclass Mine(cart.Cart): ...\n"}, {"shop/cart.py": REPLACED}
+            {**SHOP, "app.py": "from shop import cart\n\n\nclass Mine(cart.Cart): ...\n"},
+            {"shop/cart.py": REPLACED},
         )
         assert "app.Mine" in str([each for each in hazards if each.code == "class-identity"])
 
@@ -190,22 +198,26 @@ IN_PLACE = {
 class TestInPlace:
     @pytest.mark.parametrize("code", IN_PLACE)
     def test_what_had_to_be_replaced_is_told(self, edited: Edit, code: str) -> None:
-        """Where the language does not let an object be changed in place, it is replaced, and the reason is told."""
+        """An object that can't be changed in place is replaced, and the reason is told."""
         before, after, _ = IN_PLACE[code]
         held = []
         hazards = edited(
-            {**SHOP, "shop/thing.py": before}, {"shop/thing.py": after}, lambda: held.append(module("shop.thing").Thing)
+            {**SHOP, "shop/thing.py": before},
+            {"shop/thing.py": after},
+            lambda: held.append(module("shop.thing").Thing),
         )
         assert [(each.module, each.code) for each in hazards if each.code == code] == [("shop.thing", code)]
         assert module("shop.thing").Thing is not held[0]
 
     @pytest.mark.parametrize("code", IN_PLACE)
     def test_what_could_be_changed_in_place_stays_the_same_object(self, edited: Edit, code: str) -> None:
-        """An edit that the language lets be made in place keeps the object, and is no hazard."""
+        """An edit that can be made in place keeps the object, and is no hazard."""
         before, _, after = IN_PLACE[code]
         held = []
         hazards = edited(
-            {**SHOP, "shop/thing.py": before}, {"shop/thing.py": after}, lambda: held.append(module("shop.thing").Thing)
+            {**SHOP, "shop/thing.py": before},
+            {"shop/thing.py": after},
+            lambda: held.append(module("shop.thing").Thing),
         )
         assert hazards == []
         assert module("shop.thing").Thing is held[0]
@@ -261,7 +273,11 @@ class TestEffectNotUndone:
         (hazard,) = edited(
             {**SHOP, "shop/pool.py": "def __hotmod_dispose__(): ...\n"}, {"shop/pool.py": "1 / 0\n"}
         )
-        assert (hazard.code, hazard.module, hazard.name) == ("effect-not-undone", "shop.pool", "__hotmod_dispose__")
+        assert (hazard.code, hazard.module, hazard.name) == (
+            "effect-not-undone",
+            "shop.pool",
+            "__hotmod_dispose__",
+        )
 
     def test_without_a_hook_there_is_none(self, edited: Edit) -> None:
         """A refused edit of a module without a dispose hook leaves no effect."""

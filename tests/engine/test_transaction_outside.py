@@ -21,7 +21,10 @@ def script(shop: Project, monkeypatch: pytest.MonkeyPatch) -> Main:
         main = types.ModuleType("__main__")
         main.__file__ = str(shop.folder / "script.py")
         monkeypatch.setitem(sys.modules, "__main__", main)
-        exec(compile((shop.folder / "script.py").read_text("utf-8"), main.__file__, "exec", dont_inherit=True), vars(main))
+        exec(
+            compile((shop.folder / "script.py").read_text("utf-8"), main.__file__, "exec", dont_inherit=True),
+            vars(main),
+        )
         return main
 
     return run
@@ -62,7 +65,7 @@ IMPORTS = [
 def test_what_the_main_module_imported_is_new(
     shop: Project, kind: str, statement: str, expression: str, value: object, request: pytest.FixtureRequest
 ) -> None:
-    """A name that the main script or a notebook imported, constants included, is the new one after a reload."""
+    """What a script or a notebook imported, constants included, is the new one after a reload."""
     main = request.getfixturevalue(kind)(statement)
     reloader = hotmod.Reloader("shop")
     shop.write({"shop/config.py": "TAX = 2\n"})
@@ -83,7 +86,9 @@ def test_what_was_rebound_is_told(shop: Project, script: Main) -> None:
 @pytest.mark.parametrize("kind", ["script", "notebook"])
 def test_a_name_bound_by_hand_is_left_alone(shop: Project, kind: str, request: pytest.FixtureRequest) -> None:
     """A name that the user bound to something else after importing it keeps what the user gave it."""
-    main = request.getfixturevalue(kind)("from shop.config import TAX\nfrom shop.cart import total\nTAX = 'mine'\n")
+    main = request.getfixturevalue(kind)(
+        "from shop.config import TAX\nfrom shop.cart import total\nTAX = 'mine'\n"
+    )
     vars(main)["total"] = len
     reloader = hotmod.Reloader("shop")
     shop.write({"shop/config.py": "TAX = 2\n"})

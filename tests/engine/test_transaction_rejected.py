@@ -80,7 +80,9 @@ FAILURES: dict[str, dict[str, str | None]] = {
     "exit": {"shop/config.py": "TAX = 2\nCACHE = {}\nraise SystemExit(1)\n"},
     "exit of another kind": {"shop/config.py": "TAX = 2\nCACHE = {}\nraise GeneratorExit\n"},
     "endless recursion": {"shop/config.py": "def f():\n    return f()\n\n\nTAX = f()\n"},
-    "hook raises": {"shop/config.py": "TAX = 2\nCACHE = {}\n\n\ndef __hotmod_reloaded__(report):\n    1 / 0\n"},
+    "hook raises": {
+        "shop/config.py": "TAX = 2\nCACHE = {}\n\n\ndef __hotmod_reloaded__(report):\n    1 / 0\n"
+    },
     "needed module deleted": {"shop/config.py": None},
     "added module fails": {
         "shop/config.py": "from shop import helper, new\n\nTAX = 2\nCACHE = {}\n",
@@ -135,7 +137,7 @@ def change(project: Project, files: dict[str, str | None]) -> None:
 @pytest.mark.filterwarnings("ignore:assertion is always true")
 @pytest.mark.parametrize("files", FAILURES.values(), ids=FAILURES.keys())
 def test_nothing_has_changed(package: Project, files: dict[str, str | None]) -> None:
-    """After a refused edit every object is the same object in the same place, and the next good save is applied."""
+    """After a refused edit every object is in its place, and the next good save is applied."""
     reloader = hotmod.Reloader("shop")
     before = package.snapshot()
     change(package, files)
@@ -152,7 +154,9 @@ def test_nothing_has_changed(package: Project, files: dict[str, str | None]) -> 
     assert len(sys.modules["shop.registry"].Base.heirs) == 1
 
 
-@pytest.mark.parametrize("answer", [ValueError("not yet"), SystemExit(3), False], ids=["raises", "exits", "False"])
+@pytest.mark.parametrize(
+    "answer", [ValueError("not yet"), SystemExit(3), False], ids=["raises", "exits", "False"]
+)
 def test_a_check_decides(package: Project, answer: object) -> None:
     """A `verify=` that raises or returns False takes everything back, after it has seen the new code."""
     seen = []
@@ -188,11 +192,13 @@ def test_a_dispose_hook_that_ran_is_told(package: Project) -> None:
     reloader.reload(check=True)
     package.write({"shop/deep/leaf.py": "1 / 0\n"})
     report = reloader.reload()
-    assert [(hazard.code, hazard.module) for hazard in report.hazards] == [("effect-not-undone", "shop.deep.leaf")]
+    assert [(hazard.code, hazard.module) for hazard in report.hazards] == [
+        ("effect-not-undone", "shop.deep.leaf")
+    ]
 
 
 def test_lines_of_running_code_stay_right(package: Project) -> None:
-    """After a refused edit tracebacks of the running code show its own lines, not those of the broken file."""
+    """After a refused edit tracebacks show the lines that run, not those of the broken file."""
     reloader = hotmod.Reloader("shop")
     path = pathlib.Path(sys.modules["shop.api"].bill.__code__.co_filename)
     number = sys.modules["shop.api"].bill.__code__.co_firstlineno

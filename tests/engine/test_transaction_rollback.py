@@ -25,7 +25,7 @@ def test_the_very_same_objects_come_back(shop: Project) -> None:
 
 
 def test_several_versions_come_back_one_by_one(shop: Project) -> None:
-    """Each `rollback()` goes one applied version back; after the last kept one there is a RollbackError."""
+    """Each `rollback()` goes one applied version back, and after the last kept one is an error."""
     reloader = hotmod.Reloader("shop")
     config = sys.modules["shop.config"]
     for text in ("TAX = 2\n", "TAX = 3\n"):
@@ -129,7 +129,9 @@ def test_names_that_were_rebound_elsewhere_are_bound_back(shop: Project) -> None
     late.fill()
     old = late.Cart
     reloader = hotmod.Reloader("shop")
-    shop.write({"shop/cart.py": "class Cart:\n    __slots__ = ()\n    size = 2\n"})  # another layout: replaced
+    shop.write(
+        {"shop/cart.py": "class Cart:\n    __slots__ = ()\n    size = 2\n"}
+    )  # another layout: replaced
     report = reloader.reload(check=True)
     assert report.rebound == ("shop.late:Cart",)
     assert late.Cart is sys.modules["shop.cart"].Cart is not old

@@ -85,7 +85,15 @@ class TestSameCode:
 
     @pytest.mark.parametrize(
         ("one", "two"),
-        [("1", "2"), ("1", "True"), ("1", "1.0"), ("0.0", "-0.0"), ("'a'", "b'a'"), ("x", "y"), ("(1,)", "(1.0,)")],
+        [
+            ("1", "2"),
+            ("1", "True"),
+            ("1", "1.0"),
+            ("0.0", "-0.0"),
+            ("'a'", "b'a'"),
+            ("x", "y"),
+            ("(1,)", "(1.0,)"),
+        ],
     )
     def test_constants_and_names_do(self, one: str, two: str) -> None:
         """Constants that compare equal but are not the same, and other names, are other programs."""

@@ -53,10 +53,13 @@ def test_an_error_that_pickles_stays_itself() -> None:
     error = ValueError("a")
     assert portable(error) is error
 
-    class Local(Exception):
+    class LocalError(Exception):
         """Can't be found by pickle."""
 
-    assert (type(portable(Local("b"))), str(portable(Local("b")))) == (hotmod.HotmodError, "Local: b")
+    assert (type(portable(LocalError("b"))), str(portable(LocalError("b")))) == (
+        hotmod.HotmodError,
+        "LocalError: b",
+    )
 
 
 class TestChanges:

@@ -21,7 +21,7 @@ HAZARD = Hazard(
 
 class TestWords:
     def test_an_applied_report_in_one_line(self) -> None:
-        """An applied report says what was patched, run, rebound, cleared and kept, in that order, and how long it took."""
+        """An applied report says what was patched, run, rebound, cleared and kept, and how long it took."""
         report = Report(
             "applied",
             "shop",
@@ -51,7 +51,10 @@ class TestWords:
 
     def test_an_unchanged_report(self) -> None:
         """An unchanged report says that memory equals disk."""
-        assert str(Report("unchanged", "shop", generation=3)) == "unchanged shop: memory equals disk (generation 3)"
+        assert (
+            str(Report("unchanged", "shop", generation=3))
+            == "unchanged shop: memory equals disk (generation 3)"
+        )
 
     @pytest.mark.parametrize(
         ("affected", "running"),
@@ -96,14 +99,15 @@ class TestWords:
 
 
 @pytest.mark.parametrize(
-    ("status", "clean"), [("applied", True), ("unchanged", True), ("rejected", False), ("restart-required", False)]
+    ("status", "clean"),
+    [("applied", True), ("unchanged", True), ("rejected", False), ("restart-required", False)],
 )
 def test_truth_is_that_memory_equals_disk(status: str, clean: bool) -> None:
     """A report is true exactly when memory equals disk after the attempt."""
     assert bool(Report(status)) is clean
 
 
-class Odd(Exception):
+class OddError(Exception):
     """An exception that pickles, but does not come back."""
 
     def __init__(self, one: str, two: str) -> None:
@@ -112,7 +116,7 @@ class Odd(Exception):
 
 @pytest.mark.parametrize(
     "error",
-    [None, ValueError("a"), Odd("very", "odd"), SyntaxError("no", ("f.py", 1, 2, "x"))],
+    [None, ValueError("a"), OddError("very", "odd"), SyntaxError("no", ("f.py", 1, 2, "x"))],
     ids=["none", "plain", "odd", "syntax"],
 )
 def test_a_report_crosses_processes(error: BaseException | None) -> None:
@@ -139,7 +143,7 @@ def test_a_report_crosses_processes(error: BaseException | None) -> None:
 class TestHazards:
     def test_an_unknown_code_is_refused(self) -> None:
         """A hazard is made with a documented code only, and the error lists the codes."""
-        with pytest.raises(ValueError, match="unknown hazard code 'oops'.*class-identity"):
+        with pytest.raises(ValueError, match=r"unknown hazard code 'oops'.*class-identity"):
             Hazard("oops", "shop")
 
     @pytest.mark.parametrize("code", HAZARDS)

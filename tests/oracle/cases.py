@@ -88,7 +88,9 @@ def module_name(path: str) -> str:
 def all_cases() -> list[Case]:
     """Every case of the folder, by name."""
     files = sorted(path for path in CASES.rglob("*.txt") if path.name[0].isalpha())
-    return [parse(path.relative_to(CASES).with_suffix("").as_posix(), path.read_text("utf-8")) for path in files]
+    return [
+        parse(path.relative_to(CASES).with_suffix("").as_posix(), path.read_text("utf-8")) for path in files
+    ]
 
 
 def parse(name: str, text: str) -> Case:
@@ -128,7 +130,9 @@ def _case(
     options: dict[str, str],
 ) -> Case:
     if not rule.endswith(".") or len(expected) != len(saves) - 1 or not expected:
-        msg = f"case {name}: needs a rule that ends with a full stop and one 'expect' per save after the first"
+        msg = (
+            f"case {name}: needs a rule that ends with a full stop and one 'expect' per save after the first"
+        )
         raise ValueError(msg)
     files: dict[str, bytes] = {}
     versions = []

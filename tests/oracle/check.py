@@ -60,16 +60,24 @@ def differences(live: dict[str, Any], other: dict[str, Any], allowed: tuple[str,
     """Where two looks disagree; `allowed` are places (`module:name`) that may."""
 
     def excused(path: str) -> bool:
-        return any(path == place or path.startswith((f"{place}/", f"{place}.", f"{place}[")) for place in allowed)
+        return any(
+            path == place or path.startswith((f"{place}/", f"{place}.", f"{place}[")) for place in allowed
+        )
 
     have, want = live["facts"], other["facts"]
     found, told = [], "\0"
     for path in sorted(have.keys() | want.keys()):
         if have.get(path) != want.get(path) and not excused(path) and not path.startswith(told):
-            found.append(f"{path}: live {have.get(path, 'has nothing')}, fresh {want.get(path, 'has nothing')}")
+            found.append(
+                f"{path}: live {have.get(path, 'has nothing')}, fresh {want.get(path, 'has nothing')}"
+            )
             told = f"{path}" if path[-1] != ":" else told  # what is below a difference is no news
     groups, wanted = (
-        [kept for group in look["identities"] if len(kept := [place for place in group if not excused(place)]) > 1]
+        [
+            kept
+            for group in look["identities"]
+            if len(kept := [place for place in group if not excused(place)]) > 1
+        ]
         for look in (live, other)
     )
     found += [f"one object only in the live process: {group}" for group in groups if group not in wanted]
@@ -77,7 +85,9 @@ def differences(live: dict[str, Any], other: dict[str, Any], allowed: tuple[str,
     return found
 
 
-def fresh(root: pathlib.Path, version: Version, loaded: list[str], tops: list[str]) -> tuple[Program, list[str], float]:
+def fresh(
+    root: pathlib.Path, version: Version, loaded: list[str], tops: list[str]
+) -> tuple[Program, list[str], float]:
     """A process that imports the modules that are loaded in the live one, from the files of a version."""
     root.mkdir(parents=True)
     write(root, version)
@@ -160,7 +170,9 @@ def _report_problems(report: dict[str, Any], version: Version, strategy: str) ->
     for field, names in fields(expected, strategy) if strategy else ():
         if field == "differs":
             continue
-        have = [hazard["code"] for hazard in report["hazards"]] if field == "hazards" else report.get(field, [])
+        have = (
+            [hazard["code"] for hazard in report["hazards"]] if field == "hazards" else report.get(field, [])
+        )
         ordered = field == "executed"
         if have != list(names) if ordered else sorted(set(have)) != sorted(names):
             found.append(f"{field} {have}, not {list(names)}")
@@ -178,7 +190,9 @@ def _against_fresh(
     played.fresh.append(seconds)
     with program:
         found = [f"loaded, but a fresh process can't import {what}" for what in failed]
-        found += differences(look, program.look(), (*expected.lists.get("differs", ()), *expected.lists.get("kept", ())))
+        found += differences(
+            look, program.look(), (*expected.lists.get("differs", ()), *expected.lists.get("kept", ()))
+        )
         asked = [expression for expression, _ in expected.values]
         for who, values in (("live", live.evaluate(asked)), ("fresh", program.evaluate(asked))):
             found += [
@@ -186,6 +200,8 @@ def _against_fresh(
                 for (expression, wanted), value in zip(expected.values, values, strict=True)
                 if value != wanted
             ]
-        traces = zip(expected.traces, live.traces(expected.traces), program.traces(expected.traces), strict=True)
+        traces = zip(
+            expected.traces, live.traces(expected.traces), program.traces(expected.traces), strict=True
+        )
         found += [f"trace of {what}:\n{one}is not\n{two}" for what, one, two in traces if one != two]
     return found[:_SHOWN]

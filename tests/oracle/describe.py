@@ -163,7 +163,9 @@ class _Describer:
         spec = vars(module).get("__spec__")
         if isinstance(spec, importlib.machinery.ModuleSpec):
             loader = _type_name(type(spec.loader))
-            places = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+            places = (
+                None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+            )
             self.facts[f"{name}:/spec"] = self.text(f"{spec.name} {spec.origin} {loader} {places}")
             self.facts[f"{name}:/busy"] = repr(getattr(spec, "_initializing", False))
         for key, value in sorted(vars(module).items()):
@@ -232,7 +234,9 @@ class _Describer:
         if issubclass(kind, (dict, types.MappingProxyType)):
             pairs = dict.items(value) if issubclass(kind, dict) else value.items()
             seen: collections.Counter[str] = collections.Counter()
-            for key, item in sorted(((self.short(key), item) for key, item in pairs), key=lambda pair: pair[0]):
+            for key, item in sorted(
+                ((self.short(key), item) for key, item in pairs), key=lambda pair: pair[0]
+            ):
                 seen[key] += 1
                 again = f"#{seen[key]}" if seen[key] > 1 else ""
                 self.visit(item, f"{path}[{key}]{again}", None, depth + 1)
@@ -327,7 +331,10 @@ class _Describer:
             code.co_qualname,
             code.co_code.hex(),
             code.co_exceptiontable.hex(),
-            [self.code(const) if type(const) is types.CodeType else self.short(const) for const in code.co_consts],
+            [
+                self.code(const) if type(const) is types.CodeType else self.short(const)
+                for const in code.co_consts
+            ],
             (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars),
             (code.co_flags, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount),
         )
@@ -352,7 +359,11 @@ def _inside(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
         yield from (("name", value.name), ("type", value.type), ("default", value.default))
         yield from (("factory", value.default_factory), ("metadata", value.metadata))
     elif kind is typing.TypeVar:
-        yield from (("name", value.__name__), ("bound", value.__bound__), ("constraints", value.__constraints__))
+        yield from (
+            ("name", value.__name__),
+            ("bound", value.__bound__),
+            ("constraints", value.__constraints__),
+        )
 
 
 def _lines(code: types.CodeType) -> str:

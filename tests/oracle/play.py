@@ -36,7 +36,9 @@ class Player:
         """Whether a module belongs to the program."""
         return any(name == top or name.startswith(f"{top}.") for top in self.tops)
 
-    def load(self, root: str, imports: Sequence[str], tops: Sequence[str], *, bytecode: bool = True) -> list[str]:
+    def load(
+        self, root: str, imports: Sequence[str], tops: Sequence[str], *, bytecode: bool = True
+    ) -> list[str]:
         """Import the program; gives the names of what failed to import."""
         self.root, self.tops = os.path.realpath(root), tuple(tops)
         sys.dont_write_bytecode = not bytecode

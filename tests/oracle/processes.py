@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from typing import IO, Any
+from typing import IO, Any, Self
 
 __all__ = ["Program", "Server", "server"]
 
@@ -36,7 +36,7 @@ class Program:
     def __init__(self, reader: IO[bytes], writer: IO[bytes], *held: Any) -> None:
         self._reader, self._writer, self._held = reader, writer, held
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

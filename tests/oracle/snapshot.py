@@ -11,7 +11,6 @@ import collections
 import dataclasses
 import functools
 import linecache
-import sys
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -61,7 +60,9 @@ def _between(path: str, before: list[tuple[str, Any]], after: list[tuple[str, An
     old, new = dict(before), dict(after)
     found = [f"{path}{label}: gone" for label in old.keys() - new.keys()]
     found += [f"{path}{label}: came" for label in new.keys() - old.keys()]
-    found += [f"{path}{label}: another object" for label in old.keys() & new.keys() if old[label] is not new[label]]
+    found += [
+        f"{path}{label}: another object" for label in old.keys() & new.keys() if old[label] is not new[label]
+    ]
     if not found and [label for label, _ in before] != [label for label, _ in after]:
         found.append(f"{path}: in another order")
     return found
@@ -104,7 +105,9 @@ def _parts(value: Any, owned: Callable[[str], bool]) -> Iterator[tuple[str, Any]
         if owned(str(type.__getattribute__(value, "__module__"))):
             hidden = ("__abstractmethods__", "_abc_impl", "__dict__", "__weakref__")
             # in which order a class lists its members says nothing once it is made
-            yield from ((f".{name}", part) for name, part in sorted(_class_dict(value).items()) if name not in hidden)
+            yield from (
+                (f".{name}", part) for name, part in sorted(_class_dict(value).items()) if name not in hidden
+            )
     elif kind is types.FunctionType:
         yield from _function_parts(value)
     elif kind in (staticmethod, classmethod):

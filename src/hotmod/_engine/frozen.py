@@ -64,7 +64,10 @@ class Frozen:
                     continue
                 code, what = "main-module", "the program's main module was edited; it is not executed again"
             else:
-                code, what = "extension-module", "the compiled module was built anew; it can't be loaded twice"
+                code, what = (
+                    "extension-module",
+                    "the compiled module was built anew; it can't be loaded twice",
+                )
             advice = "Restart the process to run it."
             found.append(Hazard(code, name, message=what, advice=advice, path=old.path))
         return found

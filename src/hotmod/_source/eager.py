@@ -18,21 +18,27 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from hotmod._source.lexer import without_strings
 from hotmod._source.scopes import Function, Scopes, dotted, joined, last, parameters
 from hotmod._source.treescan import Guard, guard_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-__all__ = ["EagerCode", "may_call"]
+__all__ = ["EagerCode", "may_run"]
 
-# Bodies of functions: the lines below a head (kept) that are blank or indented by more. A line that a string
-# continues at the margin ends the match early, which errs on the side of more running code.
+# A function: its head, and below it the lines that are blank or indented by more. Brackets and backslashes
+# may continue a line further left: then the function seems to end early, which errs on the side of running
+# code.
 _BODY = re.compile(
-    r"(\n( *+)(?:async +)?def [^\n]*(?:(?<!:)\n[^\n]*)*?:[^\n:]*)(?=\n)(?:\n(?:\2 [^\n]*+|[ \t]*+(?=\n)))*+"
+    r"(\n( *+)(?:async +)?def +(\w+)[^\n]*(?:(?<!:)\n[^\n]*)*?:)(?=[^\n:]*\n)"
+    r"([^\n]*(?:\n(?:\2 [^\n]*+|[ \t]*+(?=\n)))*+)"
 )
-_CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(|@(?:[\w.]*\.)?([A-Za-z_]\w*)")
-_DEFINED = re.compile(r"(?:\bdef|\bclass) +([A-Za-z_]\w*)")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_DEFINED = re.compile(r"(?:\bdef|\bclass) +\w+")
+_CLASS = re.compile(r"\bclass +(\w+)")
+_SPECIAL = frozenset({"__new__", "__init__", "__post_init__", "__call__", "__enter__", "__exit__"})
+_SPECIAL |= {"__aenter__", "__aexit__"}
 _HOOKS = ("__init_subclass__", "__set_name__", "metaclass")
 
 _CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
@@ -40,15 +46,38 @@ _OF_METACLASS = ("__prepare__", "__new__", "__init__", "__call__")
 _CALLING_BUILTINS = frozenset({"map", "filter", "sorted", "min", "max", "reduce", "next", "iter"})
 
 
-def may_call(decoded: str) -> bool:
-    """Whether the body of a module may call a function of its own; if not, there is no need to parse it."""
+def may_run(decoded: str, places: Iterable[str]) -> bool:
+    """Whether the body of a module may run one of its own functions; if not, no need to parse it.
+
+    Follows words: from those outside of functions to the functions of that name, whatever class they are
+    in, to the words in these, and so on. What `EagerCode` finds to run is found here, and more.
+
+    Args:
+        decoded: the text of the module.
+        places: the dotted paths of the functions.
+    """
     if not decoded.isascii() or any(hook in decoded for hook in _HOOKS):
         return True
-    outside = _BODY.sub(r"\1", f"\n{decoded}\n")
-    defined = set(_DEFINED.findall(decoded))
-    heads = _DEFINED.sub("", outside)
-    called = {name for pair in _CALLED.findall(heads) for name in pair if name}
-    return not called.isdisjoint(defined | _CALLING_BUILTINS)
+    classes = set(_CLASS.findall(decoded))
+    wanted = {part for place in places for part in place.split(".")} - classes
+    bodies: dict[str, list[str]] = {}
+
+    def keep_head(found: re.Match[str]) -> str:
+        bodies.setdefault(found[3], []).append(found[4])
+        return found[1]
+
+    left = [_BODY.sub(keep_head, without_strings(f"\n{decoded}\n"))]
+    seen: set[str] = set()
+    while left:
+        words = set(_WORD.findall(_DEFINED.sub("", left.pop()))) - seen
+        if not classes.isdisjoint(words):
+            words |= _SPECIAL.difference(seen)
+        if not wanted.isdisjoint(words):
+            return True
+        seen |= words
+        for word in words:
+            left += bodies.get(word, ())
+    return False
 
 
 class EagerCode:

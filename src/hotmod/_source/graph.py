@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from hotmod._model.errors import SourceError
 from hotmod._source import drawing
 from hotmod._source.algorithms import components, ordered, reach, shortest_path
-from hotmod._source.eager import EagerCode, may_call
+from hotmod._source.eager import EagerCode, may_run
 from hotmod._source.edges import DirectImport, Route
 from hotmod._source.imports import ImportKind, Scan
 from hotmod._source.parse import check, decode, parse
@@ -41,7 +41,7 @@ class ImportGraph:
     """
 
     __slots__ = (
-        *("_called", "_checked", "_code", "_errors", "_links", "_resolver", "_reverse", "_scans"),
+        *("_called", "_checked", "_code", "_errors", "_links", "_plain", "_resolver", "_reverse", "_scans"),
         "_sources",
     )
 
@@ -58,6 +58,7 @@ class ImportGraph:
         self._errors = dict(errors)  # by path
         self._checked = False
         self._reverse: dict[str, list[str]] | None = None
+        self._plain: dict[str, frozenset[str]] = {}
         self._called: dict[str, frozenset[str]] = {}
         self._code: dict[str, EagerCode] = {}
 
@@ -280,10 +281,22 @@ class ImportGraph:
         return self._reverse.get(module, ())
 
     def _follows(self, importer: str, imported: str, *, deferred: bool) -> bool:
-        """Whether any import of `imported` by `importer` runs; deferred ones are looked at last."""
-        links = [link for link in self._links[importer] if link.imported == imported]
-        links.sort(key=lambda link: link.deferred)
-        return any(self._runs(importer, link, deferred=deferred) for link in links)
+        """Whether any import of `imported` by `importer` runs."""
+        return imported in self._plainly(importer) or any(
+            self._runs(importer, link, deferred=deferred)
+            for link in self._links[importer]
+            if link.deferred and link.imported == imported
+        )
+
+    def _plainly(self, module: str) -> frozenset[str]:
+        """What a module imports outside of functions."""
+        if module not in self._plain:
+            self._plain[module] = frozenset(
+                link.imported
+                for link in self._links.get(module, ())
+                if not link.deferred and link.kind is not ImportKind.TYPE_CHECKING
+            )
+        return self._plain[module]
 
     def _runs(self, importer: str, link: Link, *, deferred: bool) -> bool:
         if link.kind is ImportKind.TYPE_CHECKING:
@@ -295,24 +308,29 @@ class ImportGraph:
     def _called_in(self, module: str) -> frozenset[str]:
         """The functions of a module that its body visibly calls."""
         if module not in self._called:
-            places = {link.where for link in self._links[module] if link.deferred and link.where}
+            places = sorted({link.where for link in self._links[module] if link.deferred and link.where})
             source = self._sources[module]
             called: frozenset[str] = frozenset()
-            if source is not None and any(_mentioned(source, place) for place in places):
-                called = self._eager(module).called if may_call(decode(source.text)) else called
+            if source is not None:
+                places = [place for place in places if _mentioned(source, place)]
+                if places and may_run(decode(source.text), places):
+                    # Not kept: the code of a module that is asked about once holds on to its whole tree.
+                    called = self._eager(module, keep=False).called
             self._called[module] = called
         return self._called[module]
 
-    def _eager(self, module: str) -> EagerCode:
-        if module not in self._code:
+    def _eager(self, module: str, *, keep: bool = True) -> EagerCode:
+        code = self._code.get(module)
+        if code is None:
             source = self._sources[module]
             try:
                 code = EagerCode(None if source is None else parse(source.text))
             except SourceError as error:
                 self._errors[error.path] = error
                 code = EagerCode(None)
-            self._code[module] = code
-        return self._code[module]
+            if keep:
+                self._code[module] = code
+        return code
 
     def _provides(self, module: str, name: str) -> bool:
         exports = self._scans.get(module, Scan()).exports
@@ -320,16 +338,17 @@ class ImportGraph:
 
     def _successors(self, modules: Iterable[str]) -> dict[str, list[str]]:
         inside = modules if isinstance(modules, (set, dict)) else set(modules)
-        return {
-            module: list(
-                dict.fromkeys(
-                    link.imported
-                    for link in self._links.get(module, ())
-                    if link.imported in inside and self._runs(module, link, deferred=False)
-                )
-            )
-            for module in sorted(inside)
-        }
+        successors = {}
+        for module in sorted(inside):
+            plain = self._plainly(module)
+            later = {
+                link.imported
+                for link in self._links.get(module, ())
+                if link.deferred and link.imported in inside and link.imported not in plain
+                if self._runs(module, link, deferred=False)
+            }
+            successors[module] = sorted(later.union(plain.intersection(inside)))
+        return successors
 
     def _step(self, importer: str, imported: str, *, deferred: bool) -> DirectImport:
         edges = [edge for edge in self.imports(importer) if edge.imported == imported]
@@ -357,6 +376,8 @@ class ImportGraph:
         else:
             links = {**self._links, **{module: resolver.links(module) for module in changed}}
         newer = ImportGraph(sources, scans, links, resolver, failed)
+        if resolver is not None and all(links.get(name) is self._links.get(name) for name in links if name not in changed):
+            newer._plain = {name: value for name, value in self._plain.items() if name not in changed}
         newer._called = {name: value for name, value in self._called.items() if name not in changed}
         newer._code = {name: value for name, value in self._code.items() if name not in changed}
         return newer

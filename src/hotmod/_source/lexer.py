@@ -15,7 +15,7 @@ import functools
 import re
 from bisect import bisect_right
 
-__all__ = ["Block", "Strings", "Undecided", "balanced", "blocks"]
+__all__ = ["Block", "Strings", "Undecided", "balanced", "blocks", "without_strings"]
 
 
 class Undecided(Exception):  # noqa: N818 - no error, but the way out of the fast lane
@@ -175,3 +175,13 @@ def balanced(text: str) -> bool:
     """
     bare = _TOKEN.sub("", text)
     return all(bare.count(left) == bare.count(right) for left, right in ("()", "[]", "{}"))
+
+
+def without_strings(text: str) -> str:
+    """A text without its comments and strings, except for f-strings, which hold code."""
+    return _TOKEN.sub(lambda found: _kept(text, found), text)
+
+
+def _kept(text: str, found: re.Match[str]) -> str:
+    prefix = text[max(found.start() - 2, 0) : found.start()].lower()
+    return found[0] if prefix[-1:] in {"f", "t"} or (prefix[-1:] == "r" and prefix[0] in "ft") else '""'

@@ -16,7 +16,9 @@ __all__ = ["Function", "Scopes", "dotted", "joined", "last", "parameters"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _IMPORTING = frozenset({"import_module", "__import__"})
-_LEAVES = (ast.Constant, ast.Name, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
+_LEAVES = (ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
 
 
 class Scopes:
@@ -31,29 +33,21 @@ class Scopes:
         self.imported: set[str] = set()
         self.bound: set[str] = {"__name__", "__file__", "__doc__", "__path__", "__spec__", "__package__"}
         self.rooted: set[tuple[int, str]] = set()
-        self.used_calls: set[int] = set()
         self.postponed = False
         self._calling: dict[str, bool] = {}
         self._assigned: list[tuple[str, ast.expr]] = []
-        # The ids of calls whose result is dropped or given a name, no more; the tree keeps them alive.
-        self._bare: set[int] = set()
+        self._tree = tree
+        self._used_calls: set[int] | None = None
         left: list[tuple[ast.AST, str, bool]] = [] if tree is None else [(tree, "", True)]
         while left:
             node, path, at_module = left.pop()
             self._record(node, path, at_module=at_module)
-            if isinstance(node, _LEAVES):
-                continue
-            if isinstance(node, (Function, ast.ClassDef)):
-                inside = joined(path, node.name)
-                body: list[ast.AST] = list(node.body)
-                left += [(child, inside, False) for child in body]
-                left += [
-                    (child, path, at_module)
-                    for child in ast.iter_child_nodes(node)
-                    if not isinstance(child, ast.stmt)
-                ]
-            else:
-                left += [(child, path, at_module) for child in ast.iter_child_nodes(node)]
+            inside = joined(path, node.name) if isinstance(node, DEFINITIONS) else path
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, _BLOCKS):
+                    left.append((child, inside, at_module and not isinstance(node, DEFINITIONS)))
+                elif at_module and not isinstance(child, _LEAVES):
+                    self._bind(child)
         for name, func in self._assigned:
             kinds = [kind for kind in self.find(dotted(func), "") if kind in self.classes]
             if kinds:
@@ -131,27 +125,36 @@ class Scopes:
                         found.append(inner)
         return found
 
+    @property
+    def used_calls(self) -> set[int]:
+        """The lines of importing calls whose result is used at once, neither dropped nor just named."""
+        if self._used_calls is None:
+            nodes = [] if self._tree is None else list(ast.walk(self._tree))
+            bare = {id(node.value) for node in nodes if isinstance(node, (ast.Assign, ast.Expr))}
+            calls = [node for node in nodes if isinstance(node, ast.Call) and id(node) not in bare]
+            self._used_calls = {call.lineno for call in calls if last(call.func) in _IMPORTING}
+        return self._used_calls
+
     def _record(self, node: ast.AST, path: str, *, at_module: bool) -> None:
-        if isinstance(node, (Function, ast.ClassDef)):
+        if isinstance(node, DEFINITIONS):
             self._define(node, path, at_module=at_module)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             self._import(node, at_module=at_module)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             names = [target.id for target in node.targets if isinstance(target, ast.Name)]
             self._assigned += [(name, node.value.func) for name in names]
-            self._bare.add(id(node.value))
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            self._bare.add(id(node.value))
-        elif isinstance(node, ast.Call) and last(node.func) in _IMPORTING and id(node) not in self._bare:
-            self.used_calls.add(node.lineno)
-        if not at_module:
-            return
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            self.bound.add(node.id)
-        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+        elif at_module and isinstance(node, ast.ExceptHandler) and node.name:
             self.bound.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            self.bound.add(node.rest)
+
+    def _bind(self, root: ast.AST) -> None:
+        """Record the names that an expression or a pattern at module level binds."""
+        for node in ast.walk(root):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                self.bound.add(node.id)
+            elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+                self.bound.add(node.name)
+            elif isinstance(node, ast.MatchMapping) and node.rest:
+                self.bound.add(node.rest)
 
     def _define(self, node: Function | ast.ClassDef, path: str, *, at_module: bool) -> None:
         inside = joined(path, node.name)
