@@ -291,7 +291,7 @@ def test_a_loaders_own_way_is_kept(shop: Project) -> None:
     """A text is compiled by its module's own loader, even one whose finder came after hotmod's."""
 
     class Loader(importlib.machinery.SourceFileLoader):
-        def source_to_code(self, data, path, *, _optimize=-1):
+        def source_to_code(self, data, path, *, _optimize=-1):  # type: ignore[override]
             return super().source_to_code(bytes(data).replace(b"TAX = ", b"TAX = 100 + "), path)
 
     class Finder:

@@ -161,6 +161,7 @@ class TestClassIdentity:
             assert set(codes([*reloader.reload().hazards])) <= {"slots-layout", "base-layout"}
 
 
+FACTORY = "def make(n, m):\n    def inner():\n        return {}\n\n    return inner\n\n\nThing = make(1, 2)\n"
 IN_PLACE = {
     "slots-layout": (
         "class Thing:\n    __slots__ = ('x',)\n",
@@ -182,11 +183,7 @@ IN_PLACE = {
         "import enum\n\n\nclass Thing(enum.IntEnum):\n    ONE = 2\n",
         "import enum\n\n\nclass Thing(enum.IntEnum):\n    ONE = 1\n    TWO = 2\n",
     ),
-    "closure-shape": (
-        "def make(n):\n    def inner():\n        return n\n\n    return inner\n\n\nThing = make(1)\n",
-        "def make(n):\n    m = 1\n\n    def inner():\n        return n + m\n\n    return inner\n\n\nThing = make(1)\n",
-        "def make(n):\n    def inner():\n        return n + 1\n\n    return inner\n\n\nThing = make(1)\n",
-    ),
+    "closure-shape": (FACTORY.format("n"), FACTORY.format("n + m"), FACTORY.format("n + 1")),
     "kind-change": (
         "def Thing():\n    return [1]\n",
         "def Thing():\n    yield 1\n",

@@ -86,7 +86,7 @@ def test_generations_only_grow(shop: Project) -> None:
 
 
 def test_added_and_deleted_modules_go_and_come_back(shop: Project) -> None:
-    """`rollback()` forgets the modules that were added, and brings back the very modules that were deleted."""
+    """`rollback()` forgets modules that were added, and brings back the very ones that were deleted."""
     other, package = sys.modules["shop.other"], sys.modules["shop"]
     reloader = hotmod.Reloader("shop")
     shop.write({"shop/new.py": "", "shop/cart.py": "from shop import new\n"})

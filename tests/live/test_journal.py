@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from hotmod._live.journal import Journal
@@ -8,9 +10,9 @@ from hotmod._model.errors import RollbackError
 
 def test_steps_are_undone_in_reverse() -> None:
     """The last change is taken back first, and the journal is empty afterwards."""
-    journal, done = Journal(), []
+    journal, done = Journal(), list[object]()
     for number in range(3):
-        journal.record(f"step {number}", lambda number=number: done.append(number))
+        journal.record(f"step {number}", functools.partial(done.append, number))
     journal.undo()
     assert done == [2, 1, 0]
     assert len(journal) == 0
@@ -20,7 +22,7 @@ def test_steps_are_undone_in_reverse() -> None:
 
 def test_one_failing_step_does_not_keep_the_others() -> None:
     """A step that fails is told by its name; all others are undone all the same."""
-    journal, done = Journal(), []
+    journal, done = Journal(), list[object]()
     journal.record("first", lambda: done.append("first"))
     journal.record("second", lambda: 1 / 0)
     journal.record("third", lambda: done.append("third"))
@@ -33,7 +35,7 @@ def test_one_failing_step_does_not_keep_the_others() -> None:
 
 def test_after_the_commit_only_lasting_steps_remain() -> None:
     """Steps that protect state which the program goes on changing do not belong into a later rollback."""
-    journal, done = Journal(), []
+    journal, done = Journal(), list[object]()
     journal.record("data", lambda: done.append("data"), lasting=False)
     journal.record("name", lambda: done.append("name"))
     journal.settle()

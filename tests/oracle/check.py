@@ -128,7 +128,7 @@ def play(
         live.run(case.hold)
         for number, version in enumerate(case.versions[1:], 2):
             refused = version.expected.status not in ("applied", "unchanged")
-            before = live.look() if back or refused else None
+            before = live.look() if back or refused else {}
             write(root, version)
             played.reports.append(live.reload())
             found = _report_problems(played.reports[-1], version, strategy if tool == "hotmod" else "")

@@ -117,7 +117,7 @@ class _Describer:
         found = sys.modules.get(module) if isinstance(module, str) else None
         if not isinstance(found, types.ModuleType) or "<locals>" in qualname:
             return None
-        value: object = found
+        value: Any = found
         for part in qualname.split("."):
             space = vars(value) if isinstance(value, types.ModuleType) else None
             if space is None:

@@ -70,7 +70,7 @@ class Player:
             importlib.invalidate_caches()
 
     def reload(self, *, watched: bool = True) -> dict[str, Any]:
-        """Apply what is on disk; if `watched`, see whether a dry run or a refused attempt changes anything."""
+        """Apply what is on disk; if `watched`, look for changes by a dry run or a refused attempt."""
         broken: list[str] = []
         before = take(self.owned, self.root) if watched else None
         if before is not None:

@@ -287,3 +287,13 @@ def test_a_module_source_is_a_value() -> None:
     """Two sources are equal when their bytes and places are."""
     text = SourceText.of("/a.py", b"x")
     assert ModuleSource(text) == ModuleSource(SourceText.of("/a.py", b"x"))
+
+
+def test_an_update_forgets_what_depended_on_the_known_modules() -> None:
+    """A module that appears may make an import in a called function an edge that runs at import."""
+    base = {"a": "def f():\n    import b\nf()", "c": ""}
+    made = graph(base)
+    assert made.cycles() == ()
+    updated = update(made, {"b": source("b", "import a")})
+    assert updated.cycles() == (("a", "b"),)
+    assert updated.dependents("b") == {"a"}

@@ -19,7 +19,7 @@ from hotmod._live.namespaces import foreign_names
 from hotmod._live.registries import Definitions
 from hotmod._model.errors import SourceError
 from hotmod._source.definitions import bindings
-from hotmod._source.scan import scan
+from hotmod._source.scan import scanned
 
 __all__ = ["foreign_attributes"]
 
@@ -73,7 +73,7 @@ def _bound_names(ledger: Ledger, name: str) -> frozenset[str] | None:
     if text is None:
         return None
     try:
-        own, imports = bindings(text), scan(text)
+        own, imports = bindings(text), scanned(text)
     except SourceError:
         return None
     if own.unsure or any(statement.star for statement in imports.statements):

@@ -13,6 +13,7 @@ import builtins
 import contextlib
 import functools
 import inspect
+import sys
 import threading
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,8 +22,9 @@ from typing import Any
 from hotmod._live import aliases, stale
 from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
-from hotmod._live.merge import Merger
+from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.namespaces import IMPORT_NAMES
+from hotmod._live.wrappers import HANDLERS
 
 __all__ = ["Identity"]
 
@@ -38,7 +40,7 @@ class Identity:
     """
 
     def __init__(self, journal: Journal, before: Mapping[str, Mapping[str, Any]]) -> None:
-        self.merger = Merger(journal, before.keys())
+        self.merger = Merger(journal, before.keys(), HANDLERS)
         self.lost: list[types.FunctionType] = []
         self._current: set[int] = set()
         self._journal = journal
@@ -96,12 +98,22 @@ class Identity:
         return value
 
     def ran(self, module: str, space: dict[str, Any]) -> None:
-        """A module has run: merge what its names hold with what they held."""
+        """A module has run: merge the classes that no `class` statement made.
+
+        Functions wait for the end of the run: until then all that runs refers to the new ones alike, in
+        names, tables and registries, just as in a fresh process.
+        """
         self.merger.finish()
+        self._merge(module, space, classes_only=True)
+
+    def _merge(self, module: str, space: dict[str, Any], *, classes_only: bool) -> None:
+        """Merge what the names of a module hold with what they held."""
         before = self._before.get(module, {})
         for name, new in list(space.items()):
             old = before.get(name, _MISSING)
-            if old is not _MISSING and old is not new and name not in IMPORT_NAMES:
+            if name == UNNAMED or (classes_only and not isinstance(new, type)):
+                continue
+            if old is not _MISSING and old is not new and name not in (*IMPORT_NAMES, UNNAMED):
                 mine = self.merger.merge(old, new)
                 if mine is not new:
                     space[name] = mine
@@ -119,12 +131,16 @@ class Identity:
             owned: whether a module of that name is in scope.
             spaces: the namespaces of the modules that ran, by file.
         """
+        for module in self._codes:
+            if module in self._before and module in sys.modules:
+                self._merge(module, vars(sys.modules[module]), classes_only=False)
         self.merger.rebase()
         aliases.exchange(modules, owned, self.merger.kept)
         refreshed = stale.refresh(self._journal, self._codes.values(), spaces, self.merger.moved())
         self.merger.patched += refreshed.patched
         self.lost = refreshed.lost
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
+        self.merger.discard()
         self.merger.close()
 
     def is_current(self, value: object) -> bool:

@@ -7,7 +7,6 @@ Guarantees: a name is given as imported only if an import statement that ran bin
 
 from __future__ import annotations
 
-import functools
 import sys
 import types
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.files import read
 from hotmod._source.imports import ImportKind
-from hotmod._source.scan import scan
+from hotmod._source.scan import scanned
 
 __all__ = ["outside_imports"]
 
@@ -48,12 +47,9 @@ def _read(path: str) -> SourceText | None:
         return None
 
 
-_scan = functools.lru_cache(maxsize=1024)(scan)
-
-
 def _imported(text: SourceText, space: dict[str, Any]) -> list[ImportedName]:
     try:
-        statements = _scan(text).statements
+        statements = scanned(text).statements
     except SourceError:  # a cell with a magic or a typing error in it
         return []
     package = space.get("__package__") or ""

@@ -24,14 +24,13 @@ from hotmod._engine.roots import Territory, survey_folders
 
 __all__ = ["Lookout"]
 
-# Naps in milliseconds. Short ones while someone is editing: they are most of the time that a save takes to
-# arrive. When nobody has saved for a while, one that costs as little as watchfiles' own loop does.
-NAP_EDITING = 5
-NAP_IDLE = 100
-EDITING = 300.0  # seconds since the last save
-LARGE = (
-    50  # a burst of that many files is followed by a look at everything: the kernel's queue may have run over
-)
+# Naps in milliseconds, by the seconds since the last save. Half a nap is what a save waits to be noticed, so
+# naps are short while someone is editing. When nobody has saved for a while, the lookout dozes, which costs no
+# more than watchfiles' own loop does.
+NAPS = ((30.0, 3), (300.0, 8))
+DOZE = 60
+CLOSE = 0.0006  # seconds; less than half a nap is not worth another one
+LARGE = 50  # files in a burst after which everything is looked at: the kernel's queue may have run over
 logger = logging.getLogger("hotmod")
 
 
@@ -43,10 +42,10 @@ class Lookout:
         self.burst = Burst(delay)
         self._notifier = Notifier()
         self._territory: Territory | None = None
-        self._awake_until = time.monotonic() + EDITING
+        self._saved = time.monotonic()
         self._modules = 0
         self._stale_lock = False
-        self._asked = False
+        self._asked = self._woken = False
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
 
     @property
@@ -69,14 +68,22 @@ class Lookout:
         """Have everything looked at soon. Any thread may call this."""
         self._asked = True
 
+    def wake(self) -> None:
+        """Let the turn that is under way end soon. Any thread may call this."""
+        self._woken = True
+
     def turn(self, *, held: bool) -> bool:
         """Let a moment pass, and say whether it is time to apply what was saved."""
-        self._notifier.nap(self._nap(held=held))
+        nap = self._nap(held=held)
+        if nap is None:
+            self._notifier.doze(DOZE, self._is_wanted)
+        else:
+            self._notifier.nap(nap)
         now = time.monotonic()
         self._listen(now)
         if not self.burst or held:
             return False
-        return self.burst.wait(now, busy=self._is_git_busy(now)) <= 0
+        return self.burst.wait(now, busy=self._is_git_busy(now)) <= CLOSE
 
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
@@ -91,12 +98,18 @@ class Lookout:
         """Watch no longer."""
         self._notifier.close()
 
-    def _nap(self, *, held: bool) -> int:
+    def _nap(self, *, held: bool) -> int | None:
+        """How long to nap, in milliseconds; None when it is time to doze."""
         now = time.monotonic()
+        nap = next((nap for seconds, nap in NAPS if now < self._saved + seconds), None)
         if self.burst and not held:
-            left = self.burst.wait(now) * 1e3
-            return max(1, min(NAP_EDITING, round(left)))
-        return NAP_EDITING if now < self._awake_until else NAP_IDLE
+            return max(1, min(nap or DOZE, round(self.burst.wait(now) * 1e3)))
+        return nap
+
+    def _is_wanted(self) -> bool:
+        """Whether there is something to do besides events."""
+        woken, self._woken = self._woken, False
+        return woken or self._asked or len(sys.modules) != self._modules
 
     def _listen(self, now: float) -> None:
         """Take in what happened since the last turn."""
@@ -115,7 +128,7 @@ class Lookout:
             return
         with self._filling:
             self.burst.add(now, news.files if news is not None else frozenset(), everything=everything)
-        self._awake_until = now + EDITING
+        self._saved = now
         self._prepare()
 
     def _prepare(self) -> None:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from watchfiles._rust_notify import RustNotify
 
@@ -44,6 +44,18 @@ class _Turns:
         if self.left <= 0:
             raise _EnoughError
         self.left -= 1
+        return False
+
+
+class _Until:
+    """Ends the native loop when somebody wants it."""
+
+    def __init__(self, wanted: Callable[[], bool]) -> None:
+        self.wanted = wanted
+
+    def is_set(self) -> bool:
+        if self.wanted():
+            raise _EnoughError
         return False
 
 
@@ -102,7 +114,16 @@ class Notifier:
     def nap(self, milliseconds: int) -> None:
         """Let that much time pass; other threads run meanwhile."""
         if self._native is not None:
-            _run(self._native, milliseconds, turns=0)
+            _run(self._native, milliseconds, _Turns(0))
+
+    def doze(self, milliseconds: int, wanted: Callable[[], bool]) -> None:
+        """Let time pass until there are events, for the next poll, or somebody wants this to end.
+
+        It costs less than naps of that length, as all but the question stays in native code; an event is
+        noticed one and a half times that long after it, on average.
+        """
+        if self._native is not None:
+            self._left |= {path for _, path in _run(self._native, milliseconds, _Until(wanted))}
 
     def close(self) -> None:
         """End the native thread. The second call does nothing."""
@@ -114,13 +135,13 @@ class Notifier:
 def _polled(native: RustNotify) -> set[str]:
     # The first turn sees that there are events, the second that no more came meanwhile, and returns them;
     # with a step of 0 there is no sleep between. The third ends the call if there were none.
-    return {path for _, path in _run(native, 0, turns=2)}
+    return {path for _, path in _run(native, 0, _Turns(2))}
 
 
-def _run(native: RustNotify, step: int, *, turns: int) -> set[tuple[int, str]]:
+def _run(native: RustNotify, step: int, stop: _Turns | _Until) -> set[tuple[int, str]]:
     """Some turns of the native loop, each after a sleep of `step` milliseconds."""
     try:
-        changes = native.watch(0, step, 0, _Turns(turns))
+        changes = native.watch(0, step, 0, stop)
     except _EnoughError:
         return set()
     return changes if isinstance(changes, set) else set()

@@ -37,6 +37,7 @@ from hotmod._plan import Plan
 from hotmod._source.definitions import line_of
 from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
+from hotmod._source.scan import scanned
 
 __all__ = ["Outcome", "Transaction"]
 
@@ -274,7 +275,7 @@ class Transaction:
     def _rebind(
         self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        replaced = bindings.replacements(before, after)
+        replaced = bindings.replacements(before, after, self._came_by_import)
         for name in self._before.keys() - before.keys():
             space = modules.space_of(sys.modules.get(name))
             self.outcome.rebound += bindings.rebind_definitions(self.journal, name, space, replaced)
@@ -284,6 +285,13 @@ class Transaction:
             self.outcome.cleared += cleared
             self.outcome.rebound += bindings.rebind_definitions(self.journal, importer, space, replaced)
         self.outcome.rebound.sort()
+
+    def _came_by_import(self, module: str, name: str) -> bool:
+        """Whether the text that a module ran from before binds a name by an import statement."""
+        loaded = self.ledger.modules.get(module)
+        if loaded is None or loaded.text is None:
+            return False
+        return any(each.star or name in each.bound for each in scanned(loaded.text).statements)
 
     def _pin(self, rerun: Rerun) -> None:
         old = {loaded.path: loaded.text for loaded in self.ledger.modules.values() if loaded.text}

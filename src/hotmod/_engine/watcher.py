@@ -162,6 +162,8 @@ class Watcher:
             self._stopped = True
             inside = self._attempting == threading.get_ident()
             self._changed.notify_all()
+        if self._lookout is not None:
+            self._lookout.wake()
         thread = self._thread
         if thread is None or inside or thread is threading.current_thread():
             return

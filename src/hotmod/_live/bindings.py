@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
 from hotmod._live.namespaces import set_name, unset_name
 
-__all__ = ["ImportedName", "rebind_definitions", "rebind_imports"]
+__all__ = ["ImportedName", "rebind_definitions", "rebind_imports", "replacements"]
 
 _MISSING = object()
 
@@ -117,13 +117,19 @@ _SHARED = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, 
 
 
 def replacements(
-    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+    imports: Callable[[str, str], bool],
 ) -> dict[int, object]:
     """Old object to new, for objects that stood under one name of one module before and after.
 
+    Args:
+        before: namespaces of the executed modules before.
+        after: the same now.
+        imports: whether a module got what a name held from elsewhere, so that it says nothing of the object.
+
     Values that Python shares between unrelated places (numbers, texts, tuples) are left out: that a name
-    elsewhere holds the same one says nothing. Where a module only passed an object on, the module that
-    runs later in `before` decides no differently: it was rebound to the same new object.
+    elsewhere holds the same one says nothing.
     """
     found: dict[int, object] = {}
     for module, space in before.items():
@@ -132,5 +138,15 @@ def replacements(
             new = now.get(name, _MISSING)
             if new is _MISSING or new is old or type(old) in _SHARED or name.startswith("__"):
                 continue
-            found.setdefault(id(old), new)
+            if _is_made_in(module, old) if isinstance(old, _DEFINITIONS) else not imports(module, name):
+                found.setdefault(id(old), new)
     return found
+
+
+_DEFINITIONS = (type, types.FunctionType)
+
+
+def _is_made_in(module: str, definition: Any) -> bool:
+    if isinstance(definition, type):
+        return bool(type.__getattribute__(definition, "__module__") == module)
+    return bool(definition.__module__ == module)

@@ -9,18 +9,33 @@ before anything is changed. No metaclass method, descriptor or `__setattr__` of 
 from __future__ import annotations
 
 import abc
+import collections
+import collections.abc
 import functools
+import gc
+import operator
 import types
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
 
-__all__ = ["bases_of", "bind_cells", "obstacle", "own_dict", "set_bases", "take_over"]
+__all__ = [
+    "bases_of",
+    "bind_cells",
+    "detach",
+    "forget_checks",
+    "obstacle",
+    "own_dict",
+    "set_bases",
+    "take_over",
+]
 
 own_dict: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get__
 bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get__
-_SKIP = frozenset(("__dict__", "__weakref__", "__abstractmethods__", "_abc_impl"))
+# the name of its module is what two classes have in common; setting it would drop __firstlineno__ (3.13)
+_SKIP = frozenset(("__weakref__", "__abstractmethods__", "_abc_impl", "__module__"))
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
 
@@ -97,6 +112,7 @@ def take_over(
             that live on in place of their successors.
     """
     before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
+    abstract = before.get("__abstractmethods__", _MISSING)
 
     def undo() -> None:
         if type(live) is not metaclass:
@@ -104,6 +120,8 @@ def take_over(
         if not _identical(bases_of(live), had):
             _SETTERS["__bases__"].__set__(live, had)
         put_members(live, before)
+        if abstract is not _MISSING:  # computed from bases that are taken back only later
+            type.__setattr__(live, "__abstractmethods__", abstract)
 
     journal.record(f"class {live.__module__}.{live.__qualname__}", undo)
     if not _identical(had, bases):
@@ -117,19 +135,84 @@ def take_over(
 
 
 def put_members(cls: type, members: Mapping[str, Any]) -> None:
-    """Make a class hold exactly these members; layout descriptors and caches of its own stay."""
-    now = own_dict(cls)
-    for name in [name for name in now if name not in members and name not in _SKIP]:
-        if type(now[name]) is not types.MemberDescriptorType:
-            type.__delattr__(cls, name)
-    for name, value in members.items():
-        if name in _SKIP or type(value) in (types.MemberDescriptorType, types.GetSetDescriptorType):
-            continue
-        if now.get(name, _MISSING) is not value:
-            type.__setattr__(cls, name, value)
+    """Make a class hold exactly these members, in their order; layout descriptors of its own stay."""
+    now = {name: value for name, value in own_dict(cls).items() if _is_member(name, value)}
+    then = {name: value for name, value in members.items() if _is_member(name, value)}
+    steps = [functools.partial(_drop_member, cls, name) for name in now if name not in then]
+    in_order = [name for name in now if name in then] == list(then)[: len(now.keys() & then.keys())]
+    for name, value in then.items():
+        if not in_order and name in now:
+            steps.append(functools.partial(_drop_member, cls, name))
+        if not in_order or now.get(name, _MISSING) is not value:
+            steps.append(functools.partial(_set_member, cls, name, value))
+    # one call in C: no other thread sees the class between two steps
+    collections.deque(map(operator.call, steps), maxlen=0)
     if isinstance(cls, abc.ABCMeta):
         update: Callable[[type], object] = abc.update_abstractmethods
         update(cls)
+
+
+# Attributes of classes that are computed by `type`: what a class body binds under such a name (a proxy's
+# `__class__`, say) stands in the dictionary of the class, and setting the attribute would not reach it.
+_COMPUTED = frozenset(
+    ("__class__", "__name__", "__dict__", "__bases__", "__mro__", "__base__", "__qualname__")
+)
+
+
+_UNDELETABLE = frozenset(("__doc__", "__type_params__", "__annotate__"))  # `type` can only set them
+
+
+def _set_member(cls: type, name: str, value: Any) -> None:
+    if name in _COMPUTED:
+        _raw_dict(cls)[name] = value
+        _refresh(cls)
+    else:
+        type.__setattr__(cls, name, value)
+
+
+def _drop_member(cls: type, name: str) -> None:
+    if name in _COMPUTED or name in _UNDELETABLE:
+        del _raw_dict(cls)[name]
+        _refresh(cls)
+    else:
+        type.__delattr__(cls, name)
+
+
+def _raw_dict(cls: type) -> dict[str, Any]:
+    """The dictionary behind the read-only view that a class gives of it."""
+    found: list[dict[str, Any]] = gc.get_referents(own_dict(cls))
+    return found[0]
+
+
+def _refresh(cls: type) -> None:
+    """Let the interpreter forget what it has looked up in a class whose dictionary was changed directly."""
+    type.__setattr__(cls, "__hotmod__", None)
+    type.__delattr__(cls, "__hotmod__")
+
+
+def _is_member(name: str, value: object) -> bool:
+    return name not in _SKIP and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+
+class _Superseded:
+    """What a class descends from whose place another one has taken: it is no heir of its bases any more."""
+
+
+def detach(cls: type) -> None:
+    """Take a class that nobody uses out of the `__subclasses__()` of its bases, where the layout allows."""
+    set_bases(cls, (_Superseded,))
+
+
+def forget_checks() -> None:
+    """Let `isinstance` look again at classes whose members changed: abstract classes remember answers."""
+    found: list[type] = [value for value in vars(collections.abc).values() if isinstance(value, abc.ABCMeta)]
+    protocols: list[type] = [typing.Protocol]
+    while protocols:
+        one = protocols.pop()
+        protocols += type.__subclasses__(one)
+        found += [one] if isinstance(one, abc.ABCMeta) else []
+    for each in found:
+        abc.ABCMeta._abc_caches_clear(each)  # type: ignore[attr-defined]  # noqa: SLF001 - for this purpose
 
 
 def bind_cells(members: Iterable[object], fresh: type, live: type) -> None:

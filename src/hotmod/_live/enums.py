@@ -14,7 +14,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
 
-__all__ = ["adopt_members", "obstacle", "translated", "values_of"]
+__all__ = ["adopt_members", "names_of", "obstacle", "translated", "values_of"]
 
 _MISSING = object()
 _PAYLOADS = (int, str, float, bytes, tuple, complex, frozenset)
@@ -71,6 +71,11 @@ def adopt_members(journal: Journal, live: type, fresh: type) -> dict[int, Any]:
         if "__objclass__" in mine.__dict__:
             mine.__dict__["__objclass__"] = live
     return kept
+
+
+def names_of(cls: type) -> set[str]:
+    """The names of the members of an enum class, without aliases."""
+    return {name for name, member in _members(cls).items() if member._name_ == name}
 
 
 def values_of(cls: type) -> list[Any]:

@@ -10,14 +10,26 @@ Assumes: both functions belong to the same module object, so they share their gl
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 import types
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from hotmod._live.journal import Journal
 
-__all__ = ["code_key", "fits", "forward", "obstacle", "replace_code", "same_code", "take_over"]
+__all__ = [
+    "code_key",
+    "fits",
+    "forward",
+    "is_forwarding",
+    "obstacle",
+    "replace_code",
+    "same_code",
+    "take_over",
+]
 
 _KINDS = (
     inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
@@ -83,7 +95,23 @@ def _forwarding(*args: Any, **kwargs: Any) -> Any:
 _PLACEHOLDER = "hotmod: the function to forward to"
 
 
-def forward(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
+@contextlib.contextmanager
+def _of_any_kind() -> Iterator[None]:
+    """Let a generator get plain code: CPython 3.13 deprecates it, and forwards nothing by itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def _set_code(live: types.FunctionType, code: types.CodeType) -> None:
+    if live.__code__.co_flags & _KINDS == code.co_flags & _KINDS:
+        live.__code__ = code
+        return
+    with _of_any_kind():
+        live.__code__ = code
+
+
+def forward(journal: Journal, live: types.FunctionType, fresh: Callable[..., Any]) -> None:
     """Let calls of a function that can't take new code go on to its successor.
 
     The code that does so carries the successor as a constant and needs no free variable, so it fits every
@@ -96,21 +124,27 @@ def forward(journal: Journal, live: types.FunctionType, fresh: types.FunctionTyp
         co_name=live.__code__.co_name,
         co_qualname=live.__code__.co_qualname,
         co_filename=live.__code__.co_filename,
-        co_firstlineno=fresh.__code__.co_firstlineno,
+        co_firstlineno=getattr(fresh, "__code__", live.__code__).co_firstlineno,
     )
     before, attributes = live.__code__, dict(live.__dict__)
     defaults = live.__defaults__, live.__kwdefaults__
 
     def undo() -> None:
-        live.__code__ = before
+        _set_code(live, before)
         live.__defaults__, live.__kwdefaults__ = defaults
         live.__dict__.clear()
         live.__dict__.update(attributes)
 
     journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
-    live.__code__ = code
+    _set_code(live, code)
     live.__defaults__ = live.__kwdefaults__ = None  # the successor has its own
     live.__dict__["__wrapped__"] = fresh  # for inspect.signature
+
+
+def is_forwarding(code: types.CodeType) -> bool:
+    """Whether a function with this code leads to the one that replaced it."""
+    template = _forwarding.__code__
+    return code.co_varnames == template.co_varnames and code.co_code == template.co_code
 
 
 def replace_code(journal: Journal, live: types.FunctionType, code: types.CodeType) -> None:

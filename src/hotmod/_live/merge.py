@@ -22,10 +22,10 @@ from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._model.hazards import Hazard
 
-__all__ = ["HANDLERS", "Merger"]
+__all__ = ["UNNAMED", "Handler", "Merger"]
 
-_LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
 _MISSING = object()
+UNNAMED = "_"  # what is registered elsewhere and needs no name: two of it are not the same definition
 
 
 class Merger:
@@ -34,16 +34,26 @@ class Merger:
     Args:
         journal: where the changes are noted.
         modules: the names of the modules that run again; classes of others are never changed.
+        handlers: how objects are merged, by their kind; see `wrappers.HANDLERS`.
 
     Attributes:
         kept: the old object that lives on, by the id of the new one that it took over.
         patched: the functions whose code changed, as `module:qualname`.
         hazards: what could not be merged.
+        forgotten: the caches that were cleared, as they are reported.
+        reshaped: whether the members of some class differ by name.
+        removed: the members of enumerations that are gone.
     """
 
-    def __init__(self, journal: Journal, modules: Container[str]) -> None:
+    def __init__(
+        self, journal: Journal, modules: Container[str], handlers: Mapping[type, Handler] | None = None
+    ) -> None:
         self.journal = journal
         self._modules = modules
+        self._handlers = handlers or {types.FunctionType: Merger.function, type: Merger.class_}
+        self.forgotten: list[str] = []
+        self.reshaped = False
+        self.removed: list[Any] = []
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
@@ -61,6 +71,12 @@ class Merger:
         self._pinned.clear()
         self._replaced.clear()
         self._members.clear()
+        self.removed.clear()
+
+    def discard(self) -> None:
+        """Take the classes that were merged away out of the `__subclasses__()` of their bases."""
+        for _, new in self._pairs():
+            classes.detach(new)
 
     def merge(self, old: Any, new: Any) -> Any:
         """The object to use from now on in place of `new`, where `old` stood before."""
@@ -68,14 +84,37 @@ class Merger:
             return new
         if id(new) in self.kept:
             return self.kept[id(new)]
-        handler = _handler(type(new))
+        handler = self._handler(type(new))
         if handler is None and type(old) is type(new):
             self._attributes(old, new)
+        if type(old) is types.FunctionType and type(new) is not types.FunctionType:
+            return self._forward(old, new)
         if handler is None or (type(old) is not type(new) and not _both_classes(old, new)):
             return new
         if id(old) in self._taken:
             return old if self._taken[id(old)] is new else new
         return handler(self, old, new)
+
+    def _handler(self, kind: type) -> Handler | None:
+        found = self._handlers.get(kind)
+        return Merger.class_ if found is None and issubclass(kind, type) else found
+
+    def _forward(self, old: types.FunctionType, new: Any) -> Any:
+        """Let a function lead to the callable of another kind that took its name."""
+        if id(old) in self._taken or self.is_replaced(old) or not callable(new):
+            return new
+        if isinstance(new, type):
+            module, name = _name_of(new)
+        else:
+            dressed = instance_dict(new) or {}
+            module, name = dressed.get("__module__"), dressed.get("__qualname__")
+            if type(new) in (staticmethod, classmethod) or not name or "." in name:
+                return new  # what is handed to it as `self` differs
+        if (module, name) != (old.__module__, old.__qualname__) or module not in self._modules:
+            return new
+        functions.forward(self.journal, old, new)
+        kind = "class" if isinstance(new, type) else type(new).__name__
+        return self.refuse(old, new, ("kind-change", f"it was a plain function and is a {kind}"))
 
     def _attributes(self, old: Any, new: Any) -> None:
         """Merge the functions that two objects of one kind carry; the objects themselves stay two."""
@@ -109,6 +148,8 @@ class Merger:
         if self.is_replaced(old):
             return new
         self._replaced[id(old)] = old, new
+        if isinstance(old, types.FunctionType) and old.__code__.co_filename.startswith("<"):
+            return new  # made by a library, as the `__init__` of a dataclass is: no text of the user's
         module, name = getattr(old, "__module__", ""), getattr(old, "__qualname__", "")
         advice = (
             "Calls through old references are forwarded to the new function."
@@ -140,6 +181,12 @@ class Merger:
         pairs = zip(self._alive[::2], self._alive[1::2], strict=True)
         return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
 
+    @property
+    def replaced(self) -> list[tuple[type, type]]:
+        """The classes that had to be replaced, each with its successor."""
+        pairs = self._replaced.values()
+        return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
+
     def moved(self) -> dict[int, type]:
         """Where instances of some classes belong now, by the id of their class.
 
@@ -147,7 +194,7 @@ class Merger:
         had to be replaced may be from long before.
         """
         merged = {id(new): old for old, new in self._pairs()}
-        replaced = {key: new for key, (_, new) in self._replaced.items() if isinstance(new, type)}
+        replaced = {id(old): new for old, new in self.replaced}
         return {**replaced, **merged}
 
     def finish(self) -> None:
@@ -156,7 +203,7 @@ class Merger:
             now = classes.own_dict(cls)
             for name, old in before.items():
                 new = now.get(name, _MISSING)
-                if new is old or new is _MISSING or name in ("__dict__", "__weakref__"):
+                if new is old or new is _MISSING or name in ("__dict__", "__weakref__", UNNAMED):
                     continue
                 mine = self.merge(old, new)
                 if mine is not new:
@@ -167,9 +214,11 @@ class Merger:
         """Merge two plain functions or closures."""
         if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
             return new
-        if old.__globals__ is not new.__globals__ or old.__code__.co_qualname != new.__code__.co_qualname:
+        if old.__module__ not in self._modules:
             return new
         why = functions.obstacle(old, new)
+        if why is None and old.__globals__ is not new.__globals__:
+            why = "closure-shape", "another module's decorator makes it now"
         if why is not None:
             if not self.is_replaced(old):
                 functions.forward(self.journal, old, new)
@@ -195,6 +244,9 @@ class Merger:
         if now is _MISSING or before is now:
             return
         self.journal.record("closure cell", functools.partial(_set_cell, mine, before))
+        if type(before) is dict and type(now) is dict:  # what a dispatcher chooses from
+            for key, value in list(now.items()):
+                now[key] = self.merge(before.get(key, value), value)
         mine.cell_contents = self.merge(before, now)
 
     def class_(self, old: type, new: type) -> Any:
@@ -210,7 +262,10 @@ class Merger:
             return self.refuse(old, new, why)
         self.take(old, new)
         before = dict(classes.own_dict(old))
+        _exchange_owner(new, old)
         if is_enum:
+            gone = enums.names_of(old) - enums.names_of(new)
+            self.removed += [before["_member_map_"][name] for name in sorted(gone)]
             kept = enums.adopt_members(self.journal, old, new)
             self.kept.update(kept)
             self._pinned += enums.values_of(new)
@@ -218,8 +273,10 @@ class Merger:
         else:
             body = dict(classes.own_dict(new))
         members = {
-            name: self.merge(before[name], value) if name in before else value for name, value in body.items()
+            name: self.merge(before[name], value) if name in before and name != UNNAMED else value
+            for name, value in body.items()
         }
+        self.reshaped = self.reshaped or before.keys() != members.keys()
         classes.take_over(self.journal, old, new, bases, members)
         self._members.append((old, before))
         return old
@@ -233,75 +290,21 @@ class Merger:
             self._replaced.pop(id(old), None)
         return merged
 
-    def around(self, old: Any, new: Any) -> Any:
-        """Merge two wrappers with one function inside (`staticmethod`, `classmethod`)."""
-        inner = self.merge(old.__func__, new.__func__)
-        return self.take(old, new) if inner is old.__func__ else new
 
-    def property_(self, old: property, new: property) -> Any:
-        """Merge two properties with all their functions."""
-        parts = ("fget", "fset", "fdel")
-        for name in parts:
-            before, now = getattr(old, name), getattr(new, name)
-            if (before is None) != (now is None) or (
-                now is not None and self.merge(before, now) is not before
-            ):
-                return new
-        if old.__doc__ != new.__doc__:
-            self.journal.record(
-                "docstring of a property", functools.partial(setattr, old, "__doc__", old.__doc__)
-            )
-            old.__doc__ = new.__doc__
-        return self.take(old, new)
+def _exchange_owner(new: type, old: type) -> None:
+    """Let descriptors and tables in a class body that refer to the class refer to the one that lives on.
 
-    def cached_property(self, old: Any, new: Any) -> Any:
-        """Merge two cached properties; values that instances have cached stay."""
-        if self.merge(old.func, new.func) is not old.func or old.attrname != new.attrname:
-            return new
-        return self.take(old, new)
-
-    def lru_cache(self, old: Any, new: Any) -> Any:
-        """Merge two cached functions; what they have cached is forgotten."""
-        if old.cache_parameters() != new.cache_parameters():
-            return new
-        if self.merge(old.__wrapped__, new.__wrapped__) is not old.__wrapped__:
-            return new
-        self.journal.record("cache of a function", old.cache_clear)
-        old.cache_clear()
-        before = dict(old.__dict__)
-        self.journal.record(
-            "attributes of a cached function", functools.partial(_refill, old.__dict__, before)
-        )
-        old.__dict__.update({**new.__dict__, "__wrapped__": old.__wrapped__})
-        return self.take(old, new)
-
-    def partial(self, old: Any, new: Any) -> Any:
-        """Merge two partials around one function."""
-        if self.merge(old.func, new.func) is not old.func:
-            return new
-        state = (old.func, old.args, dict(old.keywords), dict(old.__dict__) or None)
-        self.journal.record("a partial", functools.partial(old.__setstate__, state))
-        old.__setstate__((old.func, new.args, dict(new.keywords), dict(new.__dict__) or None))
-        return self.take(old, new)
+    Metaclasses and `__set_name__` put such references there before anyone could merge the class, and the
+    bodies of heirs rely on them.
+    """
+    for value in list(classes.own_dict(new).values()):
+        space = value if type(value) is dict else None if isinstance(value, type) else instance_dict(value)
+        for name, part in list((space or {}).items()):
+            if part is new:
+                space[name] = old  # type: ignore[index]  # it is not None where it has items
 
 
 Handler = Callable[[Merger, Any, Any], Any]
-
-HANDLERS: dict[type, Handler] = {
-    types.FunctionType: Merger.function,
-    type: Merger.class_,
-    staticmethod: Merger.around,
-    classmethod: Merger.around,
-    property: Merger.property_,
-    functools.cached_property: Merger.cached_property,
-    functools.partial: Merger.partial,
-    _LRU: Merger.lru_cache,
-}
-
-
-def _handler(kind: type) -> Handler | None:
-    found = HANDLERS.get(kind)
-    return Merger.class_ if found is None and issubclass(kind, type) else found
 
 
 def _both_classes(old: Any, new: Any) -> bool:
@@ -324,8 +327,3 @@ def _set_cell(cell: types.CellType, value: Any) -> None:
         del cell.cell_contents
     else:
         cell.cell_contents = value
-
-
-def _refill(space: dict[str, Any], before: Mapping[str, Any]) -> None:
-    space.clear()
-    space.update(before)

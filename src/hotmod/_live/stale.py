@@ -39,11 +39,15 @@ class Refreshed:
         patched: the functions whose program changed, as `module:qualname`.
         lost: functions of the modules that ran which could not follow.
         current: ids of the code objects that are in force.
+        instances: those that were moved or wanted, with the class that each had.
+        kept: those that could not be moved, with their class.
     """
 
     patched: tuple[str, ...]
     lost: list[types.FunctionType]
     current: set[int]
+    instances: list[tuple[Any, type]]
+    kept: list[tuple[Any, type]]
 
 
 def refresh(
@@ -51,6 +55,7 @@ def refresh(
     fresh: Iterable[types.CodeType],
     spaces: Mapping[str, dict[str, Any]],
     moved: Mapping[int, type],
+    wanted: Collection[int] = (),
 ) -> Refreshed:
     """Give every function that still has old code the new code of its place in the source.
 
@@ -59,6 +64,7 @@ def refresh(
         fresh: the code of the modules that ran.
         spaces: their namespaces by file.
         moved: the class that instances belong to from now on, by the id of the class that they have.
+        wanted: ids of further classes whose instances are to be found.
     """
     current: set[int] = set()
     places: dict[tuple[str, str], list[types.CodeType]] = {}
@@ -68,18 +74,21 @@ def refresh(
             if not one.co_flags & inspect.CO_OPTIMIZED:
                 continue  # a module or class body: CPython wraps it in a function while it runs
             places.setdefault((one.co_filename, one.co_qualname), []).append(one)
-    done, left = [], []
+    done, left, instances, kept = [], [], [], []
     for value in gc.get_objects():
         kind = type(value)
         if kind is not types.FunctionType:
             if id(kind) in moved:
-                _move(journal, value, moved[id(kind)])
+                (instances if _move(journal, value, moved[id(kind)]) else kept).append((value, kind))
+            elif id(kind) in wanted:
+                instances.append((value, kind))
             continue
         old = value.__code__
         if (
             id(old) in current
             or not old.co_flags & inspect.CO_OPTIMIZED
             or value.__globals__ is not spaces.get(old.co_filename)
+            or code_of.is_forwarding(old)
         ):
             continue
         new = _successor(old, places.get((old.co_filename, old.co_qualname), ()))
@@ -89,17 +98,18 @@ def refresh(
         if not code_of.same_code(old, new):
             done.append(f"{value.__module__}:{value.__qualname__}")
         code_of.replace_code(journal, value, new)
-    return Refreshed(tuple(done), left, current)
+    return Refreshed(tuple(done), left, current, instances, kept)
 
 
-def _move(journal: Journal, value: object, cls: type) -> None:
-    """Let an instance belong to another class where its layout allows it; else it stays, and is told."""
+def _move(journal: Journal, value: object, cls: type) -> bool:
+    """Let an instance belong to another class where its layout allows it; says whether it did."""
     before = type(value)
     try:
         object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)
     except TypeError:
-        return
+        return False
     journal.record("class of an instance", functools.partial(object.__setattr__, value, "__class__", before))
+    return True
 
 
 def _successor(old: types.CodeType, candidates: Collection[types.CodeType]) -> types.CodeType | None:

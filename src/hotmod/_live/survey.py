@@ -1,126 +1,194 @@
 """What still refers to objects of an earlier version, and from where.
 
-Touches: nothing; reads module namespaces, and the heap once when classes were replaced.
+Touches: nothing; reads module namespaces, the frames that run, and the heap.
 
-Guarantees: at most one pass over the heap, whatever the number of replaced classes; references held by
-hotmod itself do not count.
+Guarantees: the heap is passed over at most `DEPTH` times, however many objects are looked for, and not at
+all when there are none. References held by hotmod itself do not count: a way that leads through an object
+of hotmod's own ends there.
+
+Assumes: what holds an object is at most `DEPTH` steps below a module or a local variable.
 """
 
 from __future__ import annotations
 
+import collections
 import gc
 import sys
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from hotmod._live.classes import own_dict
 from hotmod._live.state import instance_dict
 
-__all__ = ["definitions_in", "holders_of", "instances_of", "name_holders"]
+__all__ = ["definitions_in", "holders"]
 
 SHOWN = 3
-DEPTH = 4
+DEPTH = 6
+MAX_HOLDERS = 2_000  # objects per step that are followed further
+_CHUNK = 256
+_FEW = 4  # up to so many, the interpreter's own search is faster than ours
+# They remember whatever passes through them.
+_CACHES = frozenset(("abc", "_abc", "typing", "functools", "copyreg", "linecache", "weakref", "gc"))
+
+Entry = tuple[int, str]  # the id of an object looked for, and the way from here to it
 
 
-def name_holders(targets: Collection[int], skip: Collection[str]) -> dict[int, list[tuple[str, str]]]:
-    """(module, name) of every module-level name that holds one of some objects, by the object's id.
+class _Search:
+    """One search, from the objects looked for upward to what names them."""
 
-    Args:
-        targets: ids of the objects.
-        skip: names of modules that need not be looked at.
-    """
-    found: dict[int, list[tuple[str, str]]] = {}
-    for module_name, module in list(sys.modules.items()):
-        if module_name in skip or not isinstance(module, types.ModuleType):
-            continue
-        for name, value in list(vars(module).items()):
-            if id(value) in targets:
-                found.setdefault(id(value), []).append((module_name, name))
-    return found
+    def __init__(self, targets: Iterable[Any]) -> None:
+        self.paths: dict[int, list[str]] = {}
+        self._level: dict[int, tuple[Any, list[Entry], set[int]]] = {}
+        self._names: dict[int, str] = {}
+        for name, module in list(sys.modules.items()):
+            if isinstance(module, types.ModuleType):
+                self._names.setdefault(id(vars(module)), name)
+        for one in targets:
+            self._level[id(one)] = one, [(id(one), "")], {id(one)}
+        self._locals = _locals_of_frames()
+        self._seen = set(self._level)
 
-
-def instances_of(classes: Mapping[int, type], ignore: Collection[int]) -> dict[int, list[object]]:
-    """Live instances of some classes by the class's id, in one pass over the heap.
-
-    Args:
-        classes: the classes by id.
-        ignore: ids of instances that don't count.
-    """
-    found: dict[int, list[object]] = {}
-    for value in gc.get_objects():
-        kind = id(type(value))
-        if kind in classes and id(value) not in ignore:
-            found.setdefault(kind, []).append(value)
-    return found
-
-
-def holders_of(value: object, ours: Collection[int]) -> list[str]:
-    """Paths such as `app.CACHE['cfg']` from module-level names to an object; at most three.
-
-    Args:
-        value: the object.
-        ours: ids of containers that belong to hotmod and don't count.
-    """
-    names = {
-        id(vars(module)): name
-        for name, module in list(sys.modules.items())
-        if isinstance(module, types.ModuleType)
-    }
-    found = list(_frames_holding(value))
-    seen = {id(value), *ours}
-    level: list[tuple[Any, str]] = [(value, "")]
-    for _ in range(DEPTH):
-        above: list[tuple[Any, str]] = []
-        for target, path in level:
-            for holder in gc.get_referrers(target):
-                if id(holder) in seen or isinstance(holder, types.FrameType) or holder is level:
+    def run(self) -> dict[int, list[str]]:
+        self._in_frames()
+        for _ in range(DEPTH):
+            if not self._level:
+                break
+            above: dict[int, tuple[Any, list[Entry], set[int]]] = {}
+            for holder, held in _referrers(self._level):
+                if isinstance(holder, types.FrameType) or _is_ours(holder):
                     continue
-                for step in _steps(holder, target):
-                    if id(holder) in names:
-                        found.append(f"{names[id(holder)]}.{step[1]}{path}")
-                    else:
-                        seen.add(id(holder))
-                        above.append((holder, f"{step[0]}{path}"))
-                if len(found) >= SHOWN:
-                    return found[:SHOWN]
-        level = above[:50]
-    return found[:SHOWN]
+                if id(holder) in self._names:
+                    self._reached(holder, held)
+                elif id(holder) not in self._seen:
+                    self._climb(holder, held, above)
+            self._seen.update(above)
+            self._level = dict(list(above.items())[:MAX_HOLDERS])
+            self._in_frames()
+        return self.paths
+
+    def _reached(self, space: dict[Any, Any], held: list[Any]) -> None:
+        """A module's namespace holds some of the objects of this step."""
+        module = self._names[id(space)]
+        if module in _CACHES or module.partition(".")[0] == "hotmod":
+            return
+        for item in held:
+            names = [name for name, value in list(space.items()) if value is item]
+            if names:
+                self._tell(item, f"{module}.{names[0]}")
+
+    def _tell(self, item: Any, start: str) -> None:
+        _, entries, below = self._level[id(item)]
+        for target in below:
+            self.paths.setdefault(target, [])
+        for target, way in entries:
+            if len(self.paths[target]) < SHOWN:
+                self.paths[target].append(start + way)
+
+    def _climb(
+        self, holder: Any, held: list[Any], above: dict[int, tuple[Any, list[Entry], set[int]]]
+    ) -> None:
+        _, entries, below = above.get(id(holder), (holder, [], set()))
+        for item in held:
+            step = _step(holder, item)
+            if step is None:
+                continue
+            _, mine, all_mine = self._level[id(item)]
+            below |= all_mine
+            entries += [(target, step + way) for target, way in mine[:SHOWN]]
+        if below:
+            above[id(holder)] = holder, entries, below
+
+    def _in_frames(self) -> None:
+        """Local variables of running functions are roots as well; the heap does not show them."""
+        for key, place in self._locals.items():
+            if key in self._level:
+                self._tell(self._level[key][0], place)
 
 
-def _steps(holder: Any, target: object) -> Iterator[tuple[str, str]]:
-    """How a container refers to an object: as an item of it, and as a name in it."""
-    kind = type(holder)
-    if kind is dict:
-        for key, item in list(dict.items(holder)):
-            if item is target:
-                text = repr(key) if type(key) in (str, int, bytes) else f"<{type(key).__name__}>"
-                yield f"[{text}]", str(key)
-                return
-    elif kind in (list, tuple):
-        for index, item in enumerate(holder):
-            if item is target:
-                yield f"[{index}]", ""
-                return
-    elif kind in (set, frozenset):
-        yield "{...}", ""
+def holders(targets: Iterable[Any]) -> dict[int, list[str]]:
+    """Paths such as `app.CACHE['cfg']` that lead to some objects, at most three for each, by its id.
+
+    An object that only hotmod refers to, or nobody, is not in the answer.
+
+    Args:
+        targets: the objects; nothing is searched when there are none.
+    """
+    search = _Search(targets)
+    return search.run()
+
+
+def _referrers(level: Mapping[int, Any]) -> Iterator[tuple[Any, list[Any]]]:
+    """Every object of the heap that refers to some of a step's objects, with those."""
+    if len(level) <= _FEW:
+        chunks = [gc.get_referrers(*[one for one, *_ in level.values()])]
     else:
-        for name, item in (instance_dict(holder) or {}).items():
-            if item is target:
-                yield f".{name}", name
-                return
+        objects = gc.get_objects()
+        chunks = [objects[start : start + _CHUNK] for start in range(0, len(objects), _CHUNK)]
+    for chunk in chunks:
+        if level.keys().isdisjoint(map(id, gc.get_referents(*chunk))):
+            continue
+        for one in chunk:
+            held = {id(part): part for part in gc.get_referents(one) if id(part) in level}
+            if held:
+                yield one, list(held.values())
 
 
-def _frames_holding(value: object) -> Iterator[str]:
-    """Local variables of running functions that hold an object; the heap does not show those."""
+def _is_ours(holder: object) -> bool:
+    kind = type(holder)
+    module = holder.__module__ if kind is types.FunctionType else type.__getattribute__(kind, "__module__")
+    return isinstance(module, str) and module.partition(".")[0] == "hotmod"
+
+
+def _step(holder: Any, target: object) -> str | None:
+    """How an object refers to another one: as an item, an attribute, a cell; None when it does not count."""
+    kind = type(holder)
+    if kind is types.CellType:
+        return ""
+    if kind is types.FunctionType:
+        return _step_from_function(holder, target)
+    if isinstance(holder, dict):
+        for key, item in list(dict.items(holder)):
+            if item is target or key is target:
+                return f"[{key!r}]" if type(key) in (str, int, bytes) else f"[<{type(key).__name__}>]"
+        return None
+    if isinstance(holder, (list, tuple, collections.deque)):
+        return next((f"[{index}]" for index, item in enumerate(list(holder)) if item is target), None)
+    if isinstance(holder, (set, frozenset)):
+        return "{...}"
+    if isinstance(holder, type):
+        return next((f".{name}" for name, item in own_dict(holder).items() if item is target), None)
+    if kind is types.ModuleType or target is kind:
+        return None
+    space = instance_dict(holder)
+    if space is target:
+        return ""
+    found = next((f".{name}" for name, item in (space or {}).items() if item is target), None)
+    return f".<{kind.__name__}>" if found is None else found
+
+
+def _step_from_function(holder: types.FunctionType, target: object) -> str | None:
+    for name, cell in zip(holder.__code__.co_freevars, holder.__closure__ or (), strict=False):
+        if cell is target:
+            return None if name == "__class__" else f"({name} in {holder.__qualname__})"
+    if holder.__globals__ is target or holder.__code__ is target:
+        return None
+    return f".<{holder.__qualname__}>"
+
+
+def _locals_of_frames() -> dict[int, str]:
+    """Where the local variables of running functions are, by the id of what they hold."""
+    found: dict[int, str] = {}
     for frame in sys._current_frames().values():  # noqa: SLF001 - documented
         step: types.FrameType | None = frame
         while step is not None:
-            own = step.f_globals.get("__name__", "")
-            if not str(own).startswith("hotmod."):
-                for name, item in list(step.f_locals.items()) if step.f_locals is not step.f_globals else ():
-                    if item is value:
-                        yield f"{name} in {step.f_code.co_qualname}() ({own}:{step.f_lineno})"
+            own = str(step.f_globals.get("__name__", ""))
+            if own.partition(".")[0] != "hotmod" and step.f_locals is not step.f_globals:
+                for name, item in list(step.f_locals.items()):
+                    place = f"{name} in {step.f_code.co_qualname}() ({own}:{step.f_lineno})"
+                    found.setdefault(id(item), place)
             step = step.f_back
+    return found
 
 
 def definitions_in(spaces: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str, Any]]:

@@ -376,10 +376,10 @@ class ImportGraph:
         else:
             links = {**self._links, **{module: resolver.links(module) for module in changed}}
         newer = ImportGraph(sources, scans, links, resolver, failed)
-        if resolver is not None and all(links.get(name) is self._links.get(name) for name in links if name not in changed):
-            newer._plain = {name: value for name, value in self._plain.items() if name not in changed}
-        newer._called = {name: value for name, value in self._called.items() if name not in changed}
-        newer._code = {name: value for name, value in self._code.items() if name not in changed}
+        kept = [name for name in links if name not in changed and links[name] == self._links.get(name)]
+        newer._plain = {name: self._plain[name] for name in kept if name in self._plain}
+        newer._called = {name: self._called[name] for name in kept if name in self._called}
+        newer._code = {name: self._code[name] for name in kept if name in self._code}
         return newer
 
 

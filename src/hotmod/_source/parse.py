@@ -123,11 +123,9 @@ def check(text: SourceText) -> SourceError | None:
     # wrong is asked of the parser.
     try:
         compile(f"from __future__ import {_NO_FEATURE}\n{decoded}", text.path, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        if error.msg == f"future feature {_NO_FEATURE} is not defined":
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, SyntaxError) and error.msg == f"future feature {_NO_FEATURE} is not defined":
             return None
-    except (ValueError, RecursionError, MemoryError):
-        pass  # something is wrong, and the parser says what
     try:
         parse_decoded(decoded, text.path)
     except SourceError as error:

@@ -7,6 +7,7 @@ Guarantees: `scan` says what `scan_tree` says of the parsed text, by a cheaper w
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from hotmod._source.fastscan import scan_fast
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import Scan
 
-__all__ = ["scan", "scan_fast", "scan_tree"]
+__all__ = ["scan", "scan_fast", "scan_tree", "scanned"]
 
 
 def scan(text: SourceText) -> Scan:
@@ -31,3 +32,9 @@ def scan(text: SourceText) -> Scan:
     decoded = decode(text)
     found = scan_fast(decoded)
     return found if found is not None else scan_tree(parse_decoded(decoded, text.path))
+
+
+@functools.lru_cache(maxsize=2048)
+def scanned(text: SourceText) -> Scan:
+    """What `scan` says, remembered: for texts that are asked about at every reload."""
+    return scan(text)
