@@ -1,11 +1,11 @@
 """From the save of a file to the running program: hotmod beside its peers, in one run.
 
 Each tool runs the same small program in a process of its own: a package with one module that is edited. This
-process saves the module, in place or by renaming another file over it, and asks the program over a pipe (or
-HTTP) every millisecond for the value that the module returns. The time from just before the save to the
-first new answer counts. What has not come within five seconds was missed. An answer that fails (an exception in
-the program while it is being changed, or nobody there to answer) is counted. `watchfiles` is no reloader: its row
-is the time until its `watch()` with default settings tells of the change.
+process saves the module, in place or by renaming another file over it, and asks the program over a pipe
+(or HTTP) every millisecond for the value that the module returns. The time from just before the save to the
+first new answer counts. What has not come within five seconds was missed. An answer that fails (an
+exception in the program while it is being changed, or nobody there to answer) is counted. `watchfiles` is no
+reloader: its row is the time until its `watch()` with default settings tells of the change.
 
     python benchmarks/latency.py [--saves 30] [--tools hotmod,jurigged]
 
@@ -33,6 +33,7 @@ from collections.abc import Callable, Iterator
 
 MISSED = 5.0  # seconds
 GIVE_UP = 3  # misses in a row
+ROW = "{:<12} {:<11} {:>9} {:>8} {:>6} {:>6} {:>6}  {}"
 STEP = 0.001  # seconds between two questions
 
 MODULE = "def value():\n    return {number}\n"
@@ -81,13 +82,11 @@ class Piped:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.put(line.strip())
 
     def value(self) -> str:
         """What the module returns now; empty if the program does not say."""
-        assert self.process.stdin is not None
         self.process.stdin.write("?\n")
         self.process.stdin.flush()
         with contextlib.suppress(queue.Empty):
@@ -127,7 +126,8 @@ class Served:
             self.port = free.getsockname()[1]
         options = ["--reload", "--reload-dir", "shop", "--port", str(self.port), "--log-level", "critical"]
         command = [sys.executable, "-m", "uvicorn", "main:app", *options]
-        self.process = subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True)
+        quiet = {"stderr": subprocess.DEVNULL, "start_new_session": True}
+        self.process = subprocess.Popen(command, cwd=folder, **quiet)
 
     def value(self) -> str:
         """What the module returns now; empty while nobody answers."""
@@ -236,20 +236,21 @@ def main() -> None:
     parser.add_argument("--tools", default=",".join(PROGRAMS))
     options = parser.parse_args()
     tools = [name for name in options.tools.split(",") if importlib.util.find_spec(NEEDS.get(name, "hotmod"))]
-    print(f"{'save':<12} {'tool':<11} {'median ms':>9} {'p90 ms':>8} {'saves':>6} {'missed':>6} {'failed':>6}  hotmod / tool")
+    print(ROW.format("save", "tool", "median ms", "p90 ms", "saves", "missed", "failed", "hotmod / tool"))
     for way in WAYS:
         ours = None
         for tool in tools:
-            times, missed, failed = measure(tool, way, options.saves, random.Random(len(tool)))
+            pauses = random.Random(len(tool))  # noqa: S311 - no secret
+            times, missed, failed = measure(tool, way, options.saves, pauses)
             if not times:
-                print(f"{way:<12} {tool:<11} {'-':>9} {'-':>8} {0:>6} {missed:>6} {failed:>6}", flush=True)
+                print(ROW.format(way, tool, "-", "-", 0, missed, failed, ""), flush=True)
                 continue
             median = statistics.median(times) * 1e3
             ours = median if tool == "hotmod" else ours
             tail = sorted(times)[int(len(times) * 0.9)] * 1e3
             ratio = f"{ours / median:.2f}" if ours is not None else ""
-            row = f"{way:<12} {tool:<11} {median:>9.1f} {tail:>8.1f} {len(times):>6} {missed:>6} {failed:>6}  {ratio}"
-            print(row, flush=True)
+            figures = f"{median:.1f}", f"{tail:.1f}", len(times), missed, failed, ratio
+            print(ROW.format(way, tool, *figures), flush=True)
 
 
 if __name__ == "__main__":

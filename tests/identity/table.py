@@ -1,7 +1,8 @@
 """Cases of identity, read from text files.
 
 A case has a title and sections: the module `before` and `after` the edit, what is `held` from before it,
-what `was` true before it (and is again after a rollback), what is true `now`, and the hazards `told`.
+what `was` true before it (and is again after a rollback), what is true `now` or only `once`, after the first
+edit, and the hazards `told`.
 In the expressions `m` is the module, `fresh` the same text executed in a new module.
 """
 
@@ -31,6 +32,7 @@ class Case:
     held: str
     was: tuple[str, ...]
     now: tuple[str, ...]
+    once: tuple[str, ...]
     told: tuple[str, ...]
     since: tuple[int, int]
 
@@ -41,7 +43,7 @@ def cases(file: str) -> list[Case]:
     for block in (FOLDER / file).read_text(encoding="utf-8").split("\n=== ")[1:]:
         title, _, rest = block.partition("\n")
         name, _, version = title.partition(" since ")
-        parts = {"before": "", "after": "", "held": "", "was": "", "now": "", "told": ""}
+        parts = {"before": "", "after": "", "held": "", "was": "", "now": "", "once": "", "told": ""}
         for part in ("\n" + rest).split("\n--- ")[1:]:
             key, _, text = part.partition("\n")
             assert key in parts, f"{file}: {title}: unknown section {key!r}"
@@ -55,6 +57,7 @@ def cases(file: str) -> list[Case]:
             parts["held"],
             lines["was"],
             lines["now"],
+            lines["once"],
             lines["told"],
             (int(major), int(minor)),
         )

@@ -128,13 +128,26 @@ class TestBindings:
 
     def test_only_objects_with_an_identity_are_followed(self) -> None:
         """A number or a text that happens to be the same object elsewhere is not rebound; a function is."""
-
-        def old(): ...
-        def new(): ...
-
+        old, new = functions_of("shop", 2)
         before = {"shop": {"f": old, "n": 1, "s": "a", "same": max}}
         after = {"shop": {"f": new, "n": 2, "s": "b", "same": max}}
-        replaced = replacements(before, after)
+        replaced = replacements(before, after, lambda _module, _name: False)
         space = {"f": old, "n": 1, "s": "a", "same": max}
         assert rebind_definitions(Journal(), "main", space, replaced) == ["main:f"]
         assert space == {"f": new, "n": 1, "s": "a", "same": max}
+
+    def test_what_a_module_only_passed_on_is_not_replaced_by_what_it_makes_now(self) -> None:
+        """A function or a list that a module had imported stays what it is for those who made it."""
+        (old,), (new,) = functions_of("base", 1), functions_of("shop", 1)
+        items: list[object] = []
+        before, after = {"shop": {"f": old, "items": items}}, {"shop": {"f": new, "items": []}}
+        replaced = replacements(before, after, lambda module, name: (module, name) == ("shop", "items"))
+        assert replaced == {}
+
+
+def functions_of(module: str, count: int) -> list[types.FunctionType]:
+    """Functions that were made in a module."""
+    spaces: list[dict[str, types.FunctionType]] = [{} for _ in range(count)]
+    for space in spaces:
+        exec("def f(): ...\n", {"__name__": module}, space)
+    return [space["f"] for space in spaces]

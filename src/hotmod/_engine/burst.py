@@ -17,7 +17,7 @@ __all__ = ["Burst", "Doubt"]
 _MANY = 3.0
 # A program that is saved in place while it is read parses a moment later; a mistake in it can wait as long.
 BROKEN = 0.1
-# Editors that move the old file away, or cut it to nothing, write the new one at once, unless the disk is slow.
+# Editors that move the old file away, or cut it to nothing, write the new one at once; a slow disk may not.
 MISSING = 0.25
 # Whatever writes without a pause for longer than this is not a save.
 BOUND = 2.0

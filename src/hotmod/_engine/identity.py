@@ -11,24 +11,48 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import dataclasses
 import functools
 import inspect
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from hotmod._live import aliases, stale
+from hotmod._engine.migration import Migration, Shape
+from hotmod._live import aliases, classes, stale
 from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
+from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
+from hotmod._live.survey import definitions_in
 from hotmod._live.wrappers import HANDLERS
+from hotmod._model.changes import SourceText
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "Leftovers"]
 
 _MISSING = object()
+
+
+@dataclasses.dataclass(slots=True)
+class Leftovers:
+    """What could not become one; looked at once, after the commit, and forgotten.
+
+    Attributes:
+        lost: functions that still have old code.
+        kept: instances of classes that are no longer in force, with their class.
+        members: members of enumerations that are gone.
+        lacking: instances that do not fit the new constructor; see `Migration`.
+    """
+
+    lost: list[types.FunctionType] = dataclasses.field(default_factory=list)
+    kept: list[tuple[Any, type]] = dataclasses.field(default_factory=list)
+    members: list[Any] = dataclasses.field(default_factory=list)
+    lacking: list[tuple[Any, Shape, tuple[str, ...], tuple[str, ...]]] = dataclasses.field(
+        default_factory=list
+    )
 
 
 class Identity:
@@ -37,11 +61,18 @@ class Identity:
     Args:
         journal: where the changes are noted.
         before: the namespaces of the modules that run again, as they were.
+        texts: their old and their new text.
     """
 
-    def __init__(self, journal: Journal, before: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        before: Mapping[str, Mapping[str, Any]],
+        texts: Mapping[str, tuple[SourceText | None, SourceText]],
+    ) -> None:
+        self.migration = Migration(texts, before)
         self.merger = Merger(journal, before.keys(), HANDLERS)
-        self.lost: list[types.FunctionType] = []
+        self.left = Leftovers()
         self._current: set[int] = set()
         self._journal = journal
         self._before = before
@@ -136,12 +167,33 @@ class Identity:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
         self.merger.rebase()
         aliases.exchange(modules, owned, self.merger.kept)
-        refreshed = stale.refresh(self._journal, self._codes.values(), spaces, self.merger.moved())
+        replaced = self.merger.replaced
+        gone = self._gone({id(old) for old, _ in replaced})
+        wanted = {id(old) for old in gone} | {id(old) for old, _ in replaced}
+        refreshed = stale.refresh(
+            self._journal, self._codes.values(), spaces, self.merger.moved(), wanted
+        )
         self.merger.patched += refreshed.patched
-        self.lost = refreshed.lost
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
+        self.migration.run(self._journal, refreshed.moved, refreshed.kept)
+        self.left = Leftovers(
+            refreshed.lost, refreshed.kept, list(self.merger.removed), self.migration.lacking
+        )
+        if self.merger.reshaped:
+            classes.forget_checks()
+            self._journal.record("what abstract classes remember", classes.forget_checks)
         self.merger.discard()
         self.merger.close()
+
+    def _gone(self, replaced: Collection[int]) -> list[type]:
+        """The classes that no longer stand where they did, and have no successor."""
+        return [
+            value
+            for module, name, value in definitions_in(self._before)
+            if isinstance(value, type)
+            and id(value) not in replaced
+            and space_of(sys.modules.get(module)).get(name) is not value
+        ]
 
     def is_current(self, value: object) -> bool:
         """Whether a function or class of the modules that ran is the one that is in force."""

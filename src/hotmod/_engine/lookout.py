@@ -25,10 +25,10 @@ from hotmod._engine.roots import Territory, survey_folders
 __all__ = ["Lookout"]
 
 # Naps in milliseconds, by the seconds since the last save. Half a nap is what a save waits to be noticed, so
-# naps are short while someone is editing. When nobody has saved for a while, the lookout dozes, which costs no
-# more than watchfiles' own loop does.
+# naps are short while someone is editing. When nobody has saved for a while, the lookout dozes, which costs
+# no more than watchfiles' own loop does.
 NAPS = ((30.0, 3), (300.0, 8))
-DOZE = 60
+DOZE = 75
 CLOSE = 0.0006  # seconds; less than half a nap is not worth another one
 LARGE = 50  # files in a burst after which everything is looked at: the kernel's queue may have run over
 logger = logging.getLogger("hotmod")
@@ -163,17 +163,15 @@ class Lookout:
         return any(os.path.dirname(path) not in known or os.path.islink(path) for path in new)
 
     def _is_git_busy(self, now: float) -> bool:
-        """Whether git is in the middle of changing several of our files.
+        """Whether git is in the middle of changing our files.
 
         Git holds `index.lock` from before the first file that it writes until after the last one. A lock that
         outlives the bound of a burst belongs to a commit whose message is being written, or to nobody.
         """
-        if len(self.burst.paths) < 2 and not self.burst.everything:  # noqa: PLR2004 - one save is no checkout
-            return False
         busy = any(os.path.exists(lock) for lock in self._git_locks())
         if not busy:
             self._stale_lock = False
-        elif self.burst.wait(now, busy=True) <= 0:
+        elif self.burst.wait(now, busy=True) <= CLOSE:
             self._stale_lock = True
         return busy and not self._stale_lock
 
@@ -181,9 +179,16 @@ class Lookout:
         locks: set[str] = set()
         for root, _ in self.reloader.scope.roots():
             folder = os.path.dirname(root)
-            while folder != os.path.dirname(folder):
-                if os.path.isdir(os.path.join(folder, ".git")):
-                    locks.add(os.path.join(folder, ".git", "index.lock"))
-                    break
+            while not os.path.exists(os.path.join(folder, ".git")) and folder != os.path.dirname(folder):
                 folder = os.path.dirname(folder)
+            locks.add(os.path.join(_git_folder(os.path.join(folder, ".git")), "index.lock"))
         return locks
+
+
+def _git_folder(path: str) -> str:
+    """Where git keeps its index: `.git` itself, or what the file of that name in a work tree says."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return os.path.join(os.path.dirname(path), file.read().partition("gitdir:")[2].strip())
+    except (OSError, UnicodeDecodeError):  # a folder, mostly
+        return path

@@ -92,8 +92,8 @@ class Notifier:
                 if self._polling:
                     raise
                 logger.warning(
-                    "The system refuses to watch %d folders (%s). They are compared every %d ms instead; raise "
-                    "fs.inotify.max_user_watches or max_user_instances, or name narrower targets.",
+                    "The system refuses to watch %d folders (%s). They are compared every %d ms instead; "
+                    "raise fs.inotify.max_user_watches or max_user_instances, or name narrower targets.",
                     len(existing),
                     error,
                     _POLLING_MS,

@@ -25,7 +25,7 @@ from hotmod._scope import Scope
 __all__ = ["SOURCE", "Census", "View", "source_of"]
 
 SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
-# A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network drives.
+# A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
 _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"
 
@@ -92,10 +92,10 @@ class View:
             return None
 
     def still_holds(self, name: str, path: str, data: bytes) -> bool:
-        """Whether bytes that were read just now are what a module was loaded from, if it was so before this view.
+        """Whether bytes that were read just now are what a module was loaded from.
 
-        A module that was loaded after the view was taken is taken to be up to date if its file did not
-        change since.
+        A module that was loaded before the view was taken is taken to have been up to date then; one that was
+        loaded after it, if its file did not change since.
         """
         if name not in self._seen:
             return not self.may_have_changed(path)

@@ -1,17 +1,24 @@
 """What a committed transaction left behind: old classes with live instances, old objects still held.
 
-Touches: nothing; reads namespaces, and the heap once when classes were replaced.
+Touches: the bases of classes that nobody uses any more, through the transaction's journal. Reads
+namespaces, and the heap when something was replaced.
 
-Guarantees: every hazard names the holder; nothing is searched when nothing was replaced.
+Guarantees: every hazard names the holder; nothing is searched when everything was changed in place.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import sys
-from collections.abc import Iterator, Mapping
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hotmod._engine.identity import Leftovers
 from hotmod._live import survey as heap
+from hotmod._live.classes import bases_of, detach, set_bases
+from hotmod._live.functions import is_forwarding
 from hotmod._live.modules import space_of
 from hotmod._model.hazards import Hazard
 from hotmod._source.definitions import line_of
@@ -21,28 +28,71 @@ if TYPE_CHECKING:
 
 __all__ = ["left_behind", "repeated", "survey"]
 
-MAX_TRACED = 3  # instances of one class whose holders are looked up, each a walk over the heap
 MAX_TOLD = 20  # hazards of one kind in one report; the rest is counted
+_STALE = "Whoever uses it runs old code: take the new one from its module, or restart."
 
 
 def survey(transaction: Transaction) -> list[Hazard]:
     """The hazards of a committed transaction, at most `MAX_TOLD` of a kind."""
-    before = transaction.superseded()
-    old = {
-        id(value): (module, name, value)
-        for module, name, value in heap.definitions_in(before)
-        if space_of(sys.modules.get(module)).get(name) is not value
-    }
-    if not old:
+    left, transaction.left = transaction.left, Leftovers()
+    old = [
+        (module, name, value)
+        for module, name, value in heap.definitions_in(transaction.superseded())
+        if space_of(sys.modules.get(module)).get(name) is not value and not _is_forwarded(value)
+    ]
+    known = {id(value) for _, _, value in old}
+    lost = [each for each in left.lost if id(each) not in known]
+    targets = [value for _, _, value in old] + lost + left.members
+    targets += [instance for instance, _ in left.kept] + [instance for instance, *_ in left.lacking]
+    if not targets:
         return []
-    found = [*_held_names(old, before), *_held_classes(old, transaction)]
+    held = heap.holders(targets)
+    _retire([value for _, _, value in old if isinstance(value, type)], left, held, transaction)
+    found = [
+        *_definitions(old, left, held),
+        *_lost_functions(lost, held),
+        *_members(left, held),
+        *_shapes(left, held),
+    ]
     counts: dict[str, int] = {}
     told = []
     for hazard in found:
         counts[hazard.code] = counts.get(hazard.code, 0) + 1
         if counts[hazard.code] <= MAX_TOLD:
-            told.append(hazard)
+            told.append(_placed(hazard, transaction))
     return told
+
+
+def _retire(
+    classes: Iterable[type], left: Leftovers, held: Mapping[int, list[str]], transaction: Transaction
+) -> None:
+    """Let bases forget heirs that are no longer in force and that nobody holds: `__subclasses__()` is a registry."""
+    used = {id(cls) for _, cls in left.kept}
+    for cls in classes:
+        below: list[type] = type.__subclasses__(cls)
+        if id(cls) in held or id(cls) in used or below:
+            continue
+        bases = bases_of(cls)
+        if detach(cls):
+            transaction.journal.record("bases of a class", functools.partial(set_bases, cls, bases))
+
+
+def _is_forwarded(value: object) -> bool:
+    return isinstance(value, types.FunctionType) and is_forwarding(value.__code__)
+
+
+def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
+    """The hazard with the line of the definition, or, where that is gone, of the module that holds it."""
+    text = transaction.texts.get(hazard.module)
+    line = line_of(text, hazard.name.partition(".")[0]) if text is not None else 0
+    if text is not None and (line or hazard.code == "class-identity"):
+        return dataclasses.replace(hazard, path=text.path, line=line)
+    for holder in hazard.holders:
+        module, _, attribute = holder.partition("[")[0].rpartition(".")
+        path = space_of(sys.modules.get(module)).get("__file__")
+        if isinstance(path, str):
+            return dataclasses.replace(hazard, path=path, line=line_of(path, attribute))
+    return hazard
 
 
 def repeated(transaction: Transaction) -> list[Hazard]:
@@ -87,60 +137,104 @@ def left_behind(transaction: Transaction) -> list[Hazard]:
     ]
 
 
-def _held_names(
-    old: Mapping[int, tuple[str, str, Any]], before: Mapping[str, Mapping[str, Any]]
+def _definitions(
+    old: Sequence[tuple[str, str, Any]], left: Leftovers, held: Mapping[int, list[str]]
 ) -> Iterator[Hazard]:
-    """Names of modules that did not run which still hold an old object."""
-    running = [name for name in before if name in sys.modules]
-    for key, places in sorted(heap.name_holders(old.keys(), running).items(), key=lambda item: item[1]):
-        module, name, _ = old[key]
+    """Functions and classes that were replaced or removed, and what is left of them."""
+    alive: dict[int, list[Any]] = {}
+    for instance, cls in left.kept:
+        if id(instance) in held:
+            alive.setdefault(id(cls), []).append(instance)
+    for module, name, value in old:
         gone = name not in space_of(sys.modules.get(module))
-        holder, attribute = places[0]
-        path = space_of(sys.modules.get(holder)).get("__file__")
+        if isinstance(value, type):
+            yield from _class(module, name, value, alive.get(id(value), []), held)
+        if id(value) in held:
+            yield Hazard(
+                "zombie-attribute" if gone else "stale-reference",
+                module,
+                name,
+                message="the source no longer defines it, and it is still held"
+                if gone
+                else "the object of the previous version is still held",
+                advice="Whoever uses it runs code that is no longer in the source." if gone else _STALE,
+                holders=tuple(f"{path} -> {module}.{name}" for path in held[id(value)]),
+            )
+
+
+def _class(
+    module: str, name: str, cls: type, instances: list[Any], held: Mapping[int, list[str]]
+) -> Iterator[Hazard]:
+    """A class that was replaced or removed and of which instances or subclasses are still alive."""
+    below: list[type] = type.__subclasses__(cls)
+    heirs = [heir for heir in below if _is_in_force(heir)]
+    if not instances and not heirs:
+        return
+    parts = [f"{len(instances)} live instance{'s' if len(instances) != 1 else ''}"] if instances else []
+    parts += [f"the subclass {heir.__module__}.{heir.__qualname__}" for heir in heirs[:3]]
+    yield Hazard(
+        "class-identity",
+        module,
+        name,
+        message=f"the class was replaced; {' and '.join(parts)} of the old one remain",
+        advice="They keep the old code, and isinstance() of the new class is false for them.",
+        holders=tuple(path for instance in instances for path in held[id(instance)])[:3],
+    )
+
+
+def _lost_functions(lost: Iterable[types.FunctionType], held: Mapping[int, list[str]]) -> Iterator[Hazard]:
+    """Functions that no name leads to and that could not get new code, by the place of their text."""
+    places: dict[tuple[str, str], list[types.FunctionType]] = {}
+    for function in lost:
+        if id(function) in held:
+            places.setdefault((function.__module__, function.__code__.co_qualname), []).append(function)
+    for (module, name), functions in sorted(places.items()):
+        count = len(functions)
         yield Hazard(
-            "zombie-attribute" if gone else "stale-reference",
+            "stale-reference",
             module,
             name,
-            message="the source no longer defines it"
-            if gone
-            else "the object of the previous version is still held",
-            advice=f"Import {holder} again, or add it to the targets of the reloader.",
-            path=path if isinstance(path, str) else "",
-            line=line_of(path, attribute) if isinstance(path, str) else 0,
-            holders=tuple(f"{holder}.{attribute}" for holder, attribute in places[:3]),
+            message=f"{count} function{'s' if count != 1 else ''} made earlier can't take the new code",
+            advice="The text is gone, or its free variables or its kind differ: make them again.",
+            holders=tuple(path for each in functions for path in held[id(each)])[:3],
         )
 
 
-def _held_classes(old: Mapping[int, tuple[str, str, Any]], transaction: Transaction) -> Iterator[Hazard]:
-    """Replaced classes of which instances or subclasses are still alive."""
-    classes = {key: value for key, (_, _, value) in old.items() if isinstance(value, type)}
-    if not classes:
-        return
-    ours = transaction.owned_containers()
-    alive = heap.instances_of(classes, ours)
-    for key, cls in list(classes.items())[:MAX_TOLD]:
-        module, name, _ = old[key]
-        instances = alive.get(key, [])
-        own = {*ours, id(instances), id(alive)}
-        holders = next((found for one in instances[:MAX_TRACED] if (found := heap.holders_of(one, own))), [])
-        if not holders:
-            instances = []  # only hotmod's own journals, or garbage
-        below: list[type] = type.__subclasses__(cls)
-        heirs = [heir for heir in below if _is_in_force(heir)]
-        if not instances and not heirs:
-            continue
-        parts = [f"{len(instances)} live instance{'s' if len(instances) != 1 else ''}"] if instances else []
-        parts += [f"the subclass {heir.__module__}.{heir.__qualname__}" for heir in heirs[:3]]
-        text = transaction.texts.get(module)
+def _members(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
+    """Members that an enumeration no longer has and that are still held."""
+    for member in left.members:
+        if id(member) in held:
+            cls = type(member)
+            yield Hazard(
+                "zombie-attribute",
+                cls.__module__,
+                f"{cls.__qualname__}.{member._name_}",  # noqa: SLF001 - documented
+                message="the enumeration no longer has this member, and it is still held",
+                advice="Looking it up by name or value fails; give its holders another member.",
+                holders=tuple(held[id(member)]),
+            )
+
+
+def _shapes(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
+    """Classes whose live instances do not fit the new constructor."""
+    found: dict[tuple[str, str], list[tuple[Any, tuple[str, ...], tuple[str, ...]]]] = {}
+    for instance, shape, lacks, holds in left.lacking:
+        if id(instance) in held:
+            found.setdefault((shape.module, shape.name), []).append((instance, lacks, holds))
+    for (module, name), entries in sorted(found.items(), key=lambda item: item[0]):
+        lacks = sorted({each for _, lacks, _ in entries for each in lacks})
+        holds = sorted({each for _, _, holds in entries for each in holds})
+        short = sum(1 for _, each, _ in entries if each)
+        much = sum(1 for _, _, each in entries if each)
+        parts = [f"{short} live instance{'s lack' if short != 1 else ' lacks'} {', '.join(lacks)}"] if short else []
+        parts += [f"{much} still hold{'s' if much == 1 else ''} {', '.join(holds)}"] if much else []
         yield Hazard(
-            "class-identity",
+            "instance-shape",
             module,
             name,
-            message=f"the class was replaced; {' and '.join(parts)} of the old one remain",
-            advice="They keep the old code, and isinstance() of the new class is false for them.",
-            path=text.path if text else "",
-            line=line_of(text, name) if text else 0,
-            holders=tuple(holders),
+            message=f"{' and '.join(parts)}; the constructor has changed",
+            advice="Give the class a default, or migrate them in __hotmod_update__(self, change).",
+            holders=tuple(path for instance, *_ in entries for path in held[id(instance)])[:3],
         )
 
 

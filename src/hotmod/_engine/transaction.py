@@ -21,7 +21,7 @@ from typing import Any
 
 from hotmod._engine.foreign import foreign_attributes
 from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
-from hotmod._engine.identity import Identity
+from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.importers import outside_imports
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.others import Others
@@ -73,6 +73,7 @@ class Transaction:
         self._before: dict[str, dict[str, Any]] = {}
         self._entries: dict[str, Any] = {}
         self._states: tuple[State, ...] = ()
+        self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
         self.problems: list[SourceError | SyntaxError] = []
 
@@ -194,7 +195,11 @@ class Transaction:
             for name, module in self._entries.items()
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        self._identity = Identity(self.journal, {name: self._before[name] for name in reused})
+        texts = {
+            name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
+            for name, (text, _) in self._codes.items()
+        }
+        self._identity = Identity(self.journal, {name: self._before[name] for name in reused}, texts)
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
         self.texts = rerun.texts  # filled as modules start
         for name in (*going, *residents):
@@ -256,7 +261,9 @@ class Transaction:
         spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in rerun.texts.items()}
         self._identity.settle(inside, self.ledger.scope.owns_name, spaces)
         self._definitions.is_current = self._identity.is_current
+        self.left = self._identity.left
         self.outcome.patched += sorted(set(self._identity.merger.patched))
+        self.outcome.cleared += sorted(self._identity.merger.forgotten)
         self.outcome.hazards += [self._placed(hazard) for hazard in self._identity.merger.hazards]
 
     def _placed(self, hazard: Hazard) -> Hazard:

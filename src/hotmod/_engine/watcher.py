@@ -103,8 +103,8 @@ class Watcher:
     def status(self) -> Status:
         """How things stand: `unchanged` or `applied` while the program runs what is on disk.
 
-        `rejected` or `restart-required` from an attempt that failed, and `rejected` from a `rollback()`, until a
-        later attempt puts it right. A save that has not been attempted yet does not show.
+        `rejected` or `restart-required` from an attempt that failed, and `rejected` from a `rollback()`,
+        until a later attempt puts it right. A save that has not been attempted yet does not show.
         """
         if self._beginning is not None and self._beginning.is_behind and self._status in _CLEAN:
             return "rejected"  # somebody rolled back without this handle
@@ -175,9 +175,9 @@ class Watcher:
     def hold(self) -> Iterator[None]:
         """Apply nothing inside the block; what was saved meanwhile is one transaction at its end.
 
-        An attempt that is under way is waited for. Blocks can be nested, also over threads: the last one that ends
-        counts. The transaction begins soon after the block, in the watcher's thread or through `apply`; its
-        report comes to `next_report`.
+        An attempt that is under way is waited for. Blocks can be nested, also over threads: the last one that
+        ends counts. The transaction begins soon after the block, in the watcher's thread or through `apply`;
+        its report comes to `next_report`.
         """
         with self._changed:
             self._holds += 1
@@ -357,15 +357,15 @@ class Watcher:
             raise report.error
 
     def _abandon(self) -> None:
-        """In a forked child: there is no thread, and what it held locked stays locked. Begin with new locks."""
+        """In a forked child there is no thread, and what it held locked stays locked: begin anew."""
         self._reset(stopped=True)
         self._thread = None
         self._lookout = None
 
 
 _WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
-# Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with its
-# parent and whose thread it does not have.
+# Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with
+# its parent and whose thread it does not have.
 _LOOKOUTS: set[Lookout] = set()
 
 

@@ -198,9 +198,18 @@ class _Superseded:
     """What a class descends from whose place another one has taken: it is no heir of its bases any more."""
 
 
-def detach(cls: type) -> None:
-    """Take a class that nobody uses out of the `__subclasses__()` of its bases, where the layout allows."""
-    set_bases(cls, (_Superseded,))
+class _SupersededBare:
+    """The same for classes whose instances have no dictionary."""
+
+    __slots__ = ()
+
+
+def detach(cls: type) -> bool:
+    """Take a class that nobody uses out of the `__subclasses__()` of its bases; says whether that worked.
+
+    It does not where the layout forbids it; then the class goes when the garbage collector finds it.
+    """
+    return set_bases(cls, (_Superseded,)) or set_bases(cls, (_SupersededBare,))
 
 
 def forget_checks() -> None:

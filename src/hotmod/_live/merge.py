@@ -214,12 +214,12 @@ class Merger:
         """Merge two plain functions or closures."""
         if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
             return new
-        if old.__module__ not in self._modules:
-            return new
         why = functions.obstacle(old, new)
         if why is None and old.__globals__ is not new.__globals__:
             why = "closure-shape", "another module's decorator makes it now"
         if why is not None:
+            if old.__module__ not in self._modules:
+                return new
             if not self.is_replaced(old):
                 functions.forward(self.journal, old, new)
             return self.refuse(old, new, why)

@@ -39,14 +39,14 @@ class Refreshed:
         patched: the functions whose program changed, as `module:qualname`.
         lost: functions of the modules that ran which could not follow.
         current: ids of the code objects that are in force.
-        instances: those that were moved or wanted, with the class that each had.
-        kept: those that could not be moved, with their class.
+        moved: the wanted instances that were moved, with the class that each had.
+        kept: the wanted instances that could not be moved, with their class.
     """
 
     patched: tuple[str, ...]
     lost: list[types.FunctionType]
     current: set[int]
-    instances: list[tuple[Any, type]]
+    moved: list[tuple[Any, type]]
     kept: list[tuple[Any, type]]
 
 
@@ -64,7 +64,7 @@ def refresh(
         fresh: the code of the modules that ran.
         spaces: their namespaces by file.
         moved: the class that instances belong to from now on, by the id of the class that they have.
-        wanted: ids of further classes whose instances are to be found.
+        wanted: ids of the classes of which it matters who was moved, and who could not be.
     """
     current: set[int] = set()
     places: dict[tuple[str, str], list[types.CodeType]] = {}
@@ -78,10 +78,12 @@ def refresh(
     for value in gc.get_objects():
         kind = type(value)
         if kind is not types.FunctionType:
-            if id(kind) in moved:
-                (instances if _move(journal, value, moved[id(kind)]) else kept).append((value, kind))
+            cls = moved.get(id(kind))
+            if cls is not None and _move(journal, value, cls):
+                if id(kind) in wanted:
+                    instances.append((value, kind))
             elif id(kind) in wanted:
-                instances.append((value, kind))
+                kept.append((value, kind))
             continue
         old = value.__code__
         if (

@@ -17,6 +17,7 @@ HAZARDS: dict[str, str] = {
     "zombie-attribute": "a name that the source no longer binds is still reachable",
     "stale-reference": "an object of an earlier version is still held",
     "class-identity": "a class was replaced; instances or subclasses of the old one remain",
+    "instance-shape": "live instances lack what the new constructor sets, or hold what it dropped",
     "slots-layout": "a class could not be changed in place: its slots differ",
     "base-layout": "a class could not be changed in place: its instances have another layout",
     "metaclass": "a class could not be changed in place: its metaclass differs",
