@@ -166,13 +166,12 @@ class Identity:
             if module in self._before and module in sys.modules:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
         self.merger.rebase()
+        self.merger.give_twins()
         aliases.exchange(modules, owned, self.merger.kept)
         replaced = self.merger.replaced
         gone = self._gone({id(old) for old, _ in replaced})
         wanted = {id(old) for old in gone} | {id(old) for old, _ in replaced}
-        refreshed = stale.refresh(
-            self._journal, self._codes.values(), spaces, self.merger.moved(), wanted
-        )
+        refreshed = stale.refresh(self._journal, self._codes.values(), spaces, self.merger.moved(), wanted)
         self.merger.patched += refreshed.patched
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
         self.migration.run(self._journal, refreshed.moved, refreshed.kept)

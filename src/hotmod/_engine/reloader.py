@@ -267,7 +267,11 @@ class Reloader:
         self._done.append(transaction)
         self.ledger.settle(plan.changes)
         told = time.perf_counter()
-        transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+        try:
+            transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+        except Exception:
+            # it is committed and right; what is lacking is part of the report
+            logger.exception("hotmod failed to look for what the reload left behind; please report this")
         phases["survey"] = time.perf_counter() - told
         return self._record(report()), None
 

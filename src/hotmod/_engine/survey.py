@@ -226,7 +226,11 @@ def _shapes(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
         holds = sorted({each for _, _, holds in entries for each in holds})
         short = sum(1 for _, each, _ in entries if each)
         much = sum(1 for _, _, each in entries if each)
-        parts = [f"{short} live instance{'s lack' if short != 1 else ' lacks'} {', '.join(lacks)}"] if short else []
+        parts = (
+            [f"{short} live instance{'s lack' if short != 1 else ' lacks'} {', '.join(lacks)}"]
+            if short
+            else []
+        )
         parts += [f"{much} still hold{'s' if much == 1 else ''} {', '.join(holds)}"] if much else []
         yield Hazard(
             "instance-shape",

@@ -110,7 +110,10 @@ def migrate(journal: Journal, instance: Any, change: InstanceChange) -> bool:
         return False
     space = instance_dict(instance)
     items = list(space.items()) if space is not None else []
-    slots = [(slot, slot.__get__(instance) if _is_set(slot, instance) else _MISSING) for _, slot in _slots(instance)]
+    slots = [
+        (slot, slot.__get__(instance) if _is_set(slot, instance) else _MISSING)
+        for _, slot in _slots(instance)
+    ]
 
     def undo() -> None:
         if space is not None:

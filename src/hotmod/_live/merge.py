@@ -20,6 +20,7 @@ from typing import Any
 from hotmod._live import classes, enums, functions
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
+from hotmod._live.twins import twins_for
 from hotmod._model.hazards import Hazard
 
 __all__ = ["UNNAMED", "Handler", "Merger"]
@@ -175,6 +176,12 @@ class Merger:
                     continue
                 if classes.set_bases(heir, bases):
                     self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
+
+    def give_twins(self) -> None:
+        """Copy instances made in this run that can't change their class into the class that lives on."""
+        for value, twin in twins_for(self._pairs()):
+            self.kept[id(value)] = twin
+            self._pinned += (value, twin)
 
     def _pairs(self) -> list[tuple[type, type]]:
         """The classes that live on, each with the one that it took over."""
