@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from tests.oracle.check import differences
 from tests.oracle.processes import Program, server
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "40"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "9"))
 # To make a failure small takes minutes: only when asked for.
 PHASES = (Phase.generate, Phase.shrink) if os.environ.get("MACHINE_SHRINK") else (Phase.generate,)

@@ -62,7 +62,7 @@ class TestZombieAttribute:
             {"shop/cart.py": "class Cart: ...\n"},
         )
         assert (hazard.code, hazard.module, hazard.name) == ("zombie-attribute", "shop.cart", "total")
-        assert hazard.holders == ("app.total",)
+        assert hazard.holders == ("app.total -> shop.cart.total",)
         assert os.path.samefile(hazard.path, project.folder / "app.py")
         assert hazard.line == 2
 
@@ -74,7 +74,9 @@ class TestZombieAttribute:
         """A module of the scope that took the name while it ran, and does not run again, holds a zombie."""
         hazards = edited(SHOP, {"shop/cart.py": "def total(): ...\n"}, lambda: module("shop.state").fill())
         assert "zombie-attribute" in codes(hazards)
-        assert {holder for hazard in hazards for holder in hazard.holders} == {"shop.state.Cart"}
+        assert {holder for hazard in hazards for holder in hazard.holders} == {
+            "shop.state.Cart -> shop.cart.Cart"
+        }
 
 
 class TestStaleReference:
@@ -85,7 +87,7 @@ class TestStaleReference:
             {"shop/cart.py": "def total():\n    return 1\n\n\ndef Cart():\n    return 2\n"},
         )
         assert (hazard.code, hazard.module, hazard.name) == ("stale-reference", "shop.cart", "Cart")
-        assert hazard.holders == ("app.Basket",)
+        assert hazard.holders == ("app.Basket -> shop.cart.Cart",)
         assert os.path.samefile(hazard.path, project.folder / "app.py")
         assert hazard.line == 3
 

@@ -273,3 +273,28 @@ def test_notification_that_fails_is_set_up_anew(shop: Project, monkeypatch: pyte
         shop.write({"shop/config.py": "TAX = 2\n"})
         failed.set()
         assert watcher.next_report(timeout=LONG).changed == ("shop.config",)
+
+
+def test_the_handle_can_be_used_by_code_that_is_reloaded(shop: Project) -> None:
+    """Code that `hotmod.reload` runs can hold the watcher, is refused a retry, and hangs neither."""
+    text = """
+        import hotmod
+        from shop.hooks import refused, watcher
+        with watcher.hold():
+            pass
+        try:
+            watcher.retry()
+        except hotmod.HotmodError:
+            refused.append("retry")
+        TAX = 2
+        """
+    shop.write({"shop/hooks.py": "watcher, refused = None, []\n"})
+    hooks = shop.load("shop.hooks")
+    with watching("shop", delay=0) as watcher:
+        hooks.watcher = watcher
+        shop.write({"shop/config.py": text})
+        reloading = threading.Thread(target=hotmod.reload, args=("shop",))
+        reloading.start()
+        reloading.join(LONG)
+        assert not reloading.is_alive()
+        assert hooks.refused == ["retry"]

@@ -86,14 +86,16 @@ class Live:
         self.project.write({"shop/m.py": text})
         return self.reloader.reload()
 
-    def renew(self, text: str) -> None:
-        """Let `fresh` be a new module of a text."""
+    def renew(self, case: Case) -> None:
+        """Let `fresh` be a new module of the text after the edit, for cases that ask for it."""
+        if not any("fresh" in expression for expression in case.now):
+            return
         module = types.ModuleType("shop.m")
         live = sys.modules["shop.m"]
         sys.modules["shop.m"] = module
         with contextlib.ExitStack() as stack:
             stack.callback(sys.modules.__setitem__, "shop.m", live)
-            exec(compile(text, "fresh.py", "exec", dont_inherit=True), vars(module))
+            exec(compile(case.after, "fresh.py", "exec", dont_inherit=True), vars(module))
         self.space["fresh"] = module
 
     def failing(self, expressions: tuple[str, ...]) -> list[str]:

@@ -13,10 +13,12 @@ import builtins
 import contextlib
 import dataclasses
 import functools
+import gc
 import inspect
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -27,7 +29,7 @@ from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
-from hotmod._live.survey import definitions_in
+from hotmod._live.survey import definitions_in, holders
 from hotmod._live.wrappers import HANDLERS
 from hotmod._model.changes import SourceText
 
@@ -77,6 +79,7 @@ class Identity:
         self._journal = journal
         self._before = before
         self._codes: dict[str, types.CodeType] = {}
+        self._made: list[weakref.ref[type]] = []
         self._ambiguous: set[tuple[str, str]] = set()
 
     @contextlib.contextmanager
@@ -87,9 +90,11 @@ class Identity:
         @functools.wraps(build)
         def build_and_merge(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
             built = build(body, name, *bases, **options)
-            if threading.get_ident() == thread and isinstance(built, type):
-                return self._built(built, body)
-            return built
+            if threading.get_ident() != thread or not isinstance(built, type):
+                return built
+            if body.__globals__.get("__name__") in self._before:
+                self._made.append(weakref.ref(built))
+            return self._built(built, body)
 
         builtins.__build_class__ = build_and_merge
         try:
@@ -120,6 +125,15 @@ class Identity:
         # a decorator may build the final class from this one (slots): then only the two final ones match
         merged = self.merger.try_class(old, built)
         return merged if isinstance(merged, type) else built
+
+    def retire(self) -> None:
+        """After an undo: let bases forget the classes that the run made, unless somebody uses them."""
+        made = [cls for ref in self._made if (cls := ref()) is not None]
+        self._made.clear()
+        held = holders(made)
+        for cls in made:
+            if id(cls) not in held and not any(type(one) is cls for one in gc.get_referrers(cls)):
+                classes.detach(cls)
 
     def _old(self, module: str, name: str) -> object:
         first, *rest = name.split(".")
@@ -181,6 +195,7 @@ class Identity:
         if self.merger.reshaped:
             classes.forget_checks()
             self._journal.record("what abstract classes remember", classes.forget_checks)
+        self.merger.finish_classes()
         self.merger.discard()
         self.merger.close()
 

@@ -28,7 +28,7 @@ __all__ = ["Lookout"]
 # naps are short while someone is editing. When nobody has saved for a while, the lookout dozes, which costs
 # no more than watchfiles' own loop does.
 NAPS = ((30.0, 3), (300.0, 8))
-DOZE = 75
+DOZE = 100
 CLOSE = 0.0006  # seconds; less than half a nap is not worth another one
 LARGE = 50  # files in a burst after which everything is looked at: the kernel's queue may have run over
 logger = logging.getLogger("hotmod")

@@ -35,7 +35,7 @@ from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
 
-__all__ = ["LOCK", "Reloader"]
+__all__ = ["LOCK", "Reloader", "reloads_here"]
 
 LOCK = threading.RLock()
 HISTORY = 32
@@ -48,9 +48,25 @@ class _State:
     """Whether a transaction is under way in this process; guarded by `LOCK`."""
 
     busy = False
+    thread = 0  # whose it is
 
 
 _state = _State()
+
+
+def reloads_here() -> bool:
+    """Whether the calling thread is in the middle of a transaction: it is code that runs again that asks."""
+    return _state.thread == threading.get_ident()
+
+
+def _refuse_inside() -> None:
+    """Keep out what is called from inside of a transaction: half of the modules are not in their place."""
+    if _state.busy:
+        msg = (
+            "A reload can't start inside another one (from a hook, a verify= check or a module that is "
+            "being executed). Nothing was changed by this call; the outer reload goes on."
+        )
+        raise HotmodError(msg)
 
 
 class Reloader:
@@ -131,6 +147,7 @@ class Reloader:
             SourceError: a changed file can't be read, decoded or parsed.
         """
         with LOCK:
+            _refuse_inside()
             plan = self._plan(self._changes())
             for change in plan.changes.changes:
                 if change.text is not None:
@@ -194,17 +211,12 @@ class Reloader:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Refuse a reload from inside a reload (a hook, a module that is being executed)."""
-        if _state.busy:
-            msg = (
-                "A reload can't start inside another one (from a hook, a verify= check or a module that is "
-                "being executed). Nothing was changed by this call; the outer reload goes on."
-            )
-            raise HotmodError(msg)
-        _state.busy = True
+        _refuse_inside()
+        _state.busy, _state.thread = True, threading.get_ident()
         try:
             yield
         finally:
-            _state.busy = False
+            _state.busy, _state.thread = False, 0
 
     def attempt(self, paths: Collection[str] | None, *, again: bool = False) -> Report | None:
         """One transaction over some files, unless the version on disk has been refused already.
@@ -217,6 +229,7 @@ class Reloader:
             What was done; None if nothing was attempted. A KeyboardInterrupt of the user's code is in it.
         """
         with LOCK:
+            _refuse_inside()
             try:
                 changes = self.ledger.changes(paths)
             except SourceError:

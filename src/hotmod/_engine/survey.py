@@ -66,7 +66,7 @@ def survey(transaction: Transaction) -> list[Hazard]:
 def _retire(
     classes: Iterable[type], left: Leftovers, held: Mapping[int, list[str]], transaction: Transaction
 ) -> None:
-    """Let bases forget heirs that are no longer in force and that nobody holds: `__subclasses__()` is a registry."""
+    """Let bases forget heirs that are no longer in force and that nobody holds."""
     used = {id(cls) for _, cls in left.kept}
     for cls in classes:
         below: list[type] = type.__subclasses__(cls)
@@ -208,7 +208,7 @@ def _members(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]
             yield Hazard(
                 "zombie-attribute",
                 cls.__module__,
-                f"{cls.__qualname__}.{member._name_}",  # noqa: SLF001 - documented
+                f"{cls.__qualname__}.{member._name_}",
                 message="the enumeration no longer has this member, and it is still held",
                 advice="Looking it up by name or value fails; give its holders another member.",
                 holders=tuple(held[id(member)]),
@@ -218,12 +218,12 @@ def _members(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]
 def _shapes(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
     """Classes whose live instances do not fit the new constructor."""
     found: dict[tuple[str, str], list[tuple[Any, tuple[str, ...], tuple[str, ...]]]] = {}
-    for instance, shape, lacks, holds in left.lacking:
+    for instance, shape, *names in left.lacking:
         if id(instance) in held:
-            found.setdefault((shape.module, shape.name), []).append((instance, lacks, holds))
+            found.setdefault((shape.module, shape.name), []).append((instance, *names))
     for (module, name), entries in sorted(found.items(), key=lambda item: item[0]):
-        lacks = sorted({each for _, lacks, _ in entries for each in lacks})
-        holds = sorted({each for _, _, holds in entries for each in holds})
+        lacks = sorted({name for _, names, _ in entries for name in names})
+        holds = sorted({name for _, _, names in entries for name in names})
         short = sum(1 for _, each, _ in entries if each)
         much = sum(1 for _, _, each in entries if each)
         parts = (

@@ -73,6 +73,7 @@ class Transaction:
         self._before: dict[str, dict[str, Any]] = {}
         self._entries: dict[str, Any] = {}
         self._states: tuple[State, ...] = ()
+        self._identity = Identity(self.journal, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
         self.problems: list[SourceError | SyntaxError] = []
@@ -364,6 +365,7 @@ class Transaction:
     def undo(self) -> None:
         """Take the whole transaction back."""
         self.journal.undo()
+        self._identity.retire()
 
 
 def _decoded(text: SourceText | None) -> str | None:

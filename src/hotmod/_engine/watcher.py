@@ -17,6 +17,7 @@ import collections
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -181,10 +182,8 @@ class Watcher:
         """
         with self._changed:
             self._holds += 1
-            here = threading.get_ident()
-            while self._attempting not in (0, here):
-                self._changed.wait()
         try:
+            self._wait_for_attempt()
             yield
         finally:
             with self._changed:
@@ -295,8 +294,7 @@ class Watcher:
         """Keep out other attempts and `hold()`; gives whether one may begin that nobody asked for."""
         here = threading.get_ident()
         with self._changed:
-            while self._attempting not in (0, here):
-                self._changed.wait()
+            self._wait_for_attempt()
             outer, self._attempting = self._attempting, here
             may_begin = asked or not (self._stopped or self._holds)
         try:
@@ -305,6 +303,15 @@ class Watcher:
             with self._changed:
                 self._attempting = outer
                 self._changed.notify_all()
+
+    def _wait_for_attempt(self) -> None:
+        """Wait until no other thread makes an attempt of this watcher."""
+        reloader = sys.modules.get("hotmod._engine.reloader")  # where it is not loaded nothing is reloaded
+        if reloader is not None and reloader.reloads_here():
+            return  # the other thread waits for the transaction from inside of which this is called
+        with self._changed:  # a condition's lock is reentrant
+            while self._attempting not in (0, threading.get_ident()):
+                self._changed.wait()
 
     def _take(self) -> frozenset[str] | None:
         return self._lookout.take() if self._lookout is not None else None

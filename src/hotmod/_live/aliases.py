@@ -23,6 +23,8 @@ from hotmod._live.takeback import contents, put_back
 
 __all__ = ["exchange"]
 
+DEPTH = 60  # decorators that wrap decorators make long chains
+
 
 def exchange(
     modules: Iterable[types.ModuleType], owned: Callable[[str], bool], kept: Mapping[int, Any]
@@ -39,7 +41,7 @@ def exchange(
     modules = list(modules)
     for module in modules:
         _exchange_dict(vars(module), kept)
-    state = State(modules, owned)
+    state = State(modules, owned, DEPTH)
     for container, items in state.containers:
         if isinstance(container, dict):
             _exchange_dict(container, kept)

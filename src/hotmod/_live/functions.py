@@ -15,6 +15,7 @@ import inspect
 import sys
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -148,12 +149,17 @@ def is_forwarding(code: types.CodeType) -> bool:
 
 
 def replace_code(journal: Journal, live: types.FunctionType, code: types.CodeType) -> None:
-    """Give a function that no name leads to (a closure made earlier) new code; it keeps the rest."""
-    before, doc = live.__code__, live.__doc__
+    """Give a function that no name leads to (a closure made earlier) new code; it keeps the rest.
+
+    The journal does not keep it alive: else each reload would find again what only the last one remembers.
+    """
+    before, doc, ref = live.__code__, live.__doc__, weakref.ref(live)
 
     def undo() -> None:
-        live.__code__ = before
-        live.__doc__ = doc
+        function = ref()
+        if function is not None:
+            function.__code__ = before
+            function.__doc__ = doc
 
     journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
     live.__code__ = code

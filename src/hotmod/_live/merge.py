@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-from hotmod._live import classes, enums, functions
+from hotmod._live import adapters, classes, enums, functions
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
@@ -74,6 +74,11 @@ class Merger:
         self._members.clear()
         self.removed.clear()
 
+    def finish_classes(self) -> None:
+        """Let libraries bring the classes that live on to use."""
+        for old, _ in self._pairs():
+            adapters.finish(old)
+
     def discard(self) -> None:
         """Take the classes that were merged away out of the `__subclasses__()` of their bases."""
         for _, new in self._pairs():
@@ -119,14 +124,10 @@ class Merger:
 
     def _attributes(self, old: Any, new: Any) -> None:
         """Merge the functions that two objects of one kind carry; the objects themselves stay two."""
-        mine, other = instance_dict(old), instance_dict(new)
-        for name, value in (other or {}).items():
-            if (
-                type(value) is types.FunctionType
-                and mine is not None
-                and type(mine.get(name)) is types.FunctionType
-            ):
-                self.merge(mine[name], value)
+        mine, other = instance_dict(old) or {}, instance_dict(new) or {}
+        for name, value in list(other.items()):
+            if type(value) is types.FunctionType and type(mine.get(name)) is types.FunctionType:
+                other[name] = self.merge(mine[name], value)
 
     def take(self, old: Any, new: Any) -> Any:
         """Note that `old` lives on in place of `new`."""
@@ -265,6 +266,7 @@ class Merger:
         bases = tuple(self.kept.get(id(base), base) for base in type.__dict__["__bases__"].__get__(new))
         is_enum = issubclass(old, enum.Enum) and issubclass(new, enum.Enum)
         why = classes.obstacle(old, new, bases) or (enums.obstacle(old, new) if is_enum else None)
+        why = why or adapters.obstacle(old, new)
         if why is not None:
             return self.refuse(old, new, why)
         self.take(old, new)
@@ -286,6 +288,7 @@ class Merger:
         self.reshaped = self.reshaped or before.keys() != members.keys()
         classes.take_over(self.journal, old, new, bases, members)
         self._members.append((old, before))
+        adapters.rebuild(old, new)
         return old
 
     def try_class(self, old: type, new: type) -> Any:

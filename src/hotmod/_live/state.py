@@ -59,7 +59,13 @@ def instance_dict(value: object) -> dict[str, Any] | None:
 class State:
     """The state reachable from some modules, as it was when this was made."""
 
-    def __init__(self, modules: Iterable[types.ModuleType], owned: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        modules: Iterable[types.ModuleType],
+        owned: Callable[[str], bool],
+        depth: int = MAX_DEPTH,
+    ) -> None:
+        self._depth = depth
         self.containers: list[tuple[Any, list[Any]]] = []
         self.roots: dict[int, int] = {}  # id of a container to that of the module-level value it belongs to
         self.classes: list[tuple[type, dict[str, Any]]] = []
@@ -84,7 +90,7 @@ class State:
             self._seen.add(id(value))
             self._keep.append(value)  # an id is only good while its object lives
             self.roots[id(value)] = root
-            if depth < MAX_DEPTH:
+            if depth < self._depth:
                 queue.extend((part, depth + 1, root) for part in self._enter(value, kind, depth))
 
     def _enter(self, value: Any, kind: type, depth: int) -> Iterator[Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import gc
+import re
 import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +28,7 @@ SHOWN = 3
 DEPTH = 6
 MAX_HOLDERS = 2_000  # objects per step that are followed further
 _CHUNK = 256
-_FEW = 4  # up to so many, the interpreter's own search is faster than ours
+_FEW = 12  # up to so many, the interpreter's own search is faster than ours
 # They remember whatever passes through them.
 _CACHES = frozenset(("abc", "_abc", "typing", "functools", "copyreg", "linecache", "weakref", "gc"))
 
@@ -90,12 +91,12 @@ class _Search:
     ) -> None:
         _, entries, below = above.get(id(holder), (holder, [], set()))
         for item in held:
-            step = _step(holder, item)
-            if step is None:
-                continue
             _, mine, all_mine = self._level[id(item)]
-            below |= all_mine
-            entries += [(target, step + way) for target, way in mine[:SHOWN]]
+            ways = [(target, _joined(holder, item, way)) for target, way in mine[:SHOWN]]
+            longer = [(target, way) for target, way in ways if way is not None]
+            if longer:
+                below |= all_mine
+                entries += longer
         if below:
             above[id(holder)] = holder, entries, below
 
@@ -140,13 +141,28 @@ def _is_ours(holder: object) -> bool:
     return isinstance(module, str) and module.partition(".")[0] == "hotmod"
 
 
+def _joined(holder: Any, item: object, way: str) -> str | None:
+    """The way from a holder through one that it refers to; None when that does not count."""
+    if type(holder) is types.FunctionType and holder.__closure__ is item:
+        place = re.match(r"\[(\d+)\]", way)
+        name = holder.__code__.co_freevars[int(place[1])] if place is not None else ""
+        if place is None or name == "__class__":
+            return None
+        return f"({name} in {holder.__qualname__}){way[place.end() :]}"
+    if type(item) is dict and instance_dict(holder) is item:
+        return re.sub(r"^\['(\w+)'\]", r".\1", way)
+    step = _step(holder, item)
+    return None if step is None else step + way
+
+
 def _step(holder: Any, target: object) -> str | None:
     """How an object refers to another one: as an item, an attribute, a cell; None when it does not count."""
     kind = type(holder)
     if kind is types.CellType:
         return ""
     if kind is types.FunctionType:
-        return _step_from_function(holder, target)
+        own = holder.__globals__ is target or holder.__code__ is target
+        return None if own else f".<{holder.__qualname__}>"
     if isinstance(holder, dict):
         for key, item in list(dict.items(holder)):
             if item is target or key is target:
@@ -161,19 +177,8 @@ def _step(holder: Any, target: object) -> str | None:
     if kind is types.ModuleType or target is kind:
         return None
     space = instance_dict(holder)
-    if space is target:
-        return ""
     found = next((f".{name}" for name, item in (space or {}).items() if item is target), None)
     return f".<{kind.__name__}>" if found is None else found
-
-
-def _step_from_function(holder: types.FunctionType, target: object) -> str | None:
-    for name, cell in zip(holder.__code__.co_freevars, holder.__closure__ or (), strict=False):
-        if cell is target:
-            return None if name == "__class__" else f"({name} in {holder.__qualname__})"
-    if holder.__globals__ is target or holder.__code__ is target:
-        return None
-    return f".<{holder.__qualname__}>"
 
 
 def _locals_of_frames() -> dict[int, str]:

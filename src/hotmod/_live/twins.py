@@ -1,7 +1,7 @@
 """Instances that can't move to the class that lives on get a twin in it.
 
-While a module runs, it may make instances of a class that is merged away afterwards (a slotted class that a
-decorator built). CPython lets them change their class, except that before 3.12 it compares the layout of
+While a module runs, it may make instances of a class that is merged away afterwards (a slotted class that
+a decorator built). CPython lets them change their class, except that before 3.12 it compares the layout of
 classes with `__weakref__` among their slots wrongly. These instances are young and few: a copy takes the place
 of each.
 
@@ -44,12 +44,12 @@ def twins_for(pairs: Iterable[tuple[type, type]]) -> list[tuple[Any, Any]]:
 
 def _slots(cls: type) -> dict[str, Any]:
     """The slot descriptors of a class and its bases by name."""
-    found: dict[str, Any] = {}
-    for base in reversed(type.__dict__["__mro__"].__get__(cls)):
-        for name, value in own_dict(base).items():
-            if type(value) is types.MemberDescriptorType:
-                found[name] = value
-    return found
+    return {
+        name: value
+        for base in reversed(type.__dict__["__mro__"].__get__(cls))
+        for name, value in own_dict(base).items()
+        if type(value) is types.MemberDescriptorType
+    }
 
 
 def _is_stuck(old: type, new: type) -> bool:
@@ -57,7 +57,7 @@ def _is_stuck(old: type, new: type) -> bool:
     if not _slots(new):
         return False
     try:
-        probe = object.__new__(new)
+        probe: object = object.__new__(new)
     except TypeError:  # built on a type that makes its instances itself
         return False
     try:
@@ -68,7 +68,7 @@ def _is_stuck(old: type, new: type) -> bool:
 
 
 def _twin(value: Any, cls: type) -> Any:
-    twin = object.__new__(cls)
+    twin: object = object.__new__(cls)
     theirs = _slots(cls)
     for name, slot in _slots(type(value)).items():
         held = _read(slot, value)

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import gc
+import sys
+from typing import Any
+
+import pytest
+
+import hotmod
+from hotmod._live import adapters, instances, survey
+from tests.identity.table import Live
+from tests.oracle.project import Project
+
+SLOTTED = "class C:\n    __slots__ = ({})\n\n\nCACHE = {{}}\n"
+
+
+def replaced(project: Project, held: str) -> list[hotmod.Hazard]:
+    """The hazards of replacing a class that is held somewhere in a module outside the scope."""
+    live = Live(project, SLOTTED.format("'a',"))
+    project.write({"outside.py": "CACHE = None\n"}).load("outside")
+    live.hold(f"sys.modules['outside'].CACHE = {held}")
+    return [each for each in live.edit(SLOTTED.format("'a', 'b'")).hazards if each.code != "slots-layout"]
+
+
+@pytest.mark.parametrize(
+    ("held", "path"),
+    [
+        ("{'cfg': m.C}", "outside.CACHE['cfg'] -> shop.m.C"),
+        ("[0, (m.C,)]", "outside.CACHE[1][0] -> shop.m.C"),
+        ("{m.C}", "outside.CACHE{...} -> shop.m.C"),
+        ("__import__('types').SimpleNamespace(x=m.C)", "outside.CACHE.x -> shop.m.C"),
+        ("(lambda c: lambda: c)(m.C)", "outside.CACHE(c in <lambda>.<locals>.<lambda>) -> shop.m.C"),
+    ],
+)
+def test_who_holds_a_replaced_class_is_told_by_a_path(project: Project, held: str, path: str) -> None:
+    """The report says which name leads to an object of the earlier version, and how."""
+    (hazard,) = replaced(project, held)
+    assert (hazard.code, hazard.name, hazard.holders) == ("stale-reference", "C", (path,))
+
+
+def test_nobody_is_told_where_nobody_holds_it(project: Project) -> None:
+    """A replaced class that only hotmod remembers is no hazard beyond the replacement."""
+    assert replaced(project, "None") == []
+
+
+def test_the_heap_is_not_searched_when_all_was_changed_in_place(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit of bodies asks neither for holders nor for instances."""
+    live = Live(project, "class C:\n    def f(self):\n        return 1\n")
+    monkeypatch.setattr(survey, "holders", None)
+    monkeypatch.setattr(instances, "of_classes", None)
+    assert live.edit("class C:\n    def f(self):\n        return 2\n").status == "applied"
+
+
+def test_the_passes_over_the_heap_do_not_grow_with_what_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many objects are looked for, the heap is listed at most once per step."""
+    passes = 0
+    listed = gc.get_objects
+
+    def counted() -> list[Any]:
+        nonlocal passes
+        passes += 1
+        return listed()
+
+    monkeypatch.setattr(gc, "get_objects", counted)
+    targets = [[number] for number in range(500)]
+    found = survey.holders(targets)
+    assert passes <= survey.DEPTH
+    assert len(found) == 500
+    assert next(iter(found.values()))[0].startswith("targets in test_the_passes")
+
+
+def test_cleared_caches_are_told(project: Project) -> None:
+    """The cached results of a function that ran again are forgotten, and the report says so."""
+    text = "from functools import cache\n\n\n@cache\ndef f(x):\n    return x + 1\n"
+    live = Live(project, text)
+    live.hold("m.f(1)")
+    report = live.edit(text.replace("1", "2"))
+    assert report.cleared == ("shop.m:f (cache)",)
+    assert live.edit(text).cleared == ()
+
+
+def test_the_shape_hazard_counts_and_names(project: Project) -> None:
+    """The hazard says how many instances lack which attributes, and how many hold what was dropped."""
+    text = "class C:\n    def __init__(self):\n        self.a = self.b = 1\n"
+    live = Live(project, text)
+    live.hold("sys.modules['shop'].kept = [m.C(), m.C()]")
+    (hazard,) = live.edit(text.replace("self.b", "self.c = self.d")).hazards
+    assert (hazard.code, hazard.module, hazard.name) == ("instance-shape", "shop.m", "C")
+    assert hazard.message.startswith("2 live instances lack c, d and 2 still hold b")
+    assert hazard.holders[0] == "shop.kept[0]"
+
+
+def test_a_migration_that_fails_rejects_the_edit(project: Project) -> None:
+    """An exception in `__hotmod_update__` takes everything back, other instances included."""
+    live = Live(project, "class C:\n    def __init__(self, n):\n        self.n = n\n")
+    live.hold("one, two = m.C(1), m.C(2)")
+    report = live.edit(
+        """
+        class C:
+            def __init__(self, n):
+                self.k = n
+
+            def __hotmod_update__(self, change):
+                self.k = 1 // (2 - self.n)
+                del self.n
+        """
+    )
+    assert (report.status, type(report.error)) == ("rejected", ZeroDivisionError)
+    assert [vars(live.space[name]) for name in ("one", "two")] == [{"n": 1}, {"n": 2}]
+    assert not hasattr(live.space["one"], "__hotmod_update__")
+
+
+def test_an_adapter_of_the_user_is_asked(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`register_class_adapter` rebuilds a recognised class, and can refuse it with a reason."""
+    monkeypatch.setattr(adapters, "_adapters", [])
+    rebuilt: list[tuple[type, type]] = []
+    hotmod.register_class_adapter(
+        lambda cls: "special" in vars(cls),
+        rebuild=lambda live, new: rebuilt.append((live, new)),
+        obstacle=lambda _, new: "it says so" if new.special == 3 else None,
+    )
+    live = Live(project, "class C:\n    special = 1\n")
+    cls = live.space["m"].C
+    assert live.edit("class C:\n    special = 2\n").hazards == ()
+    assert rebuilt[0][0] is cls is live.space["m"].C
+    (hazard, *_) = live.edit("class C:\n    special = 3\n").hazards
+    assert hazard.message == "replaced: it says so"
+    assert sys.modules["shop.m"].C is not cls
+
+
+def test_a_rejected_edit_leaves_no_subclass(project: Project) -> None:
+    """Classes of an edit that failed are in nobody's `__subclasses__()`."""
+    text = "class Base: pass\n\n\nclass A(Base): pass\n"
+    live = Live(project, text)
+    assert live.edit(f"{text}\n\nclass B(Base): pass\n\n\n1 / 0\n").status == "rejected"
+    assert live.space["m"].Base.__subclasses__() == [live.space["m"].A]
+
+
+def test_objects_do_not_grow_with_reloads(project: Project) -> None:
+    """After sixty edits there are as many objects as after forty (bytes: `benchmarks/memory.py`)."""
+    text = (
+        "class Base:\n    def __init_subclass__(cls): ...\n\n\n"
+        "class C(Base):\n    def f(self):\n        return {}, super().__init__()\n\n\n"
+        "def make():\n    return lambda: {}\n\n\nmade = make()\n"
+    )
+    live = Live(project, text.format(0, 0))
+    counts = []
+    for turn in range(1, 61):
+        assert live.edit(text.format(turn % 2, turn % 2))
+        gc.collect()
+        if turn in {40, 60}:
+            counts.append(len(gc.get_objects()))
+    assert counts[1] - counts[0] < 20
