@@ -128,7 +128,9 @@ class Identity:
 
     def retire(self) -> None:
         """After an undo: let bases forget the classes that the run made, unless somebody uses them."""
-        made = [cls for ref in self._made if (cls := ref()) is not None]
+        self.merger.discard()
+        self.merger.close()
+        made = [cls for ref in self._made if (cls := ref()) is not None and classes.is_heir(cls)]
         self._made.clear()
         held = holders(made)
         for cls in made:

@@ -26,6 +26,7 @@ __all__ = [
     "bind_cells",
     "detach",
     "forget_checks",
+    "is_heir",
     "obstacle",
     "own_dict",
     "set_bases",
@@ -210,6 +211,11 @@ def detach(cls: type) -> bool:
     It does not where the layout forbids it; then the class goes when the garbage collector finds it.
     """
     return set_bases(cls, (_Superseded,)) or set_bases(cls, (_SupersededBare,))
+
+
+def is_heir(cls: type) -> bool:
+    """Whether a class is in the `__subclasses__()` of a base that somebody may ask."""
+    return any(base not in (object, _Superseded, _SupersededBare) for base in bases_of(cls))
 
 
 def forget_checks() -> None:

@@ -2,8 +2,8 @@
 
 While a module runs, it may make instances of a class that is merged away afterwards (a slotted class that
 a decorator built). CPython lets them change their class, except that before 3.12 it compares the layout of
-classes with `__weakref__` among their slots wrongly. These instances are young and few: a copy takes the place
-of each.
+classes with `__weakref__` among their slots wrongly. These instances are young and few: a copy takes the
+place of each.
 
 Touches: whatever refers to such an instance; reads the heap only if there is such a class.
 
