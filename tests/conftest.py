@@ -1,8 +1,10 @@
-"""What holds for all tests: how hypothesis searches."""
+"""What holds for all tests: how hypothesis searches, and how much heap there is."""
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 
 from hypothesis import Phase, settings
 
@@ -15,3 +17,15 @@ settings.register_profile(
     "ci", settings.get_profile("hotmod"), derandomize=True, database=None, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "hotmod")
+
+
+@pytest.fixture(autouse=True)
+def _small_heap() -> Iterator[None]:
+    """Leave out of the heap, for the length of a test, what was there before it.
+
+    A reload that changes classes walks the heap, and that of a whole test run, with every package in it that
+    other tests have loaded, is a hundred times that of the program under test.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger
 from hotmod._live import namespaces
+from hotmod._live.journal import Journal
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.files import read
@@ -213,6 +214,7 @@ class Finder:
             return None
         spec = self._search(name, path, target)
         origin = spec.origin if spec is not None and spec.has_location else None
+        RAN.pop(name, None)
         if origin and origin.endswith(SOURCE):
             ledgers = [each for each in asking if each.scope.owns(name, origin)]
             text = _text_of(origin) if ledgers else None
@@ -238,6 +240,23 @@ def _text_of(path: str) -> SourceText | None:
         return read(path)
     except SourceError:
         return None
+
+
+RAN: dict[str, types.CodeType] = {}
+"""The code of modules that hotmod executed and that nobody else has executed since."""
+
+
+def note_codes(journal: Journal, executed: Iterable[str], codes: Mapping[str, types.CodeType]) -> None:
+    """Note, at a commit, what the executed modules run from now on; an undo forgets it again."""
+    names = list(executed)
+
+    def undo() -> None:
+        for name in names:
+            RAN.pop(name, None)
+
+    journal.record("code of modules", undo)
+    undo()
+    RAN.update({name: codes[name] for name in names if name in codes})
 
 
 FINDER = Finder()

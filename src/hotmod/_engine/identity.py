@@ -71,7 +71,9 @@ class Identity:
         journal: Journal,
         before: Mapping[str, Mapping[str, Any]],
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
+        ran: Mapping[str, types.CodeType],
     ) -> None:
+        self._ran = ran
         self.migration = Migration(texts, before)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
@@ -132,9 +134,10 @@ class Identity:
         self.merger.close()
         made = [cls for ref in self._made if (cls := ref()) is not None and classes.is_heir(cls)]
         self._made.clear()
-        held = holders(made)
+        held = holders(made, depth=2)
+        used = {id(type(one)) for one in gc.get_objects()} if made else set()
         for cls in made:
-            if id(cls) not in held and not any(type(one) is cls for one in gc.get_referrers(cls)):
+            if id(cls) not in held and id(cls) not in used:
                 classes.detach(cls)
 
     def _old(self, module: str, name: str) -> object:
@@ -187,7 +190,9 @@ class Identity:
         replaced = self.merger.replaced
         gone = self._gone({id(old) for old, _ in replaced})
         wanted = {id(old) for old in gone} | {id(old) for old, _ in replaced}
-        refreshed = stale.refresh(self._journal, self._codes.values(), spaces, self.merger.moved(), wanted)
+        refreshed = stale.refresh(
+            self._journal, self._codes.values(), spaces, self.merger.moved(), wanted, self._superseded()
+        )
         self.merger.patched += refreshed.patched
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
         self.migration.run(self._journal, refreshed.moved, refreshed.kept)
@@ -200,6 +205,17 @@ class Identity:
         self.merger.finish_classes()
         self.merger.discard()
         self.merger.close()
+
+    def _superseded(self) -> list[types.CodeType] | None:
+        """All code that the modules ran before; None if that of some module is not known."""
+        if not self._before.keys() <= self._ran.keys():
+            return None
+        return [code for name in self._before for code in stale.codes_in(self._ran[name])]
+
+    @property
+    def codes(self) -> Mapping[str, types.CodeType]:
+        """The code that each module runs from now on."""
+        return self._codes
 
     def _gone(self, replaced: Collection[int]) -> list[type]:
         """The classes that no longer stand where they did, and have no successor."""

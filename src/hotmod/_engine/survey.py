@@ -82,17 +82,18 @@ def _is_forwarded(value: object) -> bool:
 
 
 def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
-    """The hazard with the line of the definition, or, where that is gone, of the module that holds it."""
+    """The hazard with the line that holds the old object, or else with that of the definition."""
+    if hazard.code in ("zombie-attribute", "stale-reference"):
+        for holder in hazard.holders:
+            module, _, attribute = holder.partition(" -> ")[0].partition("[")[0].rpartition(".")
+            path = space_of(sys.modules.get(module)).get("__file__")
+            if isinstance(path, str) and (line := line_of(path, attribute)):
+                return dataclasses.replace(hazard, path=path, line=line)
     text = transaction.texts.get(hazard.module)
-    line = line_of(text, hazard.name.partition(".")[0]) if text is not None else 0
-    if text is not None and (line or hazard.code == "class-identity"):
-        return dataclasses.replace(hazard, path=text.path, line=line)
-    for holder in hazard.holders:
-        module, _, attribute = holder.partition("[")[0].rpartition(".")
-        path = space_of(sys.modules.get(module)).get("__file__")
-        if isinstance(path, str):
-            return dataclasses.replace(hazard, path=path, line=line_of(path, attribute))
-    return hazard
+    if text is None:
+        return hazard
+    line = line_of(text, hazard.name.partition(".")[0])
+    return dataclasses.replace(hazard, path=text.path, line=line)
 
 
 def repeated(transaction: Transaction) -> list[Hazard]:

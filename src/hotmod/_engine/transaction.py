@@ -19,6 +19,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from hotmod._engine import hooks
 from hotmod._engine.foreign import foreign_attributes
 from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity, Leftovers
@@ -73,7 +74,7 @@ class Transaction:
         self._before: dict[str, dict[str, Any]] = {}
         self._entries: dict[str, Any] = {}
         self._states: tuple[State, ...] = ()
-        self._identity = Identity(self.journal, {}, {})
+        self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
         self.problems: list[SourceError | SyntaxError] = []
@@ -200,7 +201,9 @@ class Transaction:
             name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        self._identity = Identity(self.journal, {name: self._before[name] for name in reused}, texts)
+        self._identity = Identity(
+            self.journal, {name: self._before[name] for name in reused}, texts, hooks.RAN
+        )
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
         self.texts = rerun.texts  # filled as modules start
         for name in (*going, *residents):
@@ -350,6 +353,7 @@ class Transaction:
         for name in (*rerun.executed, *rerun.added):
             if name in self.texts:
                 self.ledger.accept(name, self.texts[name])
+        hooks.note_codes(self.journal, rerun.executed, self._identity.codes)
         self.journal.settle()
         self._before = {name: space for name, space in self._before.items() if name in state}
 

@@ -62,6 +62,7 @@ class Merger:
         self._replaced: dict[int, tuple[Any, Any]] = {}
         self._alive: list[Any] = []  # the ids in `kept` are good only while the new objects live
         self._pinned: list[Any] = []
+        self._unused: set[int] = set()  # ids of classes that were merged away before they could be used
         self._members: list[tuple[type, dict[str, Any]]] = []
 
     def close(self) -> None:
@@ -70,6 +71,7 @@ class Merger:
         self._taken.clear()
         self._alive.clear()
         self._pinned.clear()
+        self._unused.clear()
         self._replaced.clear()
         self._members.clear()
         self.removed.clear()
@@ -201,7 +203,7 @@ class Merger:
         Instances of a class that was merged away were made while its module ran; those of a class that
         had to be replaced may be from long before.
         """
-        merged = {id(new): old for old, new in self._pairs()}
+        merged = {id(new): old for old, new in self._pairs() if id(new) not in self._unused}
         replaced = {id(old): new for old, new in self.replaced}
         return {**replaced, **merged}
 
@@ -298,7 +300,16 @@ class Merger:
         if merged is not old:
             del self.hazards[told:]
             self._replaced.pop(id(old), None)
+        elif type(new) is type and not any(
+            "__init_subclass__" in classes.own_dict(base) for base in _heritage(new)
+        ):
+            self._unused.add(id(new))  # nobody has seen it, so it has no instances
         return merged
+
+
+def _heritage(cls: type) -> list[type]:
+    """The classes that a class descends from, `object` left out."""
+    return [base for base in type.__dict__["__mro__"].__get__(cls)[1:] if base is not object]
 
 
 def _exchange_owner(new: type, old: type) -> None:

@@ -56,6 +56,7 @@ def refresh(
     spaces: Mapping[str, dict[str, Any]],
     moved: Mapping[int, type],
     wanted: Collection[int] = (),
+    superseded: Collection[types.CodeType] | None = None,
 ) -> Refreshed:
     """Give every function that still has old code the new code of its place in the source.
 
@@ -65,6 +66,8 @@ def refresh(
         spaces: their namespaces by file.
         moved: the class that instances belong to from now on, by the id of the class that they have.
         wanted: ids of the classes of which it matters who was moved, and who could not be.
+        superseded: all code that the modules ran before, if it is known. A few code objects lead to their
+            functions much faster than a walk over the heap.
     """
     current: set[int] = set()
     places: dict[tuple[str, str], list[types.CodeType]] = {}
@@ -74,17 +77,16 @@ def refresh(
             if not one.co_flags & inspect.CO_OPTIMIZED:
                 continue  # a module or class body: CPython wraps it in a function while it runs
             places.setdefault((one.co_filename, one.co_qualname), []).append(one)
-    done, left, instances, kept = [], [], [], []
-    for value in gc.get_objects():
+    done, left = [], []
+    instances: list[tuple[Any, type]] = []
+    kept: list[tuple[Any, type]] = []
+    kinds = moved.keys() | set(wanted)
+    for value in [each for each in gc.get_objects() if id(type(each)) in kinds] if kinds else ():
         kind = type(value)
-        if kind is not types.FunctionType:
-            cls = moved.get(id(kind))
-            if cls is not None and _move(journal, value, cls):
-                if id(kind) in wanted:
-                    instances.append((value, kind))
-            elif id(kind) in wanted:
-                kept.append((value, kind))
-            continue
+        went = id(kind) in moved and _move(journal, value, moved[id(kind)])
+        if id(kind) in wanted:
+            (instances if went else kept).append((value, kind))
+    for value in _functions(superseded, current):
         old = value.__code__
         if (
             id(old) in current
@@ -101,6 +103,21 @@ def refresh(
             done.append(f"{value.__module__}:{value.__qualname__}")
         code_of.replace_code(journal, value, new)
     return Refreshed(tuple(done), left, current, instances, kept)
+
+
+_FEW = 100  # code objects whose referrers are looked up together
+
+
+def _functions(
+    superseded: Collection[types.CodeType] | None, current: Collection[int]
+) -> list[types.FunctionType]:
+    """The functions among which those with old code are to be found."""
+    old = None if superseded is None else [code for code in superseded if id(code) not in current]
+    if old is None or len(old) > _FEW:
+        found = gc.get_objects()
+    else:
+        found = gc.get_referrers(*old) if old else []
+    return [each for each in found if type(each) is types.FunctionType]
 
 
 def _move(journal: Journal, value: object, cls: type) -> bool:

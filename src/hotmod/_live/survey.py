@@ -50,9 +50,10 @@ class _Search:
         self._locals = _locals_of_frames()
         self._seen = set(self._level)
 
-    def run(self) -> dict[int, list[str]]:
+    def run(self, depth: int) -> dict[int, list[str]]:
         self._in_frames()
-        for _ in range(DEPTH):
+        for _ in range(depth):
+            self._level = {key: node for key, node in self._level.items() if not node[2] <= self.paths.keys()}
             if not self._level:
                 break
             above: dict[int, tuple[Any, list[Entry], set[int]]] = {}
@@ -64,7 +65,9 @@ class _Search:
                 elif id(holder) not in self._seen:
                     self._climb(holder, held, above)
             self._seen.update(above)
-            self._level = dict(list(above.items())[:MAX_HOLDERS])
+            # the nearest holders are enough: what is found already is not followed further
+            further = [item for item in above.items() if not item[1][2] <= self.paths.keys()]
+            self._level = dict(further[:MAX_HOLDERS])
             self._in_frames()
         return self.paths
 
@@ -107,16 +110,17 @@ class _Search:
                 self._tell(self._level[key][0], place)
 
 
-def holders(targets: Iterable[Any]) -> dict[int, list[str]]:
-    """Paths such as `app.CACHE['cfg']` that lead to some objects, at most three for each, by its id.
+def holders(targets: Iterable[Any], depth: int = DEPTH) -> dict[int, list[str]]:
+    """Paths such as `app.CACHE['cfg']` that lead to some objects, the nearest three for each, by its id.
 
     An object that only hotmod refers to, or nobody, is not in the answer.
 
     Args:
         targets: the objects; nothing is searched when there are none.
+        depth: after how many steps an object counts as not held.
     """
-    search = _Search(targets)
-    return search.run()
+    targets = list(targets)
+    return _Search(targets).run(depth) if targets else {}
 
 
 def _referrers(level: Mapping[int, Any]) -> Iterator[tuple[Any, list[Any]]]:
@@ -126,7 +130,10 @@ def _referrers(level: Mapping[int, Any]) -> Iterator[tuple[Any, list[Any]]]:
     else:
         objects = gc.get_objects()
         chunks = [objects[start : start + _CHUNK] for start in range(0, len(objects), _CHUNK)]
-    for chunk in chunks:
+    for found in chunks:
+        # On 3.12.1 get_referents never returns for _asyncio, whose module keeps freed objects; what modules
+        # refer to is found by way of their dictionaries.
+        chunk = [one for one in found if not isinstance(one, types.ModuleType)]
         if level.keys().isdisjoint(map(id, gc.get_referents(*chunk))):
             continue
         for one in chunk:
