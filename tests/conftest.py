@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import Phase, settings
 
 # No deadline: an example may start processes, and the machine may be busy. No explaining: it takes longer

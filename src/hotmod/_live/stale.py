@@ -113,10 +113,8 @@ def _functions(
 ) -> list[types.FunctionType]:
     """The functions among which those with old code are to be found."""
     old = None if superseded is None else [code for code in superseded if id(code) not in current]
-    if old is None or len(old) > _FEW:
-        found = gc.get_objects()
-    else:
-        found = gc.get_referrers(*old) if old else []
+    walk = old is None or len(old) > _FEW
+    found = gc.get_objects() if walk else gc.get_referrers(*old or ())
     return [each for each in found if type(each) is types.FunctionType]
 
 
