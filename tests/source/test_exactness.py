@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -39,6 +40,8 @@ def really_imported(program: str) -> frozenset[tuple[str, str, str]]:
         text=True,
         check=True,
         timeout=300,
+        # Where setuptools is installed it answers for distutils with a copy of its own (3.11).
+        env={**os.environ, "SETUPTOOLS_USE_DISTUTILS": "stdlib"},
     )
     found = {tuple(each) for each in json.loads(run.stdout)["found"]}
     return frozenset(
