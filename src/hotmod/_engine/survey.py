@@ -197,7 +197,7 @@ def _lost_functions(lost: Iterable[types.FunctionType], held: Mapping[int, list[
             name,
             message=f"{count} function{'s' if count != 1 else ''} made earlier can't take the new code",
             advice="The text is gone, or its free variables or its kind differ: make them again.",
-            holders=tuple(path for each in functions for path in held[id(each)])[:3],
+            holders=tuple(sorted(path for each in functions for path in held[id(each)])[:3]),
         )
 
 
@@ -239,7 +239,7 @@ def _shapes(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
             name,
             message=f"{' and '.join(parts)}; the constructor has changed",
             advice="Give the class a default, or migrate them in __hotmod_update__(self, change).",
-            holders=tuple(path for instance, *_ in entries for path in held[id(instance)])[:3],
+            holders=tuple(sorted(path for instance, *_ in entries for path in held[id(instance)])[:3]),
         )
 
 

@@ -12,6 +12,7 @@ Assumes: what holds an object is at most `DEPTH` steps below a module or a local
 from __future__ import annotations
 
 import collections
+import functools
 import gc
 import re
 import sys
@@ -35,28 +36,39 @@ _CACHES = frozenset(("abc", "_abc", "typing", "functools", "copyreg", "linecache
 Entry = tuple[int, str]  # the id of an object looked for, and the way from here to it
 
 
+class _Node:
+    """An object on the way, and what is reached through it; of a class of ours, so that it is no holder."""
+
+    __slots__ = ("below", "one", "ways")
+
+    def __init__(self, one: Any, ways: list[Entry], below: set[int]) -> None:
+        self.one, self.ways, self.below = one, ways, below
+
+
 class _Search:
     """One search, from the objects looked for upward to what names them."""
 
     def __init__(self, targets: Iterable[Any]) -> None:
         self.paths: dict[int, list[str]] = {}
-        self._level: dict[int, tuple[Any, list[Entry], set[int]]] = {}
+        self._level: dict[int, _Node] = {}
         self._names: dict[int, str] = {}
         for name, module in list(sys.modules.items()):
             if isinstance(module, types.ModuleType):
                 self._names.setdefault(id(vars(module)), name)
         for one in targets:
-            self._level[id(one)] = one, [(id(one), "")], {id(one)}
+            self._level[id(one)] = _Node(one, [(id(one), "")], {id(one)})
         self._locals = _locals_of_frames()
         self._seen = set(self._level)
 
     def run(self, depth: int) -> dict[int, list[str]]:
         self._in_frames()
         for _ in range(depth):
-            self._level = {key: node for key, node in self._level.items() if not node[2] <= self.paths.keys()}
+            self._level = {
+                key: node for key, node in self._level.items() if not node.below <= self.paths.keys()
+            }
             if not self._level:
                 break
-            above: dict[int, tuple[Any, list[Entry], set[int]]] = {}
+            above: dict[int, _Node] = {}
             for holder, held in _referrers(self._level):
                 if isinstance(holder, types.FrameType) or _is_ours(holder):
                     continue
@@ -66,7 +78,7 @@ class _Search:
                     self._climb(holder, held, above)
             self._seen.update(above)
             # the nearest holders are enough: what is found already is not followed further
-            further = [item for item in above.items() if not item[1][2] <= self.paths.keys()]
+            further = [item for item in above.items() if not item[1].below <= self.paths.keys()]
             self._level = dict(further[:MAX_HOLDERS])
             self._in_frames()
         return self.paths
@@ -82,32 +94,30 @@ class _Search:
                 self._tell(item, f"{module}.{names[0]}")
 
     def _tell(self, item: Any, start: str) -> None:
-        _, entries, below = self._level[id(item)]
-        for target in below:
+        node = self._level[id(item)]
+        for target in node.below:
             self.paths.setdefault(target, [])
-        for target, way in entries:
+        for target, way in node.ways:
             if len(self.paths[target]) < SHOWN:
                 self.paths[target].append(start + way)
 
-    def _climb(
-        self, holder: Any, held: list[Any], above: dict[int, tuple[Any, list[Entry], set[int]]]
-    ) -> None:
-        _, entries, below = above.get(id(holder), (holder, [], set()))
+    def _climb(self, holder: Any, held: list[Any], above: dict[int, _Node]) -> None:
+        found = above.get(id(holder)) or _Node(holder, [], set())
         for item in held:
-            _, mine, all_mine = self._level[id(item)]
-            ways = [(target, _joined(holder, item, way)) for target, way in mine[:SHOWN]]
+            node = self._level[id(item)]
+            ways = [(target, _joined(holder, item, way)) for target, way in node.ways[:SHOWN]]
             longer = [(target, way) for target, way in ways if way is not None]
             if longer:
-                below |= all_mine
-                entries += longer
-        if below:
-            above[id(holder)] = holder, entries, below
+                found.below |= node.below
+                found.ways += longer
+        if found.below:
+            above[id(holder)] = found
 
     def _in_frames(self) -> None:
         """Local variables of running functions are roots as well; the heap does not show them."""
         for key, place in self._locals.items():
             if key in self._level:
-                self._tell(self._level[key][0], place)
+                self._tell(self._level[key].one, place)
 
 
 def holders(targets: Iterable[Any], depth: int = DEPTH) -> dict[int, list[str]]:
@@ -123,10 +133,10 @@ def holders(targets: Iterable[Any], depth: int = DEPTH) -> dict[int, list[str]]:
     return _Search(targets).run(depth) if targets else {}
 
 
-def _referrers(level: Mapping[int, Any]) -> Iterator[tuple[Any, list[Any]]]:
+def _referrers(level: Mapping[int, _Node]) -> Iterator[tuple[Any, list[Any]]]:
     """Every object of the heap that refers to some of a step's objects, with those."""
     if len(level) <= _FEW:
-        chunks = [gc.get_referrers(*[one for one, *_ in level.values()])]
+        chunks = [gc.get_referrers(*[node.one for node in level.values()])]
     else:
         objects = gc.get_objects()
         chunks = [objects[start : start + _CHUNK] for start in range(0, len(objects), _CHUNK)]
@@ -142,9 +152,15 @@ def _referrers(level: Mapping[int, Any]) -> Iterator[tuple[Any, list[Any]]]:
                 yield one, list(held.values())
 
 
-def _is_ours(holder: object) -> bool:
+def _is_ours(holder: Any) -> bool:
+    """Whether an object is hotmod's: of a class of its own, or a step of a journal."""
     kind = type(holder)
-    module = holder.__module__ if kind is types.FunctionType else type.__getattribute__(kind, "__module__")
+    if kind is functools.partial:
+        return _is_ours(holder.func)
+    if kind is types.MethodType:
+        return _is_ours(holder.__func__)
+    named = kind in (types.FunctionType, types.BuiltinFunctionType)
+    module = holder.__module__ if named else type.__getattribute__(kind, "__module__")
     return isinstance(module, str) and module.partition(".")[0] == "hotmod"
 
 
