@@ -14,12 +14,11 @@ import importlib.machinery
 import sys
 import types
 
-from hotmod._engine.loaded import source_of
+from hotmod._engine.loaded import readable, source_of
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._scope import Scope
-from hotmod._source.files import read
 from hotmod._source.parse import parse
 
 __all__ = ["Frozen"]
@@ -40,7 +39,7 @@ class Frozen:
             if name not in self._known and isinstance(module, types.ModuleType):
                 path = source_of(module)
                 if path is not None and self._is_ours(name, module, path):
-                    text = _read(path)
+                    text = readable(path)
                     if text is not None:
                         self._known[name] = text
 
@@ -56,7 +55,7 @@ class Frozen:
         self._take_in()
         found = []
         for name, old in self._known.items():
-            new = _read(old.path)
+            new = readable(old.path)
             if new is None or new.digest == old.digest:
                 continue
             if name == "__main__":
@@ -79,11 +78,3 @@ def _same_program(one: SourceText, two: SourceText) -> bool:
         return ast.dump(parse(one)) == ast.dump(parse(two))
     except SourceError:
         return False
-
-
-def _read(path: str) -> SourceText | None:
-    """The bytes of a file; None when there is none to be had just now."""
-    try:
-        return read(path)
-    except SourceError:
-        return None

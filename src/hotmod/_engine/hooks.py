@@ -22,11 +22,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hotmod._engine.identity import Identity
-from hotmod._engine.loaded import SOURCE, Ledger
+from hotmod._engine.loaded import SOURCE, Ledger, readable
 from hotmod._live import namespaces
 from hotmod._live.journal import Journal
 from hotmod._model.changes import SourceText
-from hotmod._model.errors import SourceError
 from hotmod._source.files import read
 
 __all__ = ["FINDER", "Rerun", "compile_text", "install", "to_front"]
@@ -217,7 +216,7 @@ class Finder:
         RAN.pop(name, None)
         if origin and origin.endswith(SOURCE):
             ledgers = [each for each in asking if each.scope.owns(name, origin)]
-            text = _text_of(origin) if ledgers else None
+            text = readable(origin) if ledgers else None
             if text is not None:
                 for ledger in ledgers:
                     ledger.note(name, text)
@@ -231,14 +230,6 @@ class Finder:
             spec = find(name, path, target) if find is not None and finder is not self else None
             if spec is not None:
                 return spec  # type: ignore[no-any-return]
-        return None
-
-
-def _text_of(path: str) -> SourceText | None:
-    """The text of a file that is about to be imported; None if it can't be read, as the import will tell."""
-    try:
-        return read(path)
-    except SourceError:
         return None
 
 

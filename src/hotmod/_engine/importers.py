@@ -12,11 +12,10 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from hotmod._engine.loaded import source_of
+from hotmod._engine.loaded import readable, source_of
 from hotmod._live.bindings import ImportedName
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
-from hotmod._source.files import read
 from hotmod._source.imports import ImportKind
 from hotmod._source.scan import scanned
 
@@ -34,17 +33,10 @@ def outside_imports() -> Iterator[tuple[str, dict[str, Any], list[ImportedName]]
         texts = [SourceText.of("<cell>", cell.encode()) for cell in cells if isinstance(cell, str)]
     else:
         path = source_of(main)
-        text = _read(path) if path else None
+        text = readable(path) if path else None  # a frozen or deleted program has none
         texts = [text] if text is not None else []
     imported = [name for text in texts for name in _imported(text, space)]
     yield "__main__", space, imported
-
-
-def _read(path: str) -> SourceText | None:
-    try:
-        return read(path)
-    except SourceError:  # a frozen or deleted program: nothing to rebind by text
-        return None
 
 
 def _imported(text: SourceText, space: dict[str, Any]) -> list[ImportedName]:

@@ -28,7 +28,7 @@ from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
 from hotmod._source.files import discover, read
 
-__all__ = ["SOURCE", "Ledger", "Loaded", "source_of"]
+__all__ = ["SOURCE", "Ledger", "Loaded", "readable", "source_of"]
 
 COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
@@ -74,7 +74,7 @@ class Ledger:
         self._refused: dict[str, Change] = {}
         self._take_in(view)
         for name, path in self._files().items():
-            text = None if name in self.modules else _readable(path)
+            text = None if name in self.modules else readable(path)
             # A file that came after the view was taken may be one that an importer went without.
             if text is not None and not (view is not None and view.may_have_changed(path)):
                 self.idle[name] = text.digest
@@ -110,7 +110,7 @@ class Ledger:
             return Loaded(name, path, is_package, text)
         if not path.endswith(SOURCE):
             return Loaded(name, path, is_package, None)
-        text = _readable(path)
+        text = readable(path)
         if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
         if view is not None:
@@ -194,7 +194,7 @@ class Ledger:
             files = self._files()
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
             for name, path in files.items():
-                text = None if name in self.modules else _readable(path)
+                text = None if name in self.modules else readable(path)
                 if text is not None and self.idle.get(name) != text.digest:
                     found.append(Change(name, ChangeKind.ADDED, text.path, text))
         self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
@@ -317,8 +317,8 @@ def _read(path: str) -> SourceText | None:
         raise
 
 
-def _readable(path: str) -> SourceText | None:
-    """The text of a file that nobody has asked for; None when there is none to be had."""
+def readable(path: str) -> SourceText | None:
+    """The text of a file, None when there is none to be had just now; whoever needs it will say why."""
     try:
         return read(path)
     except SourceError:
