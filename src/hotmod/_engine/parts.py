@@ -1,0 +1,208 @@
+"""The parts of a plan: modules of which some statements run, or none, and whose functions get new code.
+
+Touches: these modules, through the journal.
+
+Guarantees: only the statements of the plan are executed, in the module's own namespace, compiled through
+the module's own loader, with the line numbers of the new text; every other function of the module gets the
+code object that stands at its place in the new text.
+
+Assumes: the names that the statements bind, and no others, may change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from hotmod._engine.hooks import RUNNING, compile_text
+from hotmod._live import codes, patch
+from hotmod._live.binder import Binder
+from hotmod._live.journal import Journal
+from hotmod._live.merge import Merger
+from hotmod._live.namespaces import IMPORT_NAMES
+from hotmod._model.changes import SourceText
+from hotmod._plan import Part
+
+__all__ = ["Parts", "Prepared"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A part with its code.
+
+    Attributes:
+        part: the part.
+        old: the code of the text that the module has.
+        new: the code of the text that it is to have.
+        running: the code of the statements that run; None if none does.
+    """
+
+    part: Part
+    old: types.CodeType
+    new: types.CodeType
+    running: types.CodeType | None
+
+
+def prepared(part: Part, old: SourceText, loader: object) -> Prepared:
+    """Compile what a part needs.
+
+    Raises:
+        SyntaxError, SourceError, ValueError, RecursionError, MemoryError: it can't be compiled.
+    """
+    before, after = compile_text(loader, old), compile_text(loader, part.text)
+    running = None
+    if part.runs:
+        masked = SourceText.of(part.text.path, _masked(part).encode())
+        running = _with_codes_of(after, compile_text(loader, masked))
+    return Prepared(part, before, after, running)
+
+
+def _masked(part: Part) -> str:
+    """The new text with nothing but the statements that run, each on its own lines."""
+    lines = part.edits.new.lines
+    kept = [""] * len(lines)
+    spans = [(run.first, run.last) for run in part.runs]
+    spans += [
+        (each.first, each.last) for each in part.edits.new.statements if "__future__" in each.text
+    ]
+    for first, last in spans:
+        kept[first - 1 : last] = lines[first - 1 : last]
+    return "\n".join(kept)
+
+
+def _with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
+    """The code of some statements, with functions and classes taken from the code of the whole text.
+
+    The two are equal; that they are the same lets the references to each code object be counted.
+    """
+    known: dict[types.CodeType, types.CodeType] = {
+        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
+    }
+    consts = tuple(
+        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
+    )
+    return some.replace(co_consts=consts)
+
+
+class Parts:
+    """The parts of one transaction.
+
+    Args:
+        journal: where the changes are noted.
+        every: the parts.
+
+    Attributes:
+        patched: functions that do something else, as `module:qualname`.
+        forgotten: caches that were cleared.
+        cleared: names that are gone, as `module:name`.
+        unfit: functions that can't take their new code.
+        lost: functions whose text is gone.
+    """
+
+    def __init__(self, journal: Journal, every: Iterable[Prepared]) -> None:
+        self._journal = journal
+        self._every = {each.part.module: each for each in every}
+        self._later: patch.Patch | None = None
+        self.patched: list[str] = []
+        self.forgotten: list[str] = []
+        self.cleared: list[str] = []
+        self.unfit: list[patch.Unfit] = []
+        self.lost: list[types.FunctionType] = []
+
+    def __contains__(self, module: str) -> bool:
+        return module in self._every
+
+    def patch(self) -> None:
+        """Give new code to every function whose statement does not run; one step for other threads."""
+        first, later = [], []
+        for name, each in self._every.items():
+            space, runs = vars(sys.modules[name]), {(run.first, run.last) for run in each.part.runs}
+            spans = each.part.edits.spans
+            stay = [span for span in spans if span[2:] not in runs]
+            go = [span for span in spans if span[2:] in runs]
+            running = RUNNING.get(name)
+            if each.old is not each.new or runs:
+                first.append(
+                    patch.Edited(name, space, codes.pair(each.old, each.new, stay), running)
+                )
+            if go:
+                later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
+        found = patch.prepare(first)
+        self._later = patch.prepare(later) if later else None
+        self.unfit += found.unfit
+        self.lost += found.lost
+        patch.commit(self._journal, found)
+        self.patched += found.patched
+        self.forgotten += found.forgotten
+        self._note_running(found.running)
+
+    def _note_running(self, running: Mapping[str, patch.Running]) -> None:
+        before = {name: RUNNING.get(name) for name in running}
+
+        def undo() -> None:
+            for name, known in before.items():
+                if known is None:
+                    RUNNING.pop(name, None)
+                else:
+                    RUNNING[name] = known
+
+        self._journal.record("what modules run", undo)
+        RUNNING.update(running)
+
+    def run(self, name: str, before: dict[str, Any], merger: Merger, *, young: bool) -> None:
+        """Run the statements of one module.
+
+        Args:
+            name: the module.
+            before: its namespace as it was.
+            merger: merges what is bound anew with what was there.
+            young: whether nobody but the module can have seen what its statements make.
+        """
+        each = self._every[name]
+        if each.running is None:
+            return
+        space = vars(sys.modules[name])
+        for gone in each.part.cleared | each.part.removed:
+            space.pop(gone, None)
+        fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
+        binder = Binder(space, before, merger.merge, fresh)
+        exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
+        bound = {item for run in each.part.runs for item in run.binds if item != "*"}
+        for item in bound - binder.bound - IMPORT_NAMES:
+            space.pop(item, None)  # its statement ran, and did not bind it this time
+
+    def finish(self) -> None:
+        """After all ran: what is left of the functions whose statements ran, and names that are gone."""
+        if self._later is not None:
+            kept = tuple(step for step in self._later.steps if step.function.__code__ is step.old)
+            functions = {id(step.function) for step in kept}
+            changes = tuple(
+                change for change in self._later.changes if id(change.target) in functions
+            )
+            late = dataclasses.replace(self._later, steps=kept, changes=changes)
+            patch.commit(self._journal, late)
+            self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
+            self._later = None
+
+    def spaces(self, before: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+        """(module, name) of every name that was there and is not."""
+        for name in self._every:
+            space = vars(sys.modules[name])
+            for gone in sorted(before[name].keys() - space.keys() - IMPORT_NAMES):
+                yield name, gone
+
+    @property
+    def every(self) -> Mapping[str, Prepared]:
+        """The parts by module."""
+        return self._every
+
+
+def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
+    each = every.get(function.__module__)
+    return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
+
+
+Merge = Callable[[Any, Any], Any]

@@ -1,0 +1,230 @@
+"""The program as text: the statements of the modules in scope, who binds which name, and what a dotted name means.
+
+Touches: nothing; works on texts.
+
+Guarantees: every place that a dotted name may lead to within the scope is given, re-exports included.
+
+Assumes: names are bound where a statement of the module spells them, by a star import, or not at all.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+
+from hotmod._model.changes import SourceText
+from hotmod._model.errors import SourceError
+from hotmod._source.facts import Facts, facts_of
+from hotmod._source.regions import Chain, NameImport
+from hotmod._source.resolve import ModuleSource
+from hotmod._source.statements import Statement, Statements, split
+from hotmod._source.words import Words, words_of
+
+__all__ = ["Place", "Program", "Unreadable", "statements_of"]
+
+MAX_HOPS = 40  # re-exports that are followed
+
+
+class Unreadable(Exception):  # noqa: N818 - not told to anybody: the module runs as a whole
+    """A statement that can't be looked at by itself."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a dotted name leads.
+
+    Attributes:
+        module: a module in scope.
+        name: the name there, empty for the module itself.
+        rest: the attributes that are looked up on what stands there.
+    """
+
+    module: str
+    name: str
+    rest: Chain = ()
+
+
+@functools.lru_cache(maxsize=1024)
+def statements_of(text: SourceText) -> Statements:
+    """The statements of a text, remembered.
+
+    Raises:
+        SourceError: the text can't be decoded or parsed.
+    """
+    return split(text)
+
+
+class Program:
+    """The modules in scope with the texts that they are to run with.
+
+    Args:
+        sources: the texts by module.
+        others: modules in scope without a text (compiled ones, namespace packages).
+    """
+
+    def __init__(self, sources: Mapping[str, ModuleSource], others: Iterable[str] = ()) -> None:
+        self._sources = sources
+        self._others = frozenset(others)
+        self._binders: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._facts: dict[str, tuple[Facts, ...]] = {}
+        self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
+
+    def __contains__(self, module: str) -> bool:
+        return module in self._sources
+
+    def has_module(self, name: str) -> bool:
+        """Whether a module of that name is in scope."""
+        return name in self._sources or name in self._others
+
+    def words(self, module: str) -> Words:
+        """The words of a module's text."""
+        source = self._sources.get(module)
+        return words_of(source.text) if source is not None else Words()
+
+    def text(self, module: str) -> SourceText:
+        """The text of a module that has one."""
+        return self._sources[module].text
+
+    def statements(self, module: str) -> tuple[Statement, ...]:
+        """The statements of a module; none where there is no readable text."""
+        source = self._sources.get(module)
+        if source is None:
+            return ()
+        try:
+            return statements_of(source.text).statements
+        except SourceError:
+            return ()
+
+    def facts(self, module: str) -> tuple[Facts, ...]:
+        """The facts of each statement of a module.
+
+        Raises:
+            Unreadable: some statement can't be looked at by itself.
+        """
+        found = self._facts.get(module)
+        if found is None:
+            statements = self.statements(module)
+            postponed = bool(statements) and "annotations" in statements_of(self.text(module)).future
+            try:
+                found = tuple(facts_of(each.text, postponed=postponed) for each in statements)
+            except (SyntaxError, RecursionError, MemoryError) as error:
+                raise Unreadable(module) from error
+            self._facts[module] = found
+        return found
+
+    def binders(self, module: str) -> Mapping[str, tuple[int, ...]]:
+        """By name, the statements of a module that bind it, in order; `*` for star imports."""
+        found = self._binders.get(module)
+        if found is None:
+            lists: dict[str, list[int]] = {}
+            for index, facts in enumerate(self.facts(module)):
+                for name in facts.binds:
+                    lists.setdefault(name, []).append(index)
+            found = self._binders[module] = {name: tuple(listed) for name, listed in lists.items()}
+        return found
+
+    def absolute(self, module: str, imported: NameImport) -> str:
+        """The absolute name of the module that an import statement of `module` names."""
+        if not imported.level:
+            return imported.module
+        source = self._sources.get(module)
+        package = module if source is not None and source.is_package else module.rpartition(".")[0]
+        for _ in range(imported.level - 1):
+            package = package.rpartition(".")[0]
+        return ".".join(part for part in (package, imported.module) if part)
+
+    def places(self, module: str, chain: Chain, imports: tuple[NameImport, ...] = ()) -> tuple[Place, ...]:
+        """Every place in scope on the way of a dotted name that `module` spells.
+
+        Args:
+            module: where it is spelled.
+            chain: the name.
+            imports: what a function binds by imports of its own.
+        """
+        own = [each for each in imports if each.local == chain[0]]
+        if own:
+            walk = _Walk(self)
+            for each in own:
+                walk.imported(module, each, chain[1:])
+            return tuple(walk.found)
+        key = module, chain
+        if key not in self._places:
+            walk = _Walk(self)
+            walk.name(module, chain)
+            self._places[key] = tuple(walk.found)
+        return self._places[key]
+
+    def imported_from(self, module: str, local: str) -> Iterator[NameImport]:
+        """The imports at module level that bind a name."""
+        facts = self.facts(module)
+        for index in self.binders(module).get(local, ()):
+            for each in facts[index].imports:
+                if each.local == local:
+                    yield each
+
+    def outside(self, module: str, chain: Chain, imports: tuple[NameImport, ...] = ()) -> str:
+        """The absolute dotted name of something outside of the scope; empty if it is inside, or unknown."""
+        if not chain:
+            return ""
+        found = [each for each in imports if each.local == chain[0]]
+        binders = self.binders(module).get(chain[0], ())
+        found = found or list(self.imported_from(module, chain[0]))
+        if not found:
+            return "" if binders or self.stars(module) else f"builtins.{'.'.join(chain)}"
+        each = found[-1]
+        base = self.absolute(module, each)
+        if self.has_module(base.partition(".")[0]) or self.has_module(base):
+            return ""
+        return ".".join((base, *([each.name] if each.name else []), *chain[1:]))
+
+    def stars(self, module: str) -> Iterator[str]:
+        """The modules from which a module imports everything."""
+        facts = self.facts(module)
+        for index in self.binders(module).get("*", ()):
+            for each in facts[index].imports:
+                if each.name == "*":
+                    yield self.absolute(module, each)
+
+
+class _Walk:
+    """One walk from a dotted name through imports to the places that it may mean."""
+
+    def __init__(self, program: Program) -> None:
+        self.found: dict[Place, None] = {}
+        self._program = program
+        self._seen: set[tuple[str, Chain]] = set()
+
+    def name(self, module: str, chain: Chain) -> None:
+        """A name spelled in a module, or looked up on it."""
+        if module not in self._program or (module, chain) in self._seen or len(self._seen) > MAX_HOPS:
+            return
+        self._seen.add((module, chain))
+        root, rest = chain[0], chain[1:]
+        binders = self._program.binders(module)
+        if root in binders:
+            self.found[Place(module, root, rest)] = None
+            for each in self._program.imported_from(module, root):
+                self.imported(module, each, rest)
+            return
+        for star in self._program.stars(module):
+            self.name(star, chain)
+
+    def imported(self, module: str, each: NameImport, rest: Chain) -> None:
+        """What an import of a module binds, and what is looked up on it."""
+        base = self._program.absolute(module, each)
+        self.attribute(base, (each.name, *rest) if each.name else rest)
+
+    def attribute(self, module: str, chain: Chain) -> None:
+        """A dotted name looked up on a module object."""
+        if not chain:
+            self.found[Place(module, "")] = None
+            return
+        known = module in self._program
+        if known and (chain[0] in self._program.binders(module) or any(self._program.stars(module))):
+            self.name(module, chain)
+        below = f"{module}.{chain[0]}"
+        if self._program.has_module(below):
+            self.attribute(below, chain[1:])
+        elif known:
+            self.found[Place(module, chain[0], chain[1:])] = None  # by `__getattr__`, or set from outside

@@ -1,0 +1,121 @@
+"""What one top-level statement binds, reads and calls: the facts that propagation is worked out from.
+
+Touches: text, through its syntax tree, which is not kept.
+
+Guarantees: a name that running the statement reads by a spelled name is in `Facts.eager`; one that a
+function defined in it reads when it is called, in `Facts.functions`. Nothing here depends on where the
+statement stands, so facts are remembered by its text.
+
+Assumes: names are spelled. What is looked up by a computed name (`globals()`, `exec`, `getattr` of a
+module) makes the region `dynamic`.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import enum
+import functools
+from collections.abc import Mapping
+
+from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
+from hotmod._source.visitor import Visitor
+
+__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_of"]
+
+
+class Kind(enum.Enum):
+    """What kind of statement it is, as far as identity goes."""
+
+    FUNCTION = "function"
+    CLASS = "class"
+    IMPORT = "import"
+    CONSTANT = "constant"  # binds immutable literals only: running it again changes nothing
+    INERT = "inert"  # nothing happens when it runs: a docstring, `pass`, imports for type checkers
+    OTHER = "other"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Facts:
+    """What one statement does.
+
+    Attributes:
+        kind: its kind.
+        binds: the names it binds (or deletes) at module level when it runs; `*` for a star import.
+        eager: what runs when it runs.
+        functions: what each function in it does when it is called, by qualified name; lambdas
+            together under `<lambda>`.
+        classes: the classes it defines, by qualified name.
+        imports: what its import statements bind, or just import.
+        decorated: whether a function or class at its top has decorators.
+        pure: whether running it can do nothing but bind names, if the calls in `eager.unknown` can't
+            do more, and its imports find their modules loaded.
+    """
+
+    kind: Kind
+    binds: tuple[str, ...]
+    eager: Region
+    functions: Mapping[str, Region]
+    classes: Mapping[str, ClassFacts]
+    imports: tuple[NameImport, ...]
+    decorated: bool
+
+
+@functools.lru_cache(maxsize=50_000)
+def facts_of(text: str, *, postponed: bool = False) -> Facts:
+    """The facts of a statement.
+
+    Args:
+        text: the statement, at the margin.
+        postponed: whether annotations are not evaluated when it runs.
+
+    Raises:
+        SyntaxError, RecursionError: it is no statement by itself, or nests too deeply.
+    """
+    nodes = ast.parse(text).body
+    eager = Builder()
+    visitor = Visitor(eager, postponed=postponed)
+    visitor.block(nodes)
+    top = nodes[0] if len(nodes) == 1 else None
+    return Facts(
+        kind=_kind(nodes, visitor),
+        binds=tuple(dict.fromkeys(visitor.binds)),
+        eager=eager.done(),
+        functions={name: builder.done() for name, builder in visitor.functions.items()},
+        classes=dict(visitor.classes),
+        imports=tuple(visitor.imports),
+        decorated=isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        and bool(top.decorator_list),
+    )
+
+
+def _kind(nodes: list[ast.stmt], visitor: Visitor) -> Kind:
+    if len(nodes) == 1 and isinstance(nodes[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return Kind.FUNCTION
+    if len(nodes) == 1 and isinstance(nodes[0], ast.ClassDef):
+        return Kind.CLASS
+    if all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes):
+        return Kind.IMPORT
+    if not visitor.ran:
+        return Kind.INERT
+    if all(isinstance(node, (ast.Assign, ast.AnnAssign)) and _is_constant(node) for node in nodes):
+        return Kind.CONSTANT
+    return Kind.OTHER
+
+
+def _is_constant(node: ast.Assign | ast.AnnAssign) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    return node.value is not None and is_literal(node.value) and all(isinstance(t, ast.Name) for t in targets)
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Whether an expression is an immutable value that its text alone determines."""
+    if isinstance(node, ast.Constant):
+        return True
+    if isinstance(node, ast.Tuple):
+        return all(map(is_literal, node.elts))
+    if isinstance(node, ast.UnaryOp):
+        return is_literal(node.operand)
+    if isinstance(node, ast.BinOp):
+        return is_literal(node.left) and is_literal(node.right)
+    return False

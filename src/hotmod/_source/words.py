@@ -1,0 +1,104 @@
+"""Which words of a text may run when the module is imported, and which when one of its functions is called.
+
+A screen, not an analysis: what has no word of a change in it need not be parsed to know that the change is
+nothing to it.
+
+Touches: text.
+
+Guarantees: an identifier in code that runs with the module body is among `Words.eager` or
+`Words.imported`; one in the body of a function, under the name of the function or among `eager`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from hotmod._model.errors import SourceError
+from hotmod._source.eager import FUNCTION_BODY
+from hotmod._source.lexer import without_strings
+from hotmod._source.parse import decode
+
+if TYPE_CHECKING:
+    from hotmod._model.changes import SourceText
+
+__all__ = ["Words", "tainted", "words_of"]
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_NAMED = re.compile(r"\b(?:def|class) +\w+")
+_CLASS = re.compile(r"\bclass +(\w+)")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)", re.MULTILINE
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one text.
+
+    Attributes:
+        eager: those outside of functions and of imports that give no other name.
+        imported: those of import statements outside of functions.
+        bodies: those inside of functions, by the name of the function.
+        classes: the names of its classes.
+    """
+
+    eager: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
+    bodies: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+
+
+@functools.lru_cache(maxsize=8192)
+def words_of(text: SourceText) -> Words:
+    """The words of a text; none for one that can't be decoded."""
+    try:
+        decoded = decode(text)
+    except SourceError:
+        return Words()
+    code = without_strings(f"\n{decoded}\n")
+    bodies: dict[str, set[str]] = {}
+    imported: set[str] = set()
+
+    def keep_head(found: re.Match[str]) -> str:
+        bodies.setdefault(found[3], set()).update(_WORD.findall(found[4]))
+        return found[1]
+
+    def keep_renamed(found: re.Match[str]) -> str:
+        words = _WORD.findall(found[0])
+        imported.update(words)
+        return found[0] if "as" in words else ""
+
+    eager = _IMPORT.sub(keep_renamed, FUNCTION_BODY.sub(keep_head, code))
+    return Words(
+        frozenset(_WORD.findall(_NAMED.sub("", eager))),
+        frozenset(imported),
+        {name: frozenset(words) for name, words in bodies.items()},
+        frozenset(_CLASS.findall(code)),
+    )
+
+
+def tainted(texts: Iterable[Words], changed: Iterable[str]) -> set[str]:
+    """The words by which code may lead to a change: those of the change, and of every function that holds one.
+
+    Args:
+        texts: the words of the texts.
+        changed: the words of the change.
+    """
+    known = set(changed)
+    texts = list(texts)
+    left = True
+    while left:
+        more = set[str]()
+        for words in texts:
+            for name, body in words.bodies.items():
+                special = name.startswith("__")
+                if (name not in known or special) and not body.isdisjoint(known):
+                    more.add(name)
+                    more |= words.classes if special else set[str]()
+        left = not more <= known
+        known |= more
+    return known
