@@ -14,19 +14,20 @@ from __future__ import annotations
 import dataclasses
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hotmod._engine.hooks import RUNNING, compile_text
+from hotmod._engine.hooks import RAN, compile_text
 from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
 from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
 from hotmod._live.namespaces import IMPORT_NAMES
+from hotmod._live.reach import Running
 from hotmod._model.changes import SourceText
 from hotmod._plan import Part
 
-__all__ = ["Parts", "Prepared"]
+__all__ = ["Parts", "Prepared", "prepared"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -97,9 +98,9 @@ class Parts:
     Attributes:
         patched: functions that do something else, as `module:qualname`.
         forgotten: caches that were cleared.
-        cleared: names that are gone, as `module:name`.
         unfit: functions that can't take their new code.
         lost: functions whose text is gone.
+        running: what the modules run from now on.
     """
 
     def __init__(self, journal: Journal, every: Iterable[Prepared]) -> None:
@@ -108,9 +109,9 @@ class Parts:
         self._later: patch.Patch | None = None
         self.patched: list[str] = []
         self.forgotten: list[str] = []
-        self.cleared: list[str] = []
         self.unfit: list[patch.Unfit] = []
         self.lost: list[types.FunctionType] = []
+        self.running: dict[str, Running] = {}
 
     def __contains__(self, module: str) -> bool:
         return module in self._every
@@ -123,7 +124,7 @@ class Parts:
             spans = each.part.edits.spans
             stay = [span for span in spans if span[2:] not in runs]
             go = [span for span in spans if span[2:] in runs]
-            running = RUNNING.get(name)
+            running = RAN.get(name)
             if each.old is not each.new or runs:
                 first.append(
                     patch.Edited(name, space, codes.pair(each.old, each.new, stay), running)
@@ -137,20 +138,7 @@ class Parts:
         patch.commit(self._journal, found)
         self.patched += found.patched
         self.forgotten += found.forgotten
-        self._note_running(found.running)
-
-    def _note_running(self, running: Mapping[str, patch.Running]) -> None:
-        before = {name: RUNNING.get(name) for name in running}
-
-        def undo() -> None:
-            for name, known in before.items():
-                if known is None:
-                    RUNNING.pop(name, None)
-                else:
-                    RUNNING[name] = known
-
-        self._journal.record("what modules run", undo)
-        RUNNING.update(running)
+        self.running = dict(found.running)
 
     def run(self, name: str, before: dict[str, Any], merger: Merger, *, young: bool) -> None:
         """Run the statements of one module.
@@ -187,11 +175,11 @@ class Parts:
             self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
             self._later = None
 
-    def spaces(self, before: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+    def gone(self, before: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
         """(module, name) of every name that was there and is not."""
         for name in self._every:
             space = vars(sys.modules[name])
-            for gone in sorted(before[name].keys() - space.keys() - IMPORT_NAMES):
+            for gone in sorted(before.get(name, {}).keys() - space.keys() - IMPORT_NAMES):
                 yield name, gone
 
     @property
@@ -204,5 +192,3 @@ def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -
     each = every.get(function.__module__)
     return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
 
-
-Merge = Callable[[Any, Any], Any]

@@ -44,6 +44,7 @@ class Merger:
         forgotten: the caches that were cleared, as they are reported.
         reshaped: whether the members of some class differ by name.
         removed: the members of enumerations that are gone.
+        held: by module and name of a class, the attributes that stay as they are when it is merged.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Merger:
         self.forgotten: list[str] = []
         self.reshaped = False
         self.removed: list[Any] = []
+        self.held: dict[tuple[str, str], frozenset[str]] = {}
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
@@ -283,8 +285,13 @@ class Merger:
             body = enums.translated(new, kept)
         else:
             body = dict(classes.own_dict(new))
+        held = self.held.get(_name_of(old), ())
         members = {
-            name: self.merge(before[name], value) if name in before and name != UNNAMED else value
+            name: value
+            if name not in before or name == UNNAMED
+            else before[name]
+            if name in held
+            else self.merge(before[name], value)
             for name, value in body.items()
         }
         self.reshaped = self.reshaped or before.keys() != members.keys()

@@ -14,7 +14,7 @@ from typing import Any
 
 from hotmod._live.merge import Handler, Merger
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "is_opaque"]
 
 _LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
 
@@ -109,3 +109,9 @@ HANDLERS: dict[type, Handler] = {
     functools.singledispatchmethod: _dispatcher,
     _LRU: _lru_cache,
 }
+
+
+def is_opaque(value: object) -> bool:
+    """Whether a value may have been made from a function by compiling or tracing it."""
+    kind = type(value)
+    return not (kind in HANDLERS or issubclass(kind, type) or kind is types.MethodType)

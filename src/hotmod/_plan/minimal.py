@@ -22,7 +22,7 @@ from hotmod._plan.purity import is_pure
 from hotmod._plan.reach import Cause
 from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
-from hotmod._source.facts import Facts, Kind
+from hotmod._source.facts import Kind
 from hotmod._source.graph import ImportGraph
 from hotmod._source.resolve import ModuleSource
 
@@ -157,9 +157,8 @@ class _Maker:
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs]
-        pure = not whole and not self._gone and all(
-            is_pure(spread.program, name, facts) for name in running for facts in self._running(name)
-        )
+        pure = not whole and not self._gone
+        pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
             *frozen_edits,
             *cycle_hazards(self._graph, whole),
@@ -193,10 +192,6 @@ class _Maker:
             found.append(name)
         return (*found, *entries_of(was, batch, self._rank))
 
-    def _running(self, module: str) -> list[Facts]:
-        facts = self._spread.program.facts(module)
-        return [facts[index] for index in self._spread.runs.get(module, ())]
-
     def _part(self, module: str) -> Part:
         spread = self._spread
         text = self._after[module].text
@@ -223,7 +218,6 @@ class _Maker:
         shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
         own = cause.module == module and cause.line == statement.first and cause.because is None
         why = "edited" if own else f"because {self._told(cause)}"
-        fresh = facts.kind is Kind.FUNCTION and not facts.decorated
         return Run(
             statement.first,
             statement.last,
@@ -231,7 +225,10 @@ class _Maker:
             self._where(module, statement.first),
             shown,
             why,
-            fresh,
+            fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
+            rebinds=facts.kind is Kind.IMPORT,
+            acts=not is_pure(self._spread.program, module, facts),
+            imports=tuple(self._spread.program.absolute(module, each) for each in facts.imports),
         )
 
     def _told(self, cause: Cause | None) -> str:

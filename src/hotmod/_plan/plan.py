@@ -31,7 +31,10 @@ class Run:
         where: its file and line, for people.
         text: its first line of text.
         why: the reason, as a chain: `because TAX changed (shop/config.py:1)`.
-        fresh: whether functions of its own may be given to nobody before they are merged.
+        fresh: whether nobody can have seen the function that it makes before its name is bound.
+        rebinds: whether it is an import.
+        acts: whether it may do more than bind names.
+        imports: the modules that it imports.
     """
 
     first: int
@@ -41,6 +44,9 @@ class Run:
     text: str
     why: str
     fresh: bool = False
+    rebinds: bool = False
+    acts: bool = False
+    imports: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where} {self.text}, {self.why}"

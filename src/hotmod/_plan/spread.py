@@ -428,17 +428,26 @@ class Spread:
             return
         ran = self.runs.get(module, {})
         for index, facts in enumerate(every):
+            if (module, index) in self._light:
+                self._recheck(module, index, facts, reach)
             if index in ran or facts.kind is Kind.INERT:
                 continue
-            if facts.eager.dynamic or not _WORDS(self.program.statements(module)[index].text).isdisjoint(known):
+            if facts.eager.dynamic or not _words_of(self.program.statements(module)[index].text).isdisjoint(known):
                 cause = reach.cause(module, index)
                 if cause is not None:
                     self.run(module, index, cause)
                     if module in self.whole:
                         return
 
+    def _recheck(self, module: str, index: int, facts: Facts, reach: Reach) -> None:
+        """The data of a class stays only if nothing that it is computed from has changed."""
+        cause = reach.cause(module, index)
+        if cause is not None:
+            self._light.discard((module, index))
+            self._class(module, index, facts, cause, None)
 
-def _WORDS(text: str) -> frozenset[str]:
+
+def _words_of(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text))
 
 
