@@ -153,7 +153,7 @@ class Parts:
         if each.running is None:
             return
         space = vars(sys.modules[name])
-        for gone in each.part.cleared | each.part.removed:
+        for gone in each.part.cleared:
             space.pop(gone, None)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
         binder = Binder(space, before, merger.merge, fresh)
@@ -161,6 +161,16 @@ class Parts:
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
         for item in bound - binder.bound - IMPORT_NAMES:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+
+    def remove(self) -> None:
+        """Clear the names that nothing binds any more."""
+        for name, each in self._every.items():
+            space = vars(sys.modules[name])
+            for gone in each.part.removed:
+                if gone == "__doc__":
+                    space[gone] = None
+                else:
+                    space.pop(gone, None)
 
     def finish(self) -> None:
         """After all ran: what is left of the functions whose statements ran, and names that are gone."""

@@ -171,14 +171,15 @@ class Transaction:
 
     def _apply_parts(self) -> None:
         """The short way: nothing runs but statements that bind names."""
-        running = [part.module for part in self.plan.parts if part.runs]
+        running = [part.module for part in self.plan.parts if part.runs or part.removed]
         self._parts = Parts(self.journal, self._prepared)
         with self._phase("save"):
             self._snapshot = Snapshot(self.journal, self.ledger, running)
             self._identity = self._merging(running)
         with self._phase("run"):
             self._parts.patch()
-            if running:
+            self._parts.remove()
+            if self.plan.entries:
                 with self._identity.watching():
                     for name in self.plan.entries:
                         self._run_part(name, young=True)
@@ -200,6 +201,7 @@ class Transaction:
         with self._phase("run"):
             self._parts.patch()
             self._dispose()
+            self._parts.remove()
             registries.withdraw()
             self._rerun = self._run()
         with self._phase("settle"):
@@ -488,7 +490,7 @@ class Transaction:
 
     def superseded(self) -> Mapping[str, Mapping[str, Any]]:
         """The namespaces, as they were before, of the modules of which something ran or that are gone."""
-        parts = (part.module for part in self.plan.parts if part.runs)
+        parts = (part.module for part in self.plan.parts if part.runs or part.removed)
         return self._snapshot.spaces((*self.plan.executed, *self.plan.removed, *parts))
 
     def owned_containers(self) -> set[int]:

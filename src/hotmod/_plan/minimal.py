@@ -17,12 +17,12 @@ from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
 from hotmod._plan.modules import cycle_hazards, entries_of, following, unresolved
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
-from hotmod._plan.program import Program, statements_of
+from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.reach import Cause
 from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
-from hotmod._source.facts import Kind
+from hotmod._source.facts import Kind, facts_in
 from hotmod._source.graph import ImportGraph
 from hotmod._source.resolve import ModuleSource
 
@@ -89,7 +89,7 @@ class _Maker:
         self._region = [name for name in rank if name in after and (name in new or name in follow)]
         self._after = after
         self._edits: dict[str, Edits] = {
-            name: diff(statements_of(sources[name].text), statements_of(source.text))
+            name: diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
             for name, source in new.items()
             if name in sources and name in rank
         }
@@ -197,7 +197,7 @@ class _Maker:
         text = self._after[module].text
         edits = self._edits.get(module)
         if edits is None:
-            statements = statements_of(text)
+            statements = facts_in(text)[0]
             edits = diff(statements, statements)
         causes = spread.runs.get(module, {})
         runs = tuple(self._run(module, index, causes[index]) for index in sorted(causes))

@@ -10,18 +10,17 @@ Assumes: names are bound where a statement of the module spells them, by a star 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
-from hotmod._source.facts import Facts, facts_of
-from hotmod._source.regions import Chain, NameImport
+from hotmod._source.facts import Facts, facts_in, functions_of
+from hotmod._source.regions import Chain, NameImport, Region
 from hotmod._source.resolve import ModuleSource
-from hotmod._source.statements import Statement, Statements, split
+from hotmod._source.statements import Statement
 from hotmod._source.words import Words, words_of
 
-__all__ = ["Place", "Program", "Unreadable", "statements_of"]
+__all__ = ["Place", "Program", "Unreadable"]
 
 MAX_HOPS = 40  # re-exports that are followed
 
@@ -45,16 +44,6 @@ class Place:
     rest: Chain = ()
 
 
-@functools.lru_cache(maxsize=1024)
-def statements_of(text: SourceText) -> Statements:
-    """The statements of a text, remembered.
-
-    Raises:
-        SourceError: the text can't be decoded or parsed.
-    """
-    return split(text)
-
-
 class Program:
     """The modules in scope with the texts that they are to run with.
 
@@ -67,7 +56,8 @@ class Program:
         self._sources = sources
         self._others = frozenset(others)
         self._binders: dict[str, dict[str, tuple[int, ...]]] = {}
-        self._facts: dict[str, tuple[Facts, ...]] = {}
+        self._touchers: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._known: dict[str, tuple[tuple[Statement, ...], tuple[Facts, ...]]] = {}
         self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
 
     def __contains__(self, module: str) -> bool:
@@ -87,41 +77,100 @@ class Program:
         return self._sources[module].text
 
     def statements(self, module: str) -> tuple[Statement, ...]:
-        """The statements of a module; none where there is no readable text."""
-        source = self._sources.get(module)
-        if source is None:
-            return ()
-        try:
-            return statements_of(source.text).statements
-        except SourceError:
-            return ()
+        """The statements of a module; none where there is no readable text.
+
+        Raises:
+            Unreadable: the text nests too deeply.
+        """
+        return self._read(module)[0]
 
     def facts(self, module: str) -> tuple[Facts, ...]:
         """The facts of each statement of a module.
 
         Raises:
-            Unreadable: some statement can't be looked at by itself.
+            Unreadable: the text nests too deeply.
         """
-        found = self._facts.get(module)
+        return self._read(module)[1]
+
+    def _read(self, module: str) -> tuple[tuple[Statement, ...], tuple[Facts, ...]]:
+        found = self._known.get(module)
         if found is None:
-            statements = self.statements(module)
-            postponed = bool(statements) and "annotations" in statements_of(self.text(module)).future
+            source = self._sources.get(module)
             try:
-                found = tuple(facts_of(each.text, postponed=postponed) for each in statements)
-            except (SyntaxError, RecursionError, MemoryError) as error:
+                if source is None:
+                    found = (), ()
+                else:
+                    statements, facts = facts_in(source.text)
+                    found = statements.statements, facts
+            except SourceError:
+                found = (), ()
+            except (RecursionError, MemoryError) as error:
                 raise Unreadable(module) from error
-            self._facts[module] = found
+            self._known[module] = found
         return found
+
+    def region(self, module: str, index: int, qualname: str) -> Region | None:
+        """What a function of a statement does when it is called."""
+        try:
+            return functions_of(self.statements(module)[index].text).get(qualname)
+        except (SourceError, RecursionError, MemoryError) as error:
+            raise Unreadable(module) from error
 
     def binders(self, module: str) -> Mapping[str, tuple[int, ...]]:
         """By name, the statements of a module that bind it, in order; `*` for star imports."""
         found = self._binders.get(module)
         if found is None:
             lists: dict[str, list[int]] = {}
-            for index, facts in enumerate(self.facts(module)):
-                for name in facts.binds:
+            every = self.facts(module)
+            stores = self._stores(module)
+            for index, facts in enumerate(every):
+                called = [chain[0] for chain in facts.eager.unknown if len(chain) == 1]
+                for name in dict.fromkeys((*facts.binds, *(n for each in called for n in stores.get(each, ())))):
                     lists.setdefault(name, []).append(index)
             found = self._binders[module] = {name: tuple(listed) for name, listed in lists.items()}
+        return found
+
+    def _stores(self, module: str) -> dict[str, set[str]]:
+        """By function of a module, the names that a call of it binds at module level."""
+        statements, facts = self._read(module)
+        found: dict[str, set[str]] = {}
+        for index, each in enumerate(facts):
+            if "global " in statements[index].text:
+                for name in each.functions:
+                    region = self.region(module, index, name)
+                    if region is not None and region.stores and "." not in name:
+                        found[name] = set(region.stores)
+        size = 0
+        while found and size != (size := sum(map(len, found.values()))):
+            for index, each in enumerate(facts):
+                for name in each.functions if any(one in statements[index].text for one in found) else ():
+                    region = self.region(module, index, name)
+                    for chain in region.unknown if region is not None and "." not in name else ():
+                        if len(chain) == 1 and chain[0] in found:
+                            found.setdefault(name, set()).update(found[chain[0]])
+        return found
+
+    def touchers(self, module: str, name: str) -> tuple[int, ...]:
+        """The statements that bind a name of a module, or change the object that they bind it to."""
+        if module not in self._touchers:
+            found: dict[str, list[int]] = {}
+            for index, facts in enumerate(self.facts(module)):
+                for root in {chain[0] for chain in facts.eager.changes}:
+                    found.setdefault(root, []).append(index)
+            self._touchers[module] = {root: tuple(listed) for root, listed in found.items()}
+        binders = self.binders(module).get(name, ())
+        every = self.facts(module)
+        if any(each.local == name for index in binders for each in every[index].imports):
+            return binders  # an object of another module
+        return tuple(sorted({*binders, *self._touchers[module].get(name, ())}))
+
+    def exports(self, module: str, seen: frozenset[str] = frozenset()) -> set[str]:
+        """The names that a star import of a module may bind, and some more."""
+        if module not in self or module in seen:
+            return set()
+        found = set(self.binders(module)) - {"*"}
+        for star in self.stars(module):
+            found |= self.exports(star, seen | {module})
         return found
 
     def absolute(self, module: str, imported: NameImport) -> str:

@@ -16,12 +16,16 @@ import dataclasses
 from collections.abc import Collection, Iterable, Iterator
 
 from hotmod._plan.program import Place, Program
-from hotmod._source.facts import Facts, Kind
-from hotmod._source.regions import Chain, Mode, Region
+from hotmod._source.facts import Facts
+from hotmod._source.regions import Chain, ClassFacts, Mode, Region
 
 __all__ = ["Cause", "Changed", "Reach"]
 
-_CONSTRUCTORS = ("__new__", "__init__", "__post_init__", "__attrs_post_init__")
+_CONSTRUCTORS = frozenset(("__new__", "__init__", "__post_init__", "__attrs_post_init__"))
+_WHEN_CALLED = _CONSTRUCTORS | {"__set_name__"}
+_WHEN_APPLIED = _WHEN_CALLED | {"__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__get__"}
+_HOOKS = frozenset(("__init_subclass__", "__class_getitem__", "__mro_entries__"))
+_OF_METACLASSES = _WHEN_APPLIED | _HOOKS | {"__prepare__", "__setattr__", "__getattr__"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,19 +104,30 @@ class Reach:
         self._tainted = tainted
         self._modules = modules
         self._seen: set[tuple[object, ...]] = set()
-        self._methods: dict[str, list[tuple[str, str]]] = {}
+        self._left: list[tuple[str, Region, bool, str]] = []
+        self._named: dict[str, list[tuple[str, str]]] = {}
+        self._related: dict[tuple[tuple[str, str], tuple[str, str]], bool] = {}
 
     def cause(self, module: str, index: int) -> Cause | None:
         """Why a statement has to run again; None if nothing that it depends on changed."""
-        self._seen = set()
         facts = self._program.facts(module)[index]
-        return self._by_imports(module, facts) or self._region(module, facts.eager)
+        return self._by_imports(module, facts) or self._search(module, facts.eager)
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
         """Why a function does something else when it is called, though its own text is as it was."""
-        self._seen = set()
         region = self._function(module, qualname)
-        return self._region(module, region) if region is not None else None
+        return self._search(module, region) if region is not None else None
+
+    def _search(self, module: str, region: Region) -> Cause | None:
+        """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
+        self._seen = set()
+        self._left = [(module, region, False, "")]
+        while self._left:
+            owner, one, called, qualname = self._left.pop()
+            cause = self._region(owner, one, called=called) or self._own(owner, one, qualname)
+            if cause is not None:
+                return cause
+        return None
 
     # imports
 
@@ -147,7 +162,7 @@ class Reach:
             if cause is not None:
                 return cause
         for each in region.imports:
-            cause = self._imported_inside(module, each.module and self._program.absolute(module, each))
+            cause = self._came_or_went(self._program.absolute(module, each))
             if cause is not None:
                 return cause
         for chain, mode in region.reads.items():
@@ -156,15 +171,11 @@ class Reach:
                 cause = self._place(place, stronger)
                 if cause is not None:
                     return cause
-        for name in sorted(region.attributes & set(self._tainted)):
+        for name in sorted(region.attributes.intersection(self._tainted)):
             cause = self._by_name(name)
             if cause is not None:
                 return cause
         return None
-
-    def _imported_inside(self, module: str, base: str) -> Cause | None:
-        del module
-        return self._came_or_went(base) if base else None
 
     def _handed(self, module: str, region: Region, chain: Chain, mode: Mode) -> Mode:
         """What is done with an argument: a function in scope shows whether it calls what it is given."""
@@ -209,23 +220,21 @@ class Reach:
         for index in self._program.binders(place.module).get(place.name, ()):
             one = facts[index]
             if place.name in one.functions:
-                cause = self._called(place, one) if mode is Mode.CALLED else None
+                cause = self._called(place, one) if mode >= Mode.CALLED else None
             elif place.name in one.classes:
                 cause = self._class(place, mode)
             elif any(each.local == place.name for each in one.imports):
                 cause = None  # where it comes from is a place of its own
             else:
-                cause = self._value(place, one, mode)
+                cause = self._value(place, index, mode)
             if cause is not None:
                 return cause
         return None
 
     def _called(self, place: Place, facts: Facts) -> Cause | None:
-        cause = self._body(place.module, place.name)
-        if cause is None and facts.decorated:
-            # the decorator's own function is what is called
-            cause = self._region(place.module, facts.eager)
-        return cause
+        if facts.decorated:  # the decorator's own function is what is called
+            self._left.append((place.module, facts.eager, False, ""))
+        return self._body(place.module, place.name)
 
     def _body(self, module: str, qualname: str) -> Cause | None:
         """The inside of a function that is called."""
@@ -236,16 +245,17 @@ class Reach:
         if qualname.rpartition(".")[2] not in self._tainted:
             return None
         region = self._function(module, qualname)
-        return self._region(module, region) if region is not None else None
+        if region is not None:
+            self._left.append((module, region, False, qualname))
+        return None
 
     def _function(self, module: str, qualname: str) -> Region | None:
         if module not in self._program:
             return None
         facts = self._program.facts(module)
         for index in reversed(self._program.binders(module).get(qualname.partition(".")[0], ())):
-            region = facts[index].functions.get(qualname)
-            if region is not None:
-                return region
+            if qualname in facts[index].functions:
+                return self._program.region(module, index, qualname)
         return None
 
     # classes and values
@@ -256,17 +266,32 @@ class Reach:
             cause = self._changed.classes.get((module, name)) or self._changed.values.get((module, name))
             if cause is not None:
                 return cause
+            wanted = _HOOKS
+            if place.rest:
+                wanted = frozenset(place.rest[:1])
+            elif mode >= Mode.CALLED:
+                wanted = _WHEN_APPLIED if mode is Mode.APPLIED else _WHEN_CALLED
+            elif self._is_metaclass(module, name):
+                wanted = _OF_METACLASSES
             for method in self._methods_of(module, name):
-                last = method.rpartition(".")[2]
-                if place.rest:
-                    wanted = last == place.rest[0]
-                elif mode is Mode.CALLED:
-                    wanted = _is_special(last)
-                else:
-                    wanted = _is_special(last) and last not in _CONSTRUCTORS
-                cause = self._body(module, method) if wanted else None
-                if cause is not None:
-                    return cause
+                if method.rpartition(".")[2] in wanted:
+                    cause = self._body(module, method)
+                    if cause is not None:
+                        return cause
+        return None
+
+    def _is_metaclass(self, module: str, name: str) -> bool:
+        described = self._described(module, name)
+        return described is not None and any(
+            self._program.outside(module, base).rpartition(".")[2] in ("type", "ABCMeta", "EnumMeta", "EnumType")
+            for base in described.bases
+        )
+
+    def _described(self, module: str, name: str) -> ClassFacts | None:
+        facts = self._program.facts(module)
+        for index in self._program.binders(module).get(name.partition(".")[0], ()):
+            if name in facts[index].classes:
+                return facts[index].classes[name]
         return None
 
     def _lineage(self, module: str, name: str) -> Iterator[tuple[str, str]]:
@@ -297,14 +322,14 @@ class Reach:
                 if qualname.startswith(prefix) and "." not in qualname[len(prefix) :]:
                     yield qualname
 
-    def _value(self, place: Place, facts: Facts, mode: Mode) -> Cause | None:
+    def _value(self, place: Place, index: int, mode: Mode) -> Cause | None:
         """A value that some statement computed: its class tells what operators and methods do."""
-        if not place.rest and mode is Mode.CALLED:
-            cause = self._region(place.module, facts.eager, called=True)
-            for region in facts.functions.values():
-                cause = cause or self._region(place.module, region)
-            if cause is not None:
-                return cause
+        facts = self._program.facts(place.module)[index]
+        if not place.rest and mode >= Mode.CALLED:
+            self._left.append((place.module, facts.eager, True, ""))
+            for qualname in facts.functions:
+                region = self._program.region(place.module, index, qualname)
+                self._left += [(place.module, region, False, "")] if region is not None else []
         unknown = False
         for callee in facts.eager.unknown:
             if not callee:
@@ -314,7 +339,7 @@ class Reach:
                 continue
             for made in self._program.places(place.module, callee):
                 if self._is_class(made):
-                    cause = self._methods(made, place.rest)
+                    cause = self._methods(made, place.rest, mode)
                     if cause is not None:
                         return cause
                 elif made.module in self._program:
@@ -332,29 +357,53 @@ class Reach:
         binders = self._program.binders(place.module).get(place.name, ())
         return any(place.name in facts[index].classes for index in binders)
 
-    def _methods(self, made: Place, rest: Chain) -> Cause | None:
+    def _methods(self, made: Place, rest: Chain, mode: Mode) -> Cause | None:
         """What an instance of a class does when an attribute of it is used, or an operator applied."""
         for module, name in self._lineage(made.module, made.name):
             for method in self._methods_of(module, name):
                 last = method.rpartition(".")[2]
-                special = _is_special(last) and last not in _CONSTRUCTORS
-                if special or last in rest:
+                if rest:
+                    wanted = last == rest[0] or last in ("__getattr__", "__getattribute__")
+                elif mode >= Mode.CALLED:
+                    wanted = last == "__call__"
+                else:
+                    wanted = _is_special(last) and last not in _CONSTRUCTORS
+                if wanted:
                     cause = self._body(module, method)
                     if cause is not None:
                         return cause
         return None
 
+    def _own(self, module: str, region: Region, qualname: str) -> Cause | None:
+        """The attributes that a method looks up on its own instance: of its class, its bases and its heirs."""
+        cls = (module, qualname.rpartition(".")[0])
+        for name in sorted(region.own.intersection(self._tainted)):
+            for owner, each in self._functions_named(name):
+                if self._are_related(cls, (owner, each.rpartition(".")[0])):
+                    cause = self._body(owner, each)
+                    if cause is not None:
+                        return cause
+        return None
+
+    def _are_related(self, one: tuple[str, str], two: tuple[str, str]) -> bool:
+        if not (one[1] and two[1]):
+            return True  # not a method as they are usually written: any may be meant
+        key = one, two
+        if key not in self._related:
+            self._related[key] = two in self._lineage(*one) or one in self._lineage(*two)
+        return self._related[key]
+
     def _by_name(self, name: str) -> Cause | None:
         """An attribute of an object of unknown kind: every function of that name may be meant."""
-        for module, qualname in self._named(name):
+        for module, qualname in self._functions_named(name):
             cause = self._body(module, qualname)
             if cause is not None:
                 return cause
         return None
 
-    def _named(self, name: str) -> list[tuple[str, str]]:
-        if name not in self._methods:
-            self._methods[name] = [
+    def _functions_named(self, name: str) -> list[tuple[str, str]]:
+        if name not in self._named:
+            self._named[name] = [
                 (module, qualname)
                 for module in self._modules
                 if name in self._program.words(module).bodies
@@ -362,4 +411,4 @@ class Reach:
                 for qualname in facts.functions
                 if qualname.rpartition(".")[2] == name
             ]
-        return self._methods[name]
+        return self._named[name]

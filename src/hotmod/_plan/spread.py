@@ -10,6 +10,7 @@ Assumes: what `Reach` assumes.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -210,13 +211,19 @@ class Spread:
             return
         edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
         self._mark(module, index, facts, cause, edit)
-        for name in facts.binds:
-            for other in self.program.binders(module).get(name, ()):
-                if name != "*" and name != "__annotations__":
-                    self.run(module, other, cause)
+        for name in self._bound_by(module, index, facts):
+            for other in self.program.touchers(module, name):
+                self.run(module, other, cause)
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._leftovers(module, index, facts, cause)
+
+    def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that a statement binds, by calling a function of the module as well."""
+        if not any(len(chain) == 1 for chain in facts.eager.unknown):
+            return [name for name in facts.binds if name not in ("*", "__annotations__")]
+        binders = self.program.binders(module).items()
+        return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
 
     def _is_docstring(self, module: str, index: int) -> bool:
         return index == 0 and bool(self._edits.get(module)) and self._edits[module].new.docstring
@@ -224,9 +231,14 @@ class Spread:
     def _mark(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         """Note which names of a statement that runs are not as they were."""
         edited = edit is not None and edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
+        for name in set(self._bound_by(module, index, facts)).difference(facts.binds):
+            self._value(module, name, cause)
         if edited and edit is not None and edit.kind is EditKind.ADDED:
             for name in facts.binds:
                 self._value(module, name, cause)
+            for each in facts.imports:
+                if each.name == "*":
+                    self._star(module, self.program.absolute(module, each), cause)
         elif facts.kind is Kind.IMPORT:
             self._imports(module, facts, cause, edit)
         elif facts.kind is Kind.FUNCTION:
@@ -263,14 +275,19 @@ class Spread:
                 for (owner, name), why in list(self.changed.values.items()):
                     if owner == base:
                         self._value(module, name, why)
-                if had.get("*") != each:
-                    self.run_whole(module, cause)
+                if had.get("*") != each or base in self.changed.modules:
+                    self._star(module, base, cause)
             elif each.local and (
                 had.get(each.local) != each
                 or (base, each.name) in self.changed.values
                 or any(name in self.changed.modules for name in (base, f"{base}.{each.name}"))
             ):
                 self._value(module, each.local, cause)
+
+    def _star(self, module: str, base: str, cause: Cause) -> None:
+        """A star import is new: whatever it brings is."""
+        for name in self.program.exports(base):
+            self._value(module, name, cause)
 
     def _function(self, module: str, facts: Facts, cause: Cause) -> None:
         for name in facts.binds:
@@ -331,10 +348,12 @@ class Spread:
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
-            binders = self.program.binders(module).get(name, ())
-            if any(other >= index for other in binders):
+            if name not in self.program.binders(module):
+                continue
+            touchers = self.program.touchers(module, name)
+            if any(other >= index for other in touchers):
                 self.cleared.setdefault(module, set()).add(name)
-                for other in binders:
+                for other in touchers:
                     self.run(module, other, cause)
 
     def _roots(self, module: str, facts: Facts) -> set[str]:
@@ -342,15 +361,16 @@ class Spread:
         found = {chain[0] for chain in facts.eager.reads}
         left, seen = [chain[0] for chain in facts.eager.reads], set[str]()
         every = self.program.facts(module)
+        called = {chain[0] for chain in facts.eager.unknown if chain}
         while left:
             name = left.pop()
             if name in seen:
                 continue
             seen.add(name)
             for index in self.program.binders(module).get(name, ()):
-                region = every[index].functions.get(name)
-                if region is not None and name in {chain[0] for chain in facts.eager.unknown if chain}:
-                    found.update(chain[0] for chain in region.reads)
+                if name in every[index].functions and name in called:
+                    region = self.program.region(module, index, name)
+                    found.update(chain[0] for chain in region.reads) if region is not None else None
         return found
 
     def run_whole(self, module: str, cause: Cause) -> None:
@@ -409,7 +429,9 @@ class Spread:
                     every = self.program.facts(module)
                 except Unreadable:
                     continue
-                for facts in every:
+                for statement, facts in zip(self.program.statements(module), every, strict=True):
+                    if _words_of(statement.text).isdisjoint(known | found):
+                        continue
                     if facts.kind in (Kind.OTHER, Kind.IMPORT, Kind.CLASS) or facts.decorated:
                         reads = {part for chain in facts.eager.reads for part in chain}
                         reads.update(each.name for each in facts.imports if each.name != each.local)
@@ -447,6 +469,7 @@ class Spread:
             self._class(module, index, facts, cause, None)
 
 
+@functools.lru_cache(maxsize=50_000)
 def _words_of(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text))
 

@@ -2,9 +2,8 @@
 
 Touches: text, through its syntax tree, which is not kept.
 
-Guarantees: a name that running the statement reads by a spelled name is in `Facts.eager`; one that a
-function defined in it reads when it is called, in `Facts.functions`. Nothing here depends on where the
-statement stands, so facts are remembered by its text.
+Guarantees: what running the statement reads by a spelled name is in `Facts.eager`; what a function
+defined in it reads when it is called is told by `functions_of`.
 
 Assumes: names are spelled. What is looked up by a computed name (`globals()`, `exec`, `getattr` of a
 module) makes the region `dynamic`.
@@ -16,12 +15,14 @@ import ast
 import dataclasses
 import enum
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from hotmod._model.changes import SourceText
 from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
+from hotmod._source.statements import Statements, parsed, split_nodes
 from hotmod._source.visitor import Visitor
 
-__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_of"]
+__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_in", "facts_of", "functions_of"]
 
 
 class Kind(enum.Enum):
@@ -43,45 +44,41 @@ class Facts:
         kind: its kind.
         binds: the names it binds (or deletes) at module level when it runs; `*` for a star import.
         eager: what runs when it runs.
-        functions: what each function in it does when it is called, by qualified name; lambdas
-            together under `<lambda>`.
+        functions: the qualified names of the functions that it defines; `<lambda>` if there are any. What
+            they do when they are called is told by `functions_of`.
         classes: the classes it defines, by qualified name.
         imports: what its import statements bind, or just import.
         decorated: whether a function or class at its top has decorators.
-        pure: whether running it can do nothing but bind names, if the calls in `eager.unknown` can't
-            do more, and its imports find their modules loaded.
     """
 
     kind: Kind
     binds: tuple[str, ...]
     eager: Region
-    functions: Mapping[str, Region]
+    functions: frozenset[str]
     classes: Mapping[str, ClassFacts]
     imports: tuple[NameImport, ...]
     decorated: bool
 
 
-@functools.lru_cache(maxsize=50_000)
-def facts_of(text: str, *, postponed: bool = False) -> Facts:
-    """The facts of a statement.
+def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
+    """The facts of a statement, or of several that share a line.
 
     Args:
-        text: the statement, at the margin.
+        nodes: its tree.
         postponed: whether annotations are not evaluated when it runs.
 
     Raises:
-        SyntaxError, RecursionError: it is no statement by itself, or nests too deeply.
+        RecursionError: it nests too deeply.
     """
-    nodes = ast.parse(text).body
     eager = Builder()
-    visitor = Visitor(eager, postponed=postponed)
+    visitor = Visitor(eager, postponed=postponed, inside=False)
     visitor.block(nodes)
     top = nodes[0] if len(nodes) == 1 else None
     return Facts(
         kind=_kind(nodes, visitor),
         binds=tuple(dict.fromkeys(visitor.binds)),
         eager=eager.done(),
-        functions={name: builder.done() for name, builder in visitor.functions.items()},
+        functions=frozenset(visitor.functions),
         classes=dict(visitor.classes),
         imports=tuple(visitor.imports),
         decorated=isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
@@ -89,7 +86,31 @@ def facts_of(text: str, *, postponed: bool = False) -> Facts:
     )
 
 
-def _kind(nodes: list[ast.stmt], visitor: Visitor) -> Kind:
+@functools.lru_cache(maxsize=20_000)
+def functions_of(text: str) -> Mapping[str, Region]:
+    """What each function of a statement does when it is called, by its qualified name.
+
+    Raises:
+        SourceError, RecursionError: the text is no statement by itself, or nests too deeply.
+    """
+    visitor = Visitor(Builder(), postponed=True, inside=True)
+    visitor.block(parsed(text))
+    return {name: builder.done() for name, builder in visitor.functions.items()}
+
+
+@functools.lru_cache(maxsize=4096)
+def facts_in(text: SourceText) -> tuple[Statements, tuple[Facts, ...]]:
+    """The statements of a text and the facts of each; remembered.
+
+    Raises:
+        SourceError, RecursionError: the text can't be read, or nests too deeply.
+    """
+    statements, nodes = split_nodes(text)
+    postponed = "annotations" in statements.future
+    return statements, tuple(facts_of(each, postponed=postponed) for each in nodes)
+
+
+def _kind(nodes: Sequence[ast.stmt], visitor: Visitor) -> Kind:
     if len(nodes) == 1 and isinstance(nodes[0], (ast.FunctionDef, ast.AsyncFunctionDef)):
         return Kind.FUNCTION
     if len(nodes) == 1 and isinstance(nodes[0], ast.ClassDef):

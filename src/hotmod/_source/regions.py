@@ -24,6 +24,7 @@ class Mode(enum.IntEnum):
     HANDED = 3  # handed to another call whose result is used
     USED = 4  # an operand, a base class, what an attribute is looked up on
     CALLED = 5
+    APPLIED = 6  # called, and what the call gives is called, entered or used as a decorator
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,12 +52,14 @@ class ClassFacts:
 
     Attributes:
         bases: its bases as dotted names; `()` for one that is no dotted name.
+        keywords: what its keywords are given, as dotted names: its metaclass.
         plain: whether nothing but its bases can look at it while it is built: no decorator, no keyword.
         functions: the plain functions of its body (also static, class methods and properties).
         data: the other names that its body binds.
     """
 
     bases: tuple[Chain, ...]
+    keywords: tuple[Chain, ...]
     plain: bool
     functions: frozenset[str]
     data: frozenset[str]
@@ -70,18 +73,19 @@ class Region:
         reads: dotted names that lead to module level, and the most that is done with each.
         handed: pairs (callee, dotted name handed to it as an argument).
         attributes: names of attributes looked up on objects that no dotted name leads to.
+        own: names of attributes that a method looks up on its first parameter.
         imports: what import statements in a function bind there.
         unknown: dotted names that are called; `()` for a call of something else.
         changes: dotted names whose objects are changed: items, attributes, mutating methods.
         stores: module-level names that a function binds by `global`.
         dynamic: whether names are looked up that the text does not spell.
         calls_parameters: whether it calls what it is given.
-        operates: whether it applies operators to values of unknown origin.
     """
 
     reads: Mapping[Chain, Mode]
     handed: frozenset[tuple[Chain, Chain]] = frozenset()
     attributes: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
     imports: tuple[NameImport, ...] = ()
     unknown: frozenset[Chain] = frozenset()
     changes: frozenset[Chain] = frozenset()
@@ -97,6 +101,7 @@ class Builder:
         self.reads: dict[Chain, Mode] = {}
         self.handed: set[tuple[Chain, Chain]] = set()
         self.attributes: set[str] = set()
+        self.own: set[str] = set()
         self.imports: list[NameImport] = []
         self.unknown: set[Chain] = set()
         self.changes: set[Chain] = set()
@@ -114,6 +119,7 @@ class Builder:
             dict(self.reads),
             frozenset(self.handed),
             frozenset(self.attributes),
+            frozenset(self.own),
             tuple(self.imports),
             frozenset(self.unknown),
             frozenset(self.changes),

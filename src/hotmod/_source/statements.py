@@ -24,7 +24,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from hotmod._model.changes import SourceText
 
-__all__ = ["Statement", "Statements", "is_docstring", "names_bound", "parsed", "resplit", "split"]
+__all__ = ["Statement", "Statements", "is_docstring", "names_bound", "parsed", "resplit", "split", "split_nodes"]
 
 _SENTINEL = "pass"
 # What the text of a docstring can begin with: a prefix, a quote, a bracket or a continued line.
@@ -83,6 +83,23 @@ def split(text: SourceText) -> Statements:
         SourceError: the text can't be decoded or parsed.
     """
     return _split(decode(text), text.path)
+
+
+def split_nodes(text: SourceText) -> tuple[Statements, tuple[tuple[ast.stmt, ...], ...]]:
+    """The statements of a text, and the nodes of each, which nobody should keep.
+
+    Raises:
+        SourceError: the text can't be decoded or parsed.
+    """
+    decoded = decode(text)
+    lines = tuple(decoded.split("\n"))
+    body = parse_decoded(decoded, text.path).body
+    statements = _told(_grouped(body, lines, 0), lines)
+    grouped: list[list[ast.stmt]] = [[] for _ in statements.statements]
+    ends = [each.last for each in statements.statements]
+    for node in body:
+        grouped[bisect_left(ends, node.lineno)].append(node)
+    return statements, tuple(map(tuple, grouped))
 
 
 def resplit(old: Statements, text: SourceText) -> Statements:

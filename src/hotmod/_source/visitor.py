@@ -46,6 +46,7 @@ class _Scope:
     local: frozenset[str] = frozenset()  # names that do not lead to module level
     imported: frozenset[str] = frozenset()  # local names that imports bind
     parameters: frozenset[str] = frozenset()
+    owner: str = ""  # the first parameter of a method
     in_function: bool = False
     guarded: bool = False
     methods: frozenset[str] = frozenset()  # in a class body: its functions
@@ -54,7 +55,8 @@ class _Scope:
 class Visitor:
     """Collects the facts of some statements; see `Facts` for the attributes."""
 
-    def __init__(self, eager: Builder, *, postponed: bool) -> None:
+    def __init__(self, eager: Builder, *, postponed: bool, inside: bool) -> None:
+        self._enters = inside
         self.binds: list[str] = []
         self.imports: list[NameImport] = []
         self.functions: dict[str, Builder] = {}
@@ -120,7 +122,10 @@ class Visitor:
     def _clause(self, node: ast.AST, scope: _Scope) -> None:
         """A `with` item, an exception handler, a case, a pattern."""
         if isinstance(node, ast.withitem):
-            self._expression(node.context_expr, scope, Mode.CALLED)
+            if isinstance(node.context_expr, ast.Call):
+                self._call(node.context_expr, scope, Mode.HANDED, Mode.APPLIED)
+            else:
+                self._expression(node.context_expr, scope, Mode.USED)
             if node.optional_vars is not None:
                 self._target(node.optional_vars, scope)
             return
@@ -239,7 +244,8 @@ class Visitor:
             builder, parameters = scope.builder, frozenset[str]()
         else:
             builder, parameters = self.functions.setdefault(name, Builder()), _parameters(arguments)
-        self._inside(node.body, arguments, scope, builder, name, parameters)
+        if self._enters or scope.in_function:
+            self._inside(node.body, arguments, scope, builder, name, parameters)
 
     def _inside(
         self,
@@ -255,7 +261,9 @@ class Visitor:
         local = (outer | _parameters(arguments) | bound) - shared
         kept = (scope.imported - bound if scope.in_function else frozenset[str]()) | (imported - shared)
         ran = self.ran
-        inside = _Scope(builder, name, local, kept, parameters, in_function=True)
+        first = next((each.arg for each in (*arguments.posonlyargs, *arguments.args)), "")
+        owner = scope.owner if scope.in_function else first if scope.name else ""
+        inside = _Scope(builder, name, local, kept, parameters, owner, in_function=True)
         self._block(body, inside)
         self.ran = ran
 
@@ -272,6 +280,7 @@ class Visitor:
         if not scope.in_function:
             self.classes[name] = ClassFacts(
                 tuple(_chain(_origin(base)) for base in node.bases),
+                tuple(_chain(_origin(keyword.value)) for keyword in node.keywords),
                 not node.decorator_list and not node.keywords,
                 functions,
                 bound - shared - functions,
@@ -283,7 +292,7 @@ class Visitor:
 
     def _decorator(self, node: ast.expr, scope: _Scope) -> None:
         if isinstance(node, ast.Call):
-            self._call(node, scope, Mode.STORED)
+            self._call(node, scope, Mode.STORED, Mode.APPLIED)
         else:
             self._expression(node, scope, Mode.CALLED)
             scope.builder.unknown.add(_chain(node))
@@ -291,6 +300,8 @@ class Visitor:
     def _deferred(self, node: ast.expr, scope: _Scope) -> None:
         """An expression that runs later, if ever: the inside of a lambda, the value of a type alias."""
         builder = scope.builder if scope.in_function else self.functions.setdefault("<lambda>", Builder())
+        if not self._enters and not scope.in_function:
+            return
         self._value(node, dataclasses.replace(scope, builder=builder, in_function=True))
 
     # expressions
@@ -316,7 +327,7 @@ class Visitor:
         if isinstance(node, ast.Name | ast.Attribute):
             self._name(node, scope, mode)
         elif isinstance(node, ast.Call):
-            self._call(node, scope, Mode.HANDED)
+            self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode is Mode.CALLED else Mode.CALLED)
         elif isinstance(node, ast.Lambda):
             self._lambda(node, scope, mode)
         elif isinstance(node, _COMPREHENSIONS):
@@ -359,18 +370,19 @@ class Visitor:
         if root not in scope.local or root in scope.imported:
             builder.read(chain, mode)
             return
-        builder.attributes.update(chain[1:])
-        if mode is Mode.CALLED:
+        (builder.own if root == scope.owner else builder.attributes).update(chain[1:2])
+        builder.attributes.update(chain[2:])
+        if mode >= Mode.CALLED:
             if root in scope.parameters and len(chain) == 1:
                 builder.calls_parameters = True
             if root in scope.methods:
                 builder.read((*scope.name.split("."), *chain), mode)
 
-    def _call(self, node: ast.Call, scope: _Scope, handing: Mode) -> None:
+    def _call(self, node: ast.Call, scope: _Scope, handing: Mode, calling: Mode = Mode.CALLED) -> None:
         callee = _chain(node.func)
         last = callee[-1] if callee else getattr(node.func, "attr", "")
         if callee:
-            self._read(callee, scope, Mode.CALLED)
+            self._read(callee, scope, calling)
             self._mutation(node.func, scope, last)
         else:
             self._expression(node.func, scope, Mode.CALLED)
@@ -404,6 +416,8 @@ class Visitor:
         builder = scope.builder
         if not runs and not scope.in_function:
             builder = self.functions.setdefault("<lambda>", Builder())
+            if not self._enters:
+                return
         local = (scope.local if scope.in_function else frozenset[str]()) | _parameters(node.args)
         inside = dataclasses.replace(
             scope, builder=builder, local=local, in_function=True, parameters=frozenset()
