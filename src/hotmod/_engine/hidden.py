@@ -16,7 +16,7 @@ from hotmod._live.modules import space_of
 from hotmod._plan import Hidden
 from hotmod._source.algorithms import reach
 from hotmod._source.graph import ImportGraph
-from hotmod._source.reached import reached
+from hotmod._source.reached import may_reach, reached
 
 __all__ = ["hidden_uses"]
 
@@ -29,9 +29,11 @@ def hidden_uses(graph: ImportGraph, loaded: Collection[str]) -> dict[str, Hidden
         loaded: their names.
     """
     packages = frozenset(name.rpartition(".")[0] for name in loaded if "." in name)
+    below = frozenset(name.rpartition(".")[2] for name in loaded if "." in name)
     found: dict[str, Hidden] = {}
     for name in loaded:
-        modules = reached(graph, name, packages) if name in graph else frozenset()
+        may = name in graph and may_reach(graph.text(name), below)
+        modules = reached(graph, name, packages) if may else frozenset()
         if modules:
             found[name] = Hidden(modules, "reads")
     for name, note in graph.unsure:

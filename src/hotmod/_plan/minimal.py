@@ -95,7 +95,7 @@ class _Maker:
         }
         others = graph_names(graph) - after.keys() - self._gone
         self._spread = Spread(
-            Program(after, others), Program(sources, others), self._edits, self._region
+            Program(after, others), Program(sources, others), self._edits, self._region, graph.dependents
         )
 
     def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:

@@ -191,6 +191,8 @@ class Program:
             chain: the name.
             imports: what a function binds by imports of its own.
         """
+        if not chain:
+            return ()
         own = [each for each in imports if each.local == chain[0]]
         if own:
             walk = _Walk(self)

@@ -15,7 +15,7 @@ import builtins
 from hotmod._plan.program import Place, Program
 from hotmod._source.facts import Facts
 
-__all__ = ["is_pure"]
+__all__ = ["is_plain_base", "is_pure"]
 
 _BUILTINS = frozenset(
     (
@@ -49,6 +49,9 @@ _BASES = frozenset(
         *("collections.OrderedDict", "collections.UserDict", "collections.UserList", "collections.deque"),
         *("threading.Thread", "json.JSONEncoder", "logging.Handler", "logging.Formatter", "logging.Filter"),
     )
+)
+_LETTING_BE = frozenset(
+    ("abc.ABC", "typing.Generic", "threading.Thread", "threading.local", "json.JSONEncoder", "logging.Handler")
 )
 _BASE_MODULES = ("collections.abc.", "typing.", "contextlib.Abstract")
 
@@ -102,6 +105,14 @@ def _is_quiet_base(program: Program, module: str, base: tuple[str, ...], depth: 
         for facts in _facts_at(program, place)
         for each in facts.classes[place.name].bases
     )
+
+
+def is_plain_base(name: str) -> bool:
+    """Whether a base outside of the scope lets heirs be: nothing of theirs is computed from what they inherit."""
+    if name.startswith("builtins."):
+        found = getattr(builtins, name.removeprefix("builtins."), None)
+        return isinstance(found, type) and type(found) is type and not issubclass(found, type)
+    return name in _LETTING_BE or name.startswith(_BASE_MODULES[0])
 
 
 def _facts_at(program: Program, place: Place) -> list[Facts]:

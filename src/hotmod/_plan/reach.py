@@ -13,9 +13,10 @@ does not hold it) need not be followed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from hotmod._plan.program import Place, Program
+from hotmod._plan.purity import is_plain_base
 from hotmod._source.facts import Facts
 from hotmod._source.regions import Chain, ClassFacts, Mode, Region
 
@@ -94,23 +95,39 @@ class Reach:
         changed: what changed.
         tainted: words on the way to a change; see `words.tainted`.
         modules: the modules that can see a change.
+        importers: gives the modules that import one, directly or not.
     """
 
     def __init__(
-        self, program: Program, changed: Changed, tainted: Collection[str], modules: Collection[str]
+        self,
+        program: Program,
+        changed: Changed,
+        tainted: Collection[str],
+        modules: Collection[str],
+        importers: Callable[[str], frozenset[str]],
     ) -> None:
         self._program = program
         self._changed = changed
         self._tainted = tainted
         self._modules = modules
+        self._importers = importers
+        self._visible: dict[str, frozenset[str]] = {}
         self._seen: set[tuple[object, ...]] = set()
         self._left: list[tuple[str, Region, bool, str]] = []
+        self._texts: set[str] = set()  # the modules that were met
+        self._unnamed: set[tuple[str, str]] = set()
+        self._origin = ""  # the module of the statement that is looked from
+        self._heirs_matter = True
         self._named: dict[str, list[tuple[str, str]]] = {}
         self._related: dict[tuple[tuple[str, str], tuple[str, str]], bool] = {}
 
     def cause(self, module: str, index: int) -> Cause | None:
         """Why a statement has to run again; None if nothing that it depends on changed."""
         facts = self._program.facts(module)[index]
+        self._origin = module
+        self._heirs_matter = not all(
+            self._is_looked_at_by_type_only(module, name) for name in facts.classes
+        )
         return self._by_imports(module, facts) or self._search(module, facts.eager)
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
@@ -121,13 +138,33 @@ class Reach:
     def _search(self, module: str, region: Region) -> Cause | None:
         """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
         self._seen = set()
+        self._texts = {module}
+        self._unnamed = set()
         self._left = [(module, region, False, "")]
         while self._left:
             owner, one, called, qualname = self._left.pop()
+            self._texts.add(owner)
             cause = self._region(owner, one, called=called) or self._own(owner, one, qualname)
+            if cause is None and not self._left:
+                cause = self._named_by_now()
             if cause is not None:
                 return cause
         return None
+
+    def _named_by_now(self) -> Cause | None:
+        """Methods of classes that were not named by any text that was met, and are by now."""
+        for module, qualname in sorted(self._unnamed):
+            if self._is_named(qualname):
+                self._unnamed.discard((module, qualname))
+                cause = self._body(module, qualname)
+                if cause is not None:
+                    return cause
+        return None
+
+    def _is_named(self, qualname: str) -> bool:
+        """Whether a text that was met names the class of a method, so that there may be an instance."""
+        cls, _, _ = qualname.partition(".")
+        return any(self._program.words(module).names(cls) for module in self._texts)
 
     # imports
 
@@ -196,16 +233,17 @@ class Reach:
     def _place(self, place: Place, mode: Mode) -> Cause | None:
         """Something that a dotted name leads to, and what is done with it."""
         key = place.module, place.name
+        self._texts.add(place.module)
         if not place.name:
             return self._changed.modules.get(place.module)
         cause = self._changed.values.get(key)
         if place.rest:
             mode = max(mode, Mode.USED)
-        if cause is None and mode >= Mode.STORED:
+        if cause is None and mode >= Mode.STORED and (mode is not Mode.BASE or self._heirs_matter):
             cause = self._changed.classes.get(key)
         if cause is None and mode >= Mode.HANDED:
             cause = self._changed.functions.get(key)
-        if cause is not None or mode < Mode.USED:
+        if cause is not None or mode < Mode.BASE:
             return cause
         mark = (place, mode)
         if mark in self._seen:
@@ -263,7 +301,9 @@ class Reach:
     def _class(self, place: Place, mode: Mode) -> Cause | None:
         """A class that is called, descended from, operated on, or of which an attribute is used."""
         for module, name in self._lineage(place.module, place.name):
-            cause = self._changed.classes.get((module, name)) or self._changed.values.get((module, name))
+            cause = self._changed.values.get((module, name))
+            if cause is None and (mode is not Mode.BASE or self._heirs_matter):
+                cause = self._changed.classes.get((module, name))
             if cause is not None:
                 return cause
             wanted = _HOOKS
@@ -279,6 +319,25 @@ class Reach:
                     if cause is not None:
                         return cause
         return None
+
+    def _is_looked_at_by_type_only(self, module: str, name: str) -> bool:
+        """Whether nothing but `type` (or `ABCMeta`) looks at what a class inherits while it is built.
+
+        Then the class need not be built again when a base changes in place: it looks things up there.
+        """
+        for owner, each in self._lineage(module, name):
+            described = self._described(owner, each)
+            if described is None or described.keywords or "__init_subclass__" in described.functions:
+                return False
+            if (owner, each) == (module, name) and not described.plain:
+                return False
+            for base in described.bases:
+                outside = self._program.outside(owner, base)
+                if outside and not is_plain_base(outside):
+                    return False
+                if not outside and not self._program.places(owner, base):
+                    return False
+        return True
 
     def _is_metaclass(self, module: str, name: str) -> bool:
         described = self._described(module, name)
@@ -379,7 +438,7 @@ class Reach:
         cls = (module, qualname.rpartition(".")[0])
         for name in sorted(region.own.intersection(self._tainted)):
             for owner, each in self._functions_named(name):
-                if self._are_related(cls, (owner, each.rpartition(".")[0])):
+                if self._sees(owner) and self._are_related(cls, (owner, each.rpartition(".")[0])):
                     cause = self._body(owner, each)
                     if cause is not None:
                         return cause
@@ -396,10 +455,21 @@ class Reach:
     def _by_name(self, name: str) -> Cause | None:
         """An attribute of an object of unknown kind: every function of that name may be meant."""
         for module, qualname in self._functions_named(name):
+            if not self._sees(module):
+                continue
+            if not self._is_named(qualname):
+                self._unnamed.add((module, qualname))
+                continue
             cause = self._body(module, qualname)
             if cause is not None:
                 return cause
         return None
+
+    def _sees(self, module: str) -> bool:
+        """Whether objects of a module can be there when the statement runs: its module imports that one."""
+        if module not in self._visible:
+            self._visible[module] = self._importers(module) | {module}
+        return self._origin in self._visible[module]
 
     def _functions_named(self, name: str) -> list[tuple[str, str]]:
         if name not in self._named:

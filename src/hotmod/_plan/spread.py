@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Cause, Changed, Reach
+from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain
@@ -44,6 +45,7 @@ class Spread:
         before: the program with the texts that are loaded.
         edits: the edits by module.
         region: the modules that can see a change, in the order in which they are to run.
+        importers: gives the modules that import one, directly or not.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -55,7 +57,12 @@ class Spread:
     """
 
     def __init__(
-        self, program: Program, before: Program, edits: Mapping[str, Edits], region: Collection[str]
+        self,
+        program: Program,
+        before: Program,
+        edits: Mapping[str, Edits],
+        region: Collection[str],
+        importers: Callable[[str], frozenset[str]],
     ) -> None:
         self.program = program
         self.before = before
@@ -67,6 +74,7 @@ class Spread:
         self.changed = Changed()
         self._edits = edits
         self._region = region
+        self._importers = importers
         self._light: set[tuple[str, int]] = set()
         self._edited = {
             name: {each.new: each for each in found.edits if each.new is not None}
@@ -103,7 +111,8 @@ class Spread:
         if edit.kind is EditKind.REMOVED:
             self._removed(module, edit)
             return
-        gone = self._old_names(module, edit) - set(edit.names)
+        names = self.program.facts(module)[index].binds
+        gone = self._old_names(module, edit).difference(names)
         self._gone(module, gone)
         self._withdrawn(module, edit)
         verb = "was added" if edit.kind is EditKind.ADDED else "changed"
@@ -246,7 +255,10 @@ class Spread:
         elif facts.kind is Kind.CLASS:
             self._class(module, index, facts, cause, edit if edited else None)
         elif facts.kind is not Kind.CONSTANT or edited:
-            for name in facts.binds:
+            names: Iterable[str] = facts.binds
+            if edited and edit is not None and edit.old is not None and edit.new is not None:
+                names = differing_names(edit.old.text, edit.new.text)
+            for name in names:
                 self._value(module, name, cause)
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
@@ -310,7 +322,7 @@ class Spread:
                     Cause(module, edit.new.first if edit.new else 0, f"{name}.{member.name} changed"),
                 )
             return
-        if facts.decorated and not self._stays(module, facts):
+        if (edit is not None and edit.header) or (facts.decorated and not self._stays(module, facts)):
             self._value(module, name, cause)
         self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
 
@@ -403,7 +415,7 @@ class Spread:
             words = [self.program.words(name) for name in self._region]
             known = tainted(words, self.changed.words())
             known |= self._aliases(known)
-            reach = Reach(self.program, self.changed, known, self._region)
+            reach = Reach(self.program, self.changed, known, self._region, self._importers)
             for module in self._region:
                 if module not in self.whole:
                     self._look_at(module, known, reach)

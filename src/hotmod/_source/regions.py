@@ -22,9 +22,10 @@ class Mode(enum.IntEnum):
     PLAIN = 1  # bound to another name, put into a list, annotated with
     STORED = 2  # handed to a constructor, which keeps it
     HANDED = 3  # handed to another call whose result is used
-    USED = 4  # an operand, a base class, what an attribute is looked up on
-    CALLED = 5
-    APPLIED = 6  # called, and what the call gives is called, entered or used as a decorator
+    BASE = 4  # a class is built upon it
+    USED = 5  # an operand, what an attribute is looked up on
+    CALLED = 6
+    APPLIED = 7  # called, and what the call gives is called, entered or used as a decorator
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

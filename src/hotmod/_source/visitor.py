@@ -273,7 +273,7 @@ class Visitor:
         for decorator in node.decorator_list:
             self._decorator(decorator, scope)
         for part in (*node.bases, *(keyword.value for keyword in node.keywords)):
-            self._expression(part, scope, Mode.USED)
+            self._expression(part, scope, Mode.BASE if _chain(part) else Mode.USED)
         name = f"{scope.name}.{node.name}" if scope.name else node.name
         bound, shared, _ = _bound_in(node.body)
         functions = _plain_functions(node.body)

@@ -51,6 +51,15 @@ class Words:
     bodies: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     classes: frozenset[str] = frozenset()
 
+    def names(self, word: str) -> bool:
+        """Whether a word is anywhere in the code."""
+        return (
+            word in self.eager
+            or word in self.imported
+            or word in self.classes
+            or any(word in body for body in self.bodies.values())
+        )
+
 
 @functools.lru_cache(maxsize=8192)
 def words_of(text: SourceText) -> Words:
