@@ -28,6 +28,7 @@ from hotmod._live.classes import functions_in, own_dict
 from hotmod._live.codes import Pairs, class_facts, docstring
 from hotmod._live.journal import Journal
 from hotmod._live.reach import LRU, Reach, Running, complete
+from hotmod._live.state import instance_dict
 
 __all__ = ["Change", "Edited", "Patch", "Running", "Step", "Unfit", "commit", "prepare"]
 
@@ -211,7 +212,7 @@ class _Draft:
             self._differing.add(id(function))
             self.patched.append(f"{self.name}:{new.co_qualname}")
         before, after = docstring(code), docstring(new)
-        if before != after and function.__doc__ == before and not _is_copy(function):
+        if before != after and _same(function.__doc__, before) and not _is_copy(function):
             self._set_doc(function, after)
 
     def _successor(self, function: types.FunctionType) -> types.CodeType | None:
@@ -232,7 +233,7 @@ class _Draft:
     def _copied(self, value: Any) -> bool:
         """Whether something has a copy of a docstring that changes; it changes as well."""
         docs = self._docs.get(id(_inner(value)))
-        if docs is None or id(value) in self._docs or value.__doc__ != docs[0]:
+        if docs is None or id(value) in self._docs or not _same(value.__doc__, docs[0]):
             return False
         self._set_doc(value, docs[1])
         return True
@@ -252,7 +253,7 @@ class _Draft:
     def _class(self, cls: type, space: Mapping[str, Any], old: types.CodeType, new: types.CodeType) -> None:
         before, after = class_facts(old), class_facts(new)
         if before.doc != after.doc:
-            if space.get("__doc__") == before.doc:
+            if _same(space.get("__doc__"), before.doc):
                 self._set_on_class(cls, space, "__doc__", after.doc)
             else:
                 self.unfit_docs.append(f"{self.name}:{new.co_qualname}")
@@ -280,13 +281,18 @@ def _inner(value: Any) -> Any:
         return value.fget
     if kind in (staticmethod, classmethod):
         return value.__func__
-    return value.func if kind is functools.cached_property else value.__dict__.get("__wrapped__")
+    return value.func if kind is functools.cached_property else (instance_dict(value) or {}).get("__wrapped__")
 
 
 def _is_copy(function: types.FunctionType) -> bool:
     """Whether a function has its docstring from the one that it wraps."""
     inner = function.__dict__.get("__wrapped__")
-    return inner is not None and bool(inner.__doc__ == function.__doc__)
+    return type(inner) is types.FunctionType and _same(inner.__doc__, function.__doc__)
+
+
+def _same(one: object, two: object) -> bool:
+    """Whether two docstrings are the same; one that is no string may have an `==` of its own."""
+    return one is two or (type(one) is str and type(two) is str and one == two)
 
 
 def _is_filled(cache: Any) -> bool:

@@ -121,7 +121,7 @@ class Reach:
             seen[id(value)] = value
             if kind is types.FunctionType:
                 self._enter_function(value)
-            elif isinstance(value, type):
+            elif issubclass(kind, type):
                 if own_dict(value).get("__module__") == self.name:
                     self.classes.append(value)
                     near.extend(own_dict(value).values())
@@ -162,7 +162,7 @@ class Reach:
         if self.running is None:
             return {}
         codes = [code for tree in self.running.trees for code in codes_in(tree) if _is_held(code)]
-        steady = {id(frame): frame for frame in _frames()}
+        others = _others_calls()
         counts = list(map(sys.getrefcount, codes))
         excess = {
             id(code): count - _EXPECTED
@@ -170,8 +170,9 @@ class Reach:
             if count > _EXPECTED
         }
         users = [function.__code__ for function in (*self.functions, *self._copies)]
+        users += _own_calls()
         # a call that was under way before and after the counting was under way in between
-        users += [frame.f_code for frame in _frames() if id(frame) in steady]
+        users += [frame.f_code for key, frame in _others_calls().items() if key in others]
         for code in users:
             if id(code) in excess:
                 excess[id(code)] -= 1
@@ -191,13 +192,25 @@ def _is_held(code: types.CodeType) -> bool:
     return named and bool(code.co_flags & inspect.CO_OPTIMIZED)
 
 
-def _frames() -> list[types.FrameType]:
-    found = []
+def _own_calls() -> list[types.CodeType]:
+    """The code of the calls that are under way in this thread."""
+    found, frame = [], sys._getframe()  # noqa: SLF001 - not to refer to frames longer than needed
+    while frame.f_back is not None:
+        frame = frame.f_back
+        found.append(frame.f_code)
+    return found
+
+
+def _others_calls() -> dict[int, types.FrameType]:
+    """The calls that are under way in other threads, by the id of their frame."""
+    found: dict[int, types.FrameType] = {}
     for top in sys._current_frames().values():  # noqa: SLF001 - the only way to see what other threads run
-        frame: types.FrameType | None = top
-        while frame is not None:
-            found.append(frame)
-            frame = frame.f_back
+        if top is not sys._getframe():  # noqa: SLF001 - a frame that refers to itself stays
+            frame: types.FrameType | None = top
+            while frame is not None:
+                found[id(frame)] = frame
+                frame = frame.f_back
+    top = frame = None
     return found
 
 
