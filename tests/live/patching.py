@@ -63,7 +63,7 @@ class Program:
         """Patch the program to run another text."""
         edited = self.edited(text)
         done = patch.prepare([edited])
-        patch.commit(journal or Journal(), done)
+        patch.commit(Journal() if journal is None else journal, done)
         self.accept(text, edited, done)
         return done
 

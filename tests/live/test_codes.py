@@ -31,7 +31,9 @@ def lines(pairs: codes.Pairs, text: str) -> dict[str, int | None]:
 def test_code_is_paired_by_its_place() -> None:
     """Functions, methods, closures and class bodies are paired with those of the same place and name."""
     old = "def f():\n    def g(): return 1\n    return g\nclass C:\n    def m(self): return f\n"
-    new = "# more\n\ndef f():\n    x = 2\n    def g(): return x\n    return g\nclass C:\n\n    def m(self): pass\n"
+    new = (
+        "# more\n\ndef f():\n    x = 2\n    def g(): return x\n    return g\nclass C:\n\n    def m(self): 1\n"
+    )
     assert lines(paired(old, new), old) == {"f:1": 3, "f.<locals>.g:2": 5, "C:4": 7, "C.m:5": 9}
 
 
@@ -122,13 +124,19 @@ def test_what_a_call_makes_is_paired_by_program_then_by_order() -> None:
     new = "def f():\n    b = lambda x: x + 2\n    c = lambda x: x + 3\n"
     assert lines(paired(old, new), old) == {"f:1": 1, "f.<locals>.<lambda>:2": 3, "f.<locals>.<lambda>:3": 2}
     other = "def f():\n    b = lambda x: x + 5\n    c = lambda x: x + 3\n"
-    assert lines(paired(old, other), old) == {"f:1": 1, "f.<locals>.<lambda>:2": 2, "f.<locals>.<lambda>:3": 3}
+    assert lines(paired(old, other), old) == {
+        "f:1": 1,
+        "f.<locals>.<lambda>:2": 2,
+        "f.<locals>.<lambda>:3": 3,
+    }
 
 
 def test_definitions_of_one_name_are_paired_by_signature_when_their_number_differs() -> None:
     """A definition that comes or goes does not shift the others; what can't be told apart is left out."""
     old = "def f():\n    def g(a): return 1\n    def g(a, b): return 2\n    return g\n"
-    new = "def f():\n    def g(c): return 1\n    def g(a): return 3\n    def g(a, b): return 4\n    return g\n"
+    new = (
+        "def f():\n    def g(c): return 1\n    def g(a): return 3\n    def g(a, b): return 4\n    return g\n"
+    )
     assert lines(paired(old, new), old) == {"f:1": 1, "f.<locals>.g:2": 3, "f.<locals>.g:3": 4}
     alike = "def f():\n    def g(a): return 3\n    def g(a): return 4\n    def g(a): return 5\n    return g\n"
     assert lines(paired(old, alike), old)["f.<locals>.g:2"] is None
@@ -138,7 +146,11 @@ def test_code_below_what_has_no_successor_has_none() -> None:
     """What was nested in a function that is gone has no successor either."""
     old = "def f():\n    def g():\n        def h(): return 1\n        return h\n    return g\n"
     new = "def f():\n    def other():\n        def h(): return 1\n        return h\n    return other\n"
-    assert lines(paired(old, new), old) == {"f:1": 1, "f.<locals>.g:2": None, "f.<locals>.g.<locals>.h:3": None}
+    assert lines(paired(old, new), old) == {
+        "f:1": 1,
+        "f.<locals>.g:2": None,
+        "f.<locals>.g.<locals>.h:3": None,
+    }
 
 
 def test_what_an_import_hook_changed_is_known_by_its_columns() -> None:
@@ -146,7 +158,7 @@ def test_what_an_import_hook_changed_is_known_by_its_columns() -> None:
     old, new = "two = (lambda x: x, lambda y: y)\n", "two = (lambda x: 5, lambda y: 6)\n"
 
     class Hook(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> Any:  # noqa: N802 - ast's name
+        def visit_Name(self, node: ast.Name) -> Any:
             if isinstance(node.ctx, ast.Store):
                 return node
             both = ast.Tuple([node, ast.Constant(7)], ast.Load())
@@ -187,7 +199,7 @@ def test_a_class_body_tells_what_the_class_is_given() -> None:
     text = (
         'class A:\n    "doc"\n    def m(self): self.x = 1\n\n@str\nclass B:\n    pass\n'
         'class C:\n    """\n    two\n      lines"""\n    __doc__ += ""\n'
-        + "class D:\n"
+        "class D:\n"
         + "".join(f"    x{number} = {number + 0.5}\n" for number in range(300))
         + '    __doc__ = "late"\n    def m(self): self.y = self.z = 1\n'
     )
@@ -203,7 +215,12 @@ def test_a_class_body_tells_what_the_class_is_given() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["def f(): 'doc'\n", "def f():\n    '''\n    a\n      b'''\n", "def f(): return 'x'\n", "f = lambda: 'x'\n"],
+    [
+        "def f(): 'doc'\n",
+        "def f():\n    '''\n    a\n      b'''\n",
+        "def f(): return 'x'\n",
+        "f = lambda: 'x'\n",
+    ],
 )
 def test_a_docstring_is_that_of_the_function(text: str) -> None:
     """The docstring read from code is that which the interpreter gives the function."""

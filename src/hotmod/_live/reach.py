@@ -25,6 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.functions import is_forwarding
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import size_of
@@ -69,7 +70,8 @@ class Running:
     """What is known of the code that a module runs.
 
     Attributes:
-        trees: module code objects; every live function of the module runs code that is nested in one of them.
+        trees: module code objects; every live function of the module runs code that is nested in one of
+            them. If one is seen that does not, nothing is taken to be known.
         hidden: functions and caches that no name of the module leads to.
     """
 
@@ -99,11 +101,23 @@ class Reach:
         self._named = set(self._seen)
         for ref in running.hidden if running is not None else ():
             self.add(ref())
+        if not self._is_known():
+            self.running = None
 
     def add(self, value: Any) -> None:
         """Take in a function or a cache that was found in another way."""
         self._near.append(value)
         self._walk()
+
+    def _is_known(self) -> bool:
+        """Whether the functions found run known code; if not, somebody else has run the module."""
+        trees = self.running.trees if self.running is not None else ()
+        known = {id(code) for tree in trees for code in codes_in(tree)}
+        paths = {tree.co_filename for tree in trees}
+        return all(
+            id(code) in known or code.co_filename not in paths or is_forwarding(code)
+            for code in (function.__code__ for function in self.functions)
+        )
 
     @property
     def hidden(self) -> tuple[weakref.ref[Any], ...]:
@@ -204,13 +218,12 @@ def _own_calls() -> list[types.CodeType]:
 def _others_calls() -> dict[int, types.FrameType]:
     """The calls that are under way in other threads, by the id of their frame."""
     found: dict[int, types.FrameType] = {}
-    for top in sys._current_frames().values():  # noqa: SLF001 - the only way to see what other threads run
-        if top is not sys._getframe():  # noqa: SLF001 - a frame that refers to itself stays
-            frame: types.FrameType | None = top
-            while frame is not None:
-                found[id(frame)] = frame
-                frame = frame.f_back
-    top = frame = None
+    todo = list(sys._current_frames().values())  # noqa: SLF001 - the only way to see what other threads run
+    todo.remove(sys._getframe())  # noqa: SLF001 - a frame that refers to itself stays
+    while todo:
+        frame = todo.pop()
+        found[id(frame)] = frame
+        todo += [frame.f_back] if frame.f_back is not None else []
     return found
 
 
