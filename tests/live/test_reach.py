@@ -108,9 +108,10 @@ def test_data_is_not_looked_through(searches: Searches) -> None:
     program.settle()
     searches.count = 0
     program.space["data"] = [program["make"](), *range(10_000)]
+    program.space["more"] = (program["make"](), *range(10_000))
     program.space["module"] = types.ModuleType("module")
     program.space["module"].held = program["make"]()
-    assert steps(program, 2) == 4
+    assert steps(program, 2) == 5
     assert searches.count == 1
 
 

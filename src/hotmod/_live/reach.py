@@ -93,7 +93,7 @@ class Reach:
         self.functions: list[types.FunctionType] = []
         self.wrappers: list[Any] = []
         self.classes: list[type] = []
-        self._copies: list[types.FunctionType] = []  # with other globals: they are not the module's
+        self._foreign: list[types.FunctionType] = []  # with other globals: they are not the module's
         self._seen: dict[int, Any] = {id(space): space}
         self._near = collections.deque(list(space.values()))
         self._far: collections.deque[Any] = collections.deque()
@@ -136,7 +136,8 @@ class Reach:
             if kind is types.FunctionType:
                 self._enter_function(value)
             elif issubclass(kind, type):
-                if own_dict(value).get("__module__") == self.name:
+                module = own_dict(value).get("__module__")
+                if type(module) is str and module == self.name:
                     self.classes.append(value)
                     near.extend(own_dict(value).values())
             elif kind in _INSIDE:
@@ -146,7 +147,7 @@ class Reach:
                 self._far.append(value)
 
     def _enter_function(self, value: types.FunctionType) -> None:
-        (self.functions if value.__globals__ is self.space else self._copies).append(value)
+        (self.functions if value.__globals__ is self.space else self._foreign).append(value)
         if value.__dict__:
             self.wrappers.append(value)
             self._near.extend(list(value.__dict__.values()))
@@ -166,8 +167,10 @@ class Reach:
             if size_of(value) > MAX_SIZE or (type(value) is dict and "__builtins__" in value):
                 continue  # data, or the namespace of another module
             known = len(self.functions)
-            self._near.extend(gc.get_referents(value))
-            self._walk()
+            parts = gc.get_referents(value)
+            if len(parts) <= 2 * MAX_SIZE:  # keys and values
+                self._near.extend(parts)
+                self._walk()
             if len(self.functions) > known and self.running is not None and not self.counted():
                 return
 
@@ -183,7 +186,7 @@ class Reach:
             for code, count in zip(codes, counts, strict=True)
             if count > _EXPECTED
         }
-        users = [function.__code__ for function in (*self.functions, *self._copies)]
+        users = [function.__code__ for function in (*self.functions, *self._foreign)]
         users += _own_calls()
         # a call that was under way before and after the counting was under way in between
         users += [frame.f_code for key, frame in _others_calls().items() if key in others]
