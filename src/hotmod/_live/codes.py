@@ -216,6 +216,8 @@ def _partners(
     if len(one[1]) == len(other[1]) == 1:
         return [(one[1][0], other[1][0])]
     olds, news = _as_loaded(*one), _as_loaded(*other)
+    if len(olds) == len(news) and not one[0].co_flags & inspect.CO_OPTIMIZED:
+        return list(zip(olds, news, strict=True))  # each made once, and held in its place
     result: list[Code | None] = [None] * len(olds)
     free = list(range(len(news)))
     left = list(range(len(olds)))
@@ -225,9 +227,6 @@ def _partners(
         left.remove(old)
         free.remove(new)
 
-    for place in range(len(olds) if len(olds) == len(news) else 0):
-        if same_code(olds[place], news[place]):
-            take(place, place)
     for old in list(left):
         same = [new for new in free if same_code(olds[old], news[new])]
         if same:

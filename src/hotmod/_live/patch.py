@@ -20,7 +20,7 @@ import functools
 import operator
 import types
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live import functions as code_of
@@ -28,6 +28,7 @@ from hotmod._live.classes import functions_in, own_dict
 from hotmod._live.codes import Pairs, class_facts, docstring
 from hotmod._live.journal import Journal
 from hotmod._live.reach import LRU, Reach, Running, complete
+from hotmod._live.state import instance_dict
 
 __all__ = ["Change", "Edited", "Patch", "Running", "Step", "Unfit", "commit", "prepare"]
 
@@ -54,11 +55,27 @@ class Edited:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Step:
-    """A live function, the code that it runs, and the code that it is to run."""
+    """A live function that gets new code.
+
+    Attributes:
+        function: the function.
+        old: the code that it runs before.
+        successor: leads to the code that it is to run. A patch that somebody keeps must not hold that itself:
+            the next one would find references that it can't explain.
+    """
 
     function: types.FunctionType
     old: types.CodeType
-    new: types.CodeType
+    successor: weakref.ref[types.CodeType]
+
+    @property
+    def new(self) -> types.CodeType:
+        """The code that the function is to run."""
+        code = self.successor()
+        if code is None:
+            msg = f"the new code of {self.function.__qualname__} is gone: its module's was not kept"
+            raise ReferenceError(msg)
+        return code
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +110,7 @@ class Change:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Patch:
-    """What `commit` will do, and what can't be done; keep it no longer than that: it holds code objects.
+    """What `commit` will do, and what can't be done.
 
     Attributes:
         steps: the functions that get new code, if only for its line numbers.
@@ -103,7 +120,7 @@ class Patch:
         unfit_docs: classes whose docstring differs in the text, and that have another than the text gave.
         forgotten: the caches that are cleared, as they are reported.
         running: what to hand to the next patch of each module after the commit.
-        changes: every attribute that is set.
+        changes: every attribute that is set, beside code.
         caches: every cache that is cleared.
     """
 
@@ -138,9 +155,9 @@ def prepare(modules: Iterable[Edited]) -> Patch:
 
 def commit(journal: Journal, patch: Patch) -> None:
     """Do what was prepared, in one step for other threads."""
-    redo = [functools.partial(each.setter, each.target, each.name, each.new) for each in patch.changes]
-    modules = ", ".join(patch.running)
-    journal.record(f"code of {len(patch.steps)} functions of {modules}", _undo(patch.changes, patch.caches))
+    redo = [functools.partial(setattr, step.function, "__code__", step.new) for step in patch.steps]
+    redo += [functools.partial(each.setter, each.target, each.name, each.new) for each in patch.changes]
+    journal.record(f"code of {len(patch.steps)} functions of {', '.join(patch.running)}", _undo(patch))
     # what a cache held may run code of its own when it is let go: last
     _at_once([*redo, *(cache.cache_clear for cache in patch.caches)])
 
@@ -149,10 +166,11 @@ def _at_once(calls: Iterable[Callable[[], object]]) -> None:
     collections.deque(map(operator.call, calls), maxlen=0)
 
 
-def _undo(changes: Sequence[Change], caches: Iterable[Any]) -> Callable[[], None]:
+def _undo(patch: Patch) -> Callable[[], None]:
     """What takes the changes back. It keeps no function alive: only references by others count."""
-    back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(changes)]
-    filled = [_reference(cache) for cache in caches]
+    back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(patch.changes)]
+    back += [(weakref.ref(step.function), setattr, "__code__", step.old) for step in patch.steps]
+    filled = [_reference(cache) for cache in patch.caches]
 
     def undo() -> None:
         calls: list[Callable[[], object]] = [
@@ -173,6 +191,17 @@ def _reference(target: Any) -> Callable[[], Any]:
         return lambda: target
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Fate:
+    """The code that is to be run instead of some other, or why not; empty for code to be left alone."""
+
+    new: types.CodeType | None = None
+    why: tuple[str, str] | None = None
+    docs: tuple[str | None, str | None] = (None, None)
+    is_lost: bool = False
+    differs: bool = False
+
+
 class _Draft:
     """The part of a patch that is about one module."""
 
@@ -186,6 +215,7 @@ class _Draft:
         self.changes: list[Change] = []
         self.caches: list[Any] = []
         self._docs: dict[int, tuple[str | None, str | None]] = {}  # before and after, by the id of the owner
+        self._fates: dict[int, _Fate] = {}  # by the id of the code, of which many functions may be made
         self._differing: set[int] = set()  # ids of the functions whose program differs
         for function in reach.functions:
             self._function(function)
@@ -198,32 +228,33 @@ class _Draft:
 
     def _function(self, function: types.FunctionType) -> None:
         code = function.__code__
-        new = self._successor(function)
+        fate = self._fates.get(id(code)) or self._fates.setdefault(id(code), self._fate(code))
+        if fate.is_lost:
+            self.lost.append(function)
+        new = fate.new
         if new is None or new is code:
             return
-        why = code_of.fits(code, new)
-        if why is not None:
-            self.unfit.append(Unfit(function, self.name, new.co_qualname, *why))
+        if fate.why is not None:
+            self.unfit.append(Unfit(function, self.name, new.co_qualname, *fate.why))
             return
-        self.steps.append(Step(function, code, new))
-        self.changes.append(Change(setattr, function, "__code__", code, new))
-        if not code_of.same_code(self.pairs.counterpart(code) or code, new):
+        self.steps.append(Step(function, code, weakref.ref(new)))
+        if fate.differs:
             self._differing.add(id(function))
             self.patched.append(f"{self.name}:{new.co_qualname}")
-        before, after = docstring(code), docstring(new)
-        if before != after and function.__doc__ == before and not _is_copy(function):
+        before, after = fate.docs
+        if before != after and _same(function.__doc__, before) and not _is_copy(function):
             self._set_doc(function, after)
 
-    def _successor(self, function: types.FunctionType) -> types.CodeType | None:
-        """The code that a function is to run; None if it is to be left alone."""
-        code, pairs = function.__code__, self.pairs
+    def _fate(self, code: types.CodeType) -> _Fate:
+        """What is to become of the functions that run some code."""
+        pairs = self.pairs
         if code_of.is_forwarding(code) or not pairs.is_from_here(code) or pairs.is_current(code):
-            return None
-        old = pairs.counterpart(code)
-        new = pairs.successor(code)
-        if new is None and (old is None or pairs.is_covered(old)):
-            self.lost.append(function)
-        return new
+            return _Fate()
+        old, new = pairs.counterpart(code), pairs.successor(code)
+        if new is None:
+            return _Fate(is_lost=old is None or pairs.is_covered(old))
+        differs = not code_of.same_code(old or code, new)
+        return _Fate(new, code_of.fits(code, new), (docstring(code), docstring(new)), differs=differs)
 
     def _set_doc(self, owner: Any, doc: str | None) -> None:
         self._docs[id(owner)] = owner.__doc__, doc
@@ -232,7 +263,7 @@ class _Draft:
     def _copied(self, value: Any) -> bool:
         """Whether something has a copy of a docstring that changes; it changes as well."""
         docs = self._docs.get(id(_inner(value)))
-        if docs is None or id(value) in self._docs or value.__doc__ != docs[0]:
+        if docs is None or id(value) in self._docs or not _same(value.__doc__, docs[0]):
             return False
         self._set_doc(value, docs[1])
         return True
@@ -252,7 +283,7 @@ class _Draft:
     def _class(self, cls: type, space: Mapping[str, Any], old: types.CodeType, new: types.CodeType) -> None:
         before, after = class_facts(old), class_facts(new)
         if before.doc != after.doc:
-            if space.get("__doc__") == before.doc:
+            if _same(space.get("__doc__"), before.doc):
                 self._set_on_class(cls, space, "__doc__", after.doc)
             else:
                 self.unfit_docs.append(f"{self.name}:{new.co_qualname}")
@@ -280,13 +311,20 @@ def _inner(value: Any) -> Any:
         return value.fget
     if kind in (staticmethod, classmethod):
         return value.__func__
-    return value.func if kind is functools.cached_property else value.__dict__.get("__wrapped__")
+    return (
+        value.func if kind is functools.cached_property else (instance_dict(value) or {}).get("__wrapped__")
+    )
 
 
 def _is_copy(function: types.FunctionType) -> bool:
     """Whether a function has its docstring from the one that it wraps."""
     inner = function.__dict__.get("__wrapped__")
-    return inner is not None and bool(inner.__doc__ == function.__doc__)
+    return type(inner) in (types.FunctionType, LRU) and _same(inner.__doc__, function.__doc__)
+
+
+def _same(one: object, two: object) -> bool:
+    """Whether two docstrings are the same; one that is no string may have an `==` of its own."""
+    return one is two or (type(one) is str and type(two) is str and one == two)
 
 
 def _is_filled(cache: Any) -> bool:

@@ -25,6 +25,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.functions import is_forwarding
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import size_of
@@ -69,7 +70,8 @@ class Running:
     """What is known of the code that a module runs.
 
     Attributes:
-        trees: module code objects; every live function of the module runs code that is nested in one of them.
+        trees: module code objects; every live function of the module runs code that is nested in one of
+            them. If one is seen that does not, nothing is taken to be known.
         hidden: functions and caches that no name of the module leads to.
     """
 
@@ -91,7 +93,7 @@ class Reach:
         self.functions: list[types.FunctionType] = []
         self.wrappers: list[Any] = []
         self.classes: list[type] = []
-        self._copies: list[types.FunctionType] = []  # with other globals: they are not the module's
+        self._foreign: list[types.FunctionType] = []  # with other globals: they are not the module's
         self._seen: dict[int, Any] = {id(space): space}
         self._near = collections.deque(list(space.values()))
         self._far: collections.deque[Any] = collections.deque()
@@ -99,11 +101,23 @@ class Reach:
         self._named = set(self._seen)
         for ref in running.hidden if running is not None else ():
             self.add(ref())
+        if not self._is_known():
+            self.running = None
 
     def add(self, value: Any) -> None:
         """Take in a function or a cache that was found in another way."""
         self._near.append(value)
         self._walk()
+
+    def _is_known(self) -> bool:
+        """Whether the functions found run known code; if not, somebody else has run the module."""
+        trees = self.running.trees if self.running is not None else ()
+        known = {id(code) for tree in trees for code in codes_in(tree)}
+        paths = {tree.co_filename for tree in trees}
+        return all(
+            id(code) in known or code.co_filename not in paths or is_forwarding(code)
+            for code in (function.__code__ for function in self.functions)
+        )
 
     @property
     def hidden(self) -> tuple[weakref.ref[Any], ...]:
@@ -121,8 +135,9 @@ class Reach:
             seen[id(value)] = value
             if kind is types.FunctionType:
                 self._enter_function(value)
-            elif isinstance(value, type):
-                if own_dict(value).get("__module__") == self.name:
+            elif issubclass(kind, type):
+                module = own_dict(value).get("__module__")
+                if type(module) is str and module == self.name:
                     self.classes.append(value)
                     near.extend(own_dict(value).values())
             elif kind in _INSIDE:
@@ -132,7 +147,7 @@ class Reach:
                 self._far.append(value)
 
     def _enter_function(self, value: types.FunctionType) -> None:
-        (self.functions if value.__globals__ is self.space else self._copies).append(value)
+        (self.functions if value.__globals__ is self.space else self._foreign).append(value)
         if value.__dict__:
             self.wrappers.append(value)
             self._near.extend(list(value.__dict__.values()))
@@ -152,8 +167,10 @@ class Reach:
             if size_of(value) > MAX_SIZE or (type(value) is dict and "__builtins__" in value):
                 continue  # data, or the namespace of another module
             known = len(self.functions)
-            self._near.extend(gc.get_referents(value))
-            self._walk()
+            parts = gc.get_referents(value)
+            if len(parts) <= 2 * MAX_SIZE:  # keys and values
+                self._near.extend(parts)
+                self._walk()
             if len(self.functions) > known and self.running is not None and not self.counted():
                 return
 
@@ -162,16 +179,17 @@ class Reach:
         if self.running is None:
             return {}
         codes = [code for tree in self.running.trees for code in codes_in(tree) if _is_held(code)]
-        steady = {id(frame): frame for frame in _frames()}
+        others = _others_calls()
         counts = list(map(sys.getrefcount, codes))
         excess = {
             id(code): count - _EXPECTED
             for code, count in zip(codes, counts, strict=True)
             if count > _EXPECTED
         }
-        users = [function.__code__ for function in (*self.functions, *self._copies)]
+        users = [function.__code__ for function in (*self.functions, *self._foreign)]
+        users += _own_calls()
         # a call that was under way before and after the counting was under way in between
-        users += [frame.f_code for frame in _frames() if id(frame) in steady]
+        users += [frame.f_code for key, frame in _others_calls().items() if key in others]
         for code in users:
             if id(code) in excess:
                 excess[id(code)] -= 1
@@ -191,13 +209,24 @@ def _is_held(code: types.CodeType) -> bool:
     return named and bool(code.co_flags & inspect.CO_OPTIMIZED)
 
 
-def _frames() -> list[types.FrameType]:
-    found = []
-    for top in sys._current_frames().values():  # noqa: SLF001 - the only way to see what other threads run
-        frame: types.FrameType | None = top
-        while frame is not None:
-            found.append(frame)
-            frame = frame.f_back
+def _own_calls() -> list[types.CodeType]:
+    """The code of the calls that are under way in this thread."""
+    found, frame = [], sys._getframe()  # noqa: SLF001 - not to refer to frames longer than needed
+    while frame.f_back is not None:
+        frame = frame.f_back
+        found.append(frame.f_code)
+    return found
+
+
+def _others_calls() -> dict[int, types.FrameType]:
+    """The calls that are under way in other threads, by the id of their frame."""
+    found: dict[int, types.FrameType] = {}
+    todo = list(sys._current_frames().values())  # noqa: SLF001 - the only way to see what other threads run
+    todo.remove(sys._getframe())  # noqa: SLF001 - a frame that refers to itself stays
+    while todo:
+        frame = todo.pop()
+        found[id(frame)] = frame
+        todo += [frame.f_back] if frame.f_back is not None else []
     return found
 
 
