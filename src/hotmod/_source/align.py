@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from functools import cached_property
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Match", "Piece", "align", "common"]
 
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+# Decorators of one line each, without quotes, and the keyword and name below them: `def` and `class` are
+# keywords, so that no bracket can be open there.
+_DEFINITION = re.compile(r"((?:@[^\n\"'\\]*\n)*)(class|def|async +def) +(\w+)")
+
 # A key that occurs more often than this is matched by its how-manieth occurrence only, so that a thousand
 # equal statements don't make a million pairs.
 _OFTEN = 64
@@ -36,15 +42,21 @@ class Piece:
     Args:
         key: equal for identical statements.
         parse: gives the nodes; positions in them count in `lines`.
-        lines: the text around the nodes, by lines.
+        lines: gives the text around the nodes, by lines.
+        text: the text of the statement, if a definition may be recognised by it without parsing.
     """
 
     def __init__(
-        self, key: Hashable, parse: Callable[[], Sequence[ast.stmt]], lines: Callable[[], Sequence[str]]
+        self,
+        key: Hashable,
+        parse: Callable[[], Sequence[ast.stmt]],
+        lines: Callable[[], Sequence[str]],
+        text: str = "",
     ) -> None:
         self.key = key
         self._parse = parse
         self._lines = lines
+        self._text = text
 
     @cached_property
     def nodes(self) -> Sequence[ast.stmt]:
@@ -69,9 +81,12 @@ class Piece:
     @cached_property
     def exactly(self) -> tuple[object, ...]:
         """What a statement is recognised by that was edited a little."""
+        seen = _DEFINITION.match(self._text)
+        if seen:
+            return (*(self.roughly or ()), seen[1])
         node = self.nodes[0]
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return ("def", node.name, _flat(node.decorator_list))
+        if isinstance(node, _DEFINITIONS):
+            return (*(self.roughly or ()), _flat(node.decorator_list))
         if isinstance(node, ast.ImportFrom):
             return (*(self.roughly or ()), self.names)
         return (type(node), self.names) if self.names else self.content
@@ -79,11 +94,12 @@ class Piece:
     @cached_property
     def roughly(self) -> tuple[object, ...] | None:
         """What a statement is recognised by that was edited more; None for one that binds nothing."""
+        seen = _DEFINITION.match(self._text)
+        if seen:
+            return ("class" if seen[2] == "class" else "def", seen[3])
         node = self.nodes[0]
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return ("def", node.name)
-        if isinstance(node, ast.ClassDef):
-            return ("class", node.name)
+        if isinstance(node, _DEFINITIONS):
+            return ("class" if isinstance(node, ast.ClassDef) else "def", node.name)
         if isinstance(node, ast.ImportFrom) and len(self.nodes) == 1:
             return ("from", node.level, node.module)
         return ("names", self.names) if self.names else None

@@ -22,7 +22,7 @@ from hotmod._source.statements import is_docstring
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["Comparison", "cells_of", "compare", "docstring_of", "same_header"]
+__all__ = ["CELLS_OF_CLASS", "Comparison", "cells_of", "compare", "docstring_of", "same_header"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -38,6 +38,9 @@ _Visit = tuple[ast.AST, bool, frozenset[str]]
 
 _NONE: frozenset[str] = frozenset()
 _CLASS = "__class__"
+
+# What functions in the body of a class without type parameters can take from it.
+CELLS_OF_CLASS = frozenset((_CLASS,))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def docstring_of(node: ast.ClassDef) -> tuple[str | None, list[ast.stmt]]:
 def cells_of(node: ast.stmt, around: frozenset[str]) -> frozenset[str]:
     """The names that functions in the body of a definition can take from it, and from what is around."""
     parameters = frozenset(each.name for each in getattr(node, "type_params", ()))
-    return around | parameters | ({_CLASS} if isinstance(node, ast.ClassDef) else _NONE)
+    return around | parameters | (CELLS_OF_CLASS if isinstance(node, ast.ClassDef) else _NONE)
 
 
 class _Walk:

@@ -2,8 +2,8 @@
 
 Touches: text and syntax trees; parses only statements whose text is not in both versions.
 
-Guarantees: every statement of either version is in exactly one edit. One that is told as `UNCHANGED`, `MOVED` or
-`BODY` does what it did before when it runs, but for the insides of functions and the docstrings of classes
+Guarantees: every statement of either version is in exactly one edit. One that is told as `UNCHANGED`, `MOVED`
+or `BODY` does what it did before when it runs, but for the insides of functions and the docstrings of classes
 that are named. Spans that are not reordered ascend on both sides.
 
 Assumes: both texts compile. A class is told as `BODY` though its decorator, base or metaclass may look at the
@@ -19,8 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hotmod._source.align import Piece, align
-from hotmod._source.compare import Comparison, cells_of, compare, docstring_of, same_header
+from hotmod._source.compare import CELLS_OF_CLASS, Comparison, cells_of, compare, docstring_of, same_header
 from hotmod._source.names import bound_names
+from hotmod._source.part import edited_part, parse_part
 from hotmod._source.scopes import joined
 from hotmod._source.statements import Statement, Statements, names_bound, parsed
 
@@ -152,7 +153,8 @@ def _whole(old: Statements, new: Statements) -> str:
 
 
 def _piece(statement: Statement) -> Piece:
-    return Piece(statement.text, partial(parsed, statement.text), partial(statement.text.split, "\n"))
+    text = statement.text
+    return Piece(text, partial(parsed, text), partial(text.split, "\n"), text)
 
 
 def _edit(old: Statement | None, new: Statement | None, *, reordered: bool = False) -> Edit:
@@ -161,8 +163,12 @@ def _edit(old: Statement | None, new: Statement | None, *, reordered: bool = Fal
     if old.text == new.text:
         kind = EditKind.UNCHANGED if old.first == new.first else EditKind.MOVED
         return Edit(kind, old, new, reordered)
-    nodes, new_nodes = parsed(old.text), parsed(new.text)
     lines, new_lines = old.text.split("\n"), new.text.split("\n")
+    found = _compare_part(lines, new_lines)
+    if found is not None and not found.outside:
+        kind = EditKind.BODY if found else EditKind.MOVED
+        return Edit(kind, old, new, reordered, found.bodies, found.docs)
+    nodes, new_nodes = parsed(old.text), parsed(new.text)
     found = compare((nodes, lines), (new_nodes, new_lines))
     kind = _kind(nodes, new_nodes, found)
     if kind is EditKind.CHANGED:
@@ -176,6 +182,16 @@ def _edit(old: Statement | None, new: Statement | None, *, reordered: bool = Fal
         found = Comparison(outside=True, bodies=tuple(members.bodies), docs=tuple(members.docs))
     header = not same_header(node, new_node)  # type: ignore[arg-type] # only definitions are redefined
     return Edit(kind, old, new, reordered, found.bodies, found.docs, tuple(members.found), header)
+
+
+def _compare_part(old: Sequence[str], new: Sequence[str]) -> Comparison | None:
+    """Compare those members of a class that were edited; None if only all of the class tells."""
+    part = edited_part(old, new)
+    nodes = part and parse_part(old, part, part.old_end, "<statement>")
+    new_nodes = part and parse_part(new, part, part.new_end, "<statement>")
+    if not part or not nodes or not new_nodes:
+        return None
+    return compare(nodes, new_nodes, part.owner, CELLS_OF_CLASS)
 
 
 def _kind(old: Sequence[ast.stmt], new: Sequence[ast.stmt], found: Comparison) -> EditKind:

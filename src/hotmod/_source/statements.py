@@ -2,9 +2,9 @@ r"""A module's text as a sequence of top-level statements, found anew at the cos
 
 Touches: text and syntax trees; keeps no tree but those that a cache of limited size holds.
 
-Guarantees: the text of each statement parses by itself (`parsed`), to what it is in the module. No line belongs
-to two statements; what belongs to none is blank or a comment. `resplit(old, text)` is `split(text)`, errors
-included.
+Guarantees: the text of each statement parses by itself (`parsed`), to what it is in the module. No line
+belongs to two statements; what belongs to none is blank or a comment. `resplit(old, text)` is `split(text)`,
+errors included.
 
 Assumes: whoever trusts a text compiles all of it as well. What only the compiler refuses (`return` outside of
 a function, say) is not found here.
@@ -12,8 +12,8 @@ a function, say) is not found here.
 Why it is enough to parse what was edited
     The tokenizer reads from left to right. After the last line of a statement its state is the same whatever
     comes next, unless the text ends there: no bracket, string or continued line is open. So the statements
-    that end above the first edited line stay what they are, if nothing that follows is attached to them; what is
-    attached begins with an indented line, `else`, `except`... and doesn't parse by itself. What lies below
+    that end above the first edited line stay what they are, if nothing that follows is attached to them; what
+    is attached begins with an indented line, `else`, `except`, and doesn't parse by itself. What lies below
     begins with an unindented line, at which the state is the same again if the edited part left nothing open.
     That is tried: the part is parsed with one more statement in place of those below, which must come out as
     a statement of one line. Whenever any of this fails, the whole text is parsed.
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 from hotmod._model.errors import SourceError
 from hotmod._source.names import bound_names
 from hotmod._source.parse import decode, parse_decoded
+from hotmod._source.part import edited_part, parse_part, shared_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -115,15 +116,18 @@ def resplit(old: Statements, text: SourceText) -> Statements:
     decoded = decode(text)
     lines = tuple(decoded.split("\n"))
     before = old.statements
-    head = _shared(old.lines, lines)
-    tail = min(_shared(old.lines[::-1], lines[::-1]), min(len(old.lines), len(lines)) - head)
+    head, tail = shared_lines(old.lines, lines)
     # A statement on the last line is read again: a line continued onto an empty one is an error only there.
     leading = bisect_right(before, min(head, len(lines) - 1), key=attrgetter("last"))
     following = max(leading, bisect_right(before, len(old.lines) - tail, key=attrgetter("first")))
     shift = len(lines) - len(old.lines)
     above = before[leading - 1].last if leading else 0
     below = before[following].first - 1 + shift if following < len(before) else len(lines)
-    edited = _parse_part(lines, above, below, text.path)
+    edited: Sequence[Statement] | None = None
+    if following - leading == 1:
+        edited = _resplit_class(before[leading], lines, shift, (head, len(old.lines) - tail), text.path)
+    if edited is None:
+        edited = _parse_between(lines, above, below, text.path)
     if edited is None:
         return _split(decoded, text.path)
     rest = before[following:]
@@ -192,7 +196,29 @@ def _told(statements: Sequence[Statement], lines: tuple[str, ...]) -> Statements
     return Statements(tuple(statements), lines, docstring, tuple(future))
 
 
-def _parse_part(lines: tuple[str, ...], above: int, below: int, path: str) -> list[Statement] | None:
+def _resplit_class(
+    old: Statement, lines: tuple[str, ...], shift: int, edit: tuple[int, int], path: str
+) -> list[Statement] | None:
+    """A class whose members were edited, if they tell that it is still one statement.
+
+    Args:
+        old: the statement before.
+        lines: all lines of the text.
+        shift: how many lines there are more than before.
+        edit: how many lines come before the edited ones; how many came before the end of these.
+        path: the file, for warnings of the parser.
+    """
+    last = old.last + shift
+    if not old.first <= edit[0] or not edit[1] <= old.last or last == len(lines):
+        return None
+    new_lines = lines[old.first - 1 : last]
+    part = edited_part(old.text.split("\n"), new_lines)
+    if part is None or parse_part(new_lines, part, part.new_end, path, old.first - 1) is None:
+        return None
+    return [Statement(old.first, last, "\n".join(new_lines))]
+
+
+def _parse_between(lines: tuple[str, ...], above: int, below: int, path: str) -> list[Statement] | None:
     """The statements between two lines, if these lines are statements by themselves.
 
     Args:
@@ -255,16 +281,3 @@ def _reach(node: ast.stmt, lines: Sequence[str]) -> int:
             rest = lines[last]
             last += 1
     return last
-
-
-def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many lines two texts have in common from the first on."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        # Slices are compared in C; halves of what is left cost about one pass in all.
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
