@@ -21,17 +21,20 @@ from hotmod._source.reached import may_reach, reached
 __all__ = ["hidden_uses"]
 
 
-def hidden_uses(graph: ImportGraph, loaded: Collection[str]) -> dict[str, Hidden]:
+def hidden_uses(
+    graph: ImportGraph, loaded: Collection[str], *, computed: bool = False
+) -> dict[str, Hidden]:
     """By module, what it uses without an import statement that says so.
 
     Args:
         graph: the imports of the loaded modules.
         loaded: their names.
+        computed: whether only computed imports are asked for.
     """
     packages = frozenset(name.rpartition(".")[0] for name in loaded if "." in name)
     below = frozenset(name.rpartition(".")[2] for name in loaded if "." in name)
     found: dict[str, Hidden] = {}
-    for name in loaded:
+    for name in () if computed else loaded:
         may = name in graph and may_reach(graph.text(name), below)
         modules = reached(graph, name, packages) if may else frozenset()
         if modules:

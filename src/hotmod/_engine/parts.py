@@ -162,6 +162,11 @@ class Parts:
         for item in bound - binder.bound - IMPORT_NAMES:
             space.pop(item, None)  # its statement ran, and did not bind it this time
 
+    def bound(self, module: str) -> frozenset[str]:
+        """The names that statements of a module bound just now."""
+        each = self._every.get(module)
+        return frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
+
     def remove(self) -> None:
         """Clear the names that nothing binds any more."""
         for name, each in self._every.items():

@@ -313,8 +313,9 @@ class Reloader:
             self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
             changes = kept
         frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
-        hidden = hidden_uses(graph, self.ledger.modules)
-        if self.config.strategy == "modules":
+        plain = self.config.strategy == "modules"
+        hidden = hidden_uses(graph, self.ledger.modules, computed=not plain)
+        if plain:
             return make_plan(
                 changes, graph, loaded, frozen=frozen, was=self.graph(), hidden=hidden, frozen_edits=edits
             )

@@ -399,7 +399,8 @@ class Transaction:
         replaced = bindings.replacements(before, after, self._came_by_import)
         for name in self._snapshot.before.keys() - {*self.plan.executed, *self.plan.removed}:
             space = modules.space_of(sys.modules.get(name))
-            self.outcome.rebound += bindings.rebind_definitions(self.journal, name, space, replaced)
+            fresh = self._parts.bound(name)
+            self.outcome.rebound += bindings.rebind_definitions(self.journal, name, space, replaced, fresh)
         self._rebind_outside(before, replaced)
         self.outcome.rebound = sorted(set(self.outcome.rebound))
 

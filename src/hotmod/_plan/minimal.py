@@ -15,16 +15,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
-from hotmod._plan.modules import cycle_hazards, entries_of, following, unresolved
+from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
-from hotmod._plan.reach import Cause
+from hotmod._plan.changed import Cause
 from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Kind, facts_in
 from hotmod._source.graph import ImportGraph
-from hotmod._source.resolve import ModuleSource
+from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
 
@@ -78,6 +78,7 @@ class _Maker:
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._hidden, self._sources = hidden, sources
+        self._by_hidden: set[str] = set()
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
         new = {
             each.module: ModuleSource(each.text, os.path.basename(each.path).startswith("__init__."))
@@ -85,7 +86,10 @@ class _Maker:
             if each.text is not None
         }
         after = {name: source for name, source in {**sources, **new}.items() if name not in self._gone}
-        follow, self._by_hidden = following(graph, changes.modules, rank, hidden)
+        # who imports a package may use all that is in it; and a function may import when it is called
+        above = {package for name in changes.modules for package in ancestors(name) if package in graph}
+        follow = graph.dependents(*changes.modules, *above, deferred=True) | above
+        follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
         self._region = [name for name in rank if name in after and (name in new or name in follow)]
         self._after = after
         self._edits: dict[str, Edits] = {
@@ -131,6 +135,7 @@ class _Maker:
         for name, use in self._hidden.items():
             if use.computed and name in self._after and not touched.isdisjoint(use.modules):
                 used = next(each for each in sorted(use.modules) if each in touched)
+                self._by_hidden.add(name)
                 self._spread.run_whole(name, Cause(name, use.line, f"it {use.how} {used}"))
 
     def _together(self) -> None:
@@ -172,8 +177,20 @@ class _Maker:
             tuple(hazards),
             tuple(parts.values()),
             pure,
-            tuple(self._kept(name) for name in ()),
+            self._kept(),
         )
+
+    def _kept(self) -> tuple[str, ...]:
+        """The values that calls have made in edited modules, and that stay."""
+        spread, found = self._spread, []
+        for name in self._edits:
+            if name in spread.whole or name not in self._after:
+                continue
+            ran = spread.runs.get(name, {})
+            for index, facts in enumerate(spread.program.facts(name)):
+                if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
+                    found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
+        return tuple(found)
 
     def _order(self, names: Collection[str]) -> list[str]:
         order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]

@@ -258,6 +258,7 @@ class _Walk:
             for each in self._program.imported_from(module, root):
                 self.imported(module, each, rest)
             return
+        self.found[Place(module, root, rest)] = None  # a builtin, or a name that is gone
         for star in self._program.stars(module):
             self.name(star, chain)
 

@@ -12,15 +12,15 @@ does not hold it) need not be followed.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from hotmod._plan.changed import Cause, Changed, is_special
 from hotmod._plan.program import Place, Program
 from hotmod._plan.purity import is_plain_base
 from hotmod._source.facts import Facts
 from hotmod._source.regions import Chain, ClassFacts, Mode, Region
 
-__all__ = ["Cause", "Changed", "Reach"]
+__all__ = ["Reach"]
 
 _CONSTRUCTORS = frozenset(("__new__", "__init__", "__post_init__", "__attrs_post_init__"))
 _WHEN_CALLED = _CONSTRUCTORS | {"__set_name__"}
@@ -29,71 +29,13 @@ _HOOKS = frozenset(("__init_subclass__", "__class_getitem__", "__mro_entries__")
 _OF_METACLASSES = _WHEN_APPLIED | _HOOKS | {"__prepare__", "__setattr__", "__getattr__"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Cause:
-    """Why something runs.
-
-    Attributes:
-        module: where it happened.
-        line: the line there, in the new text if there is one; 0 when none can be named.
-        what: what happened, in words.
-        because: what made that happen; None for an edit.
-    """
-
-    module: str
-    line: int
-    what: str
-    because: Cause | None = None
-
-
-@dataclasses.dataclass(slots=True)
-class Changed:
-    """What is not as it was; grows while a plan is made.
-
-    Attributes:
-        values: names that may hold another object.
-        functions: names of functions whose signature, defaults or decorators changed; they stay the same objects.
-        classes: names of classes whose body changed; they stay the same objects.
-        bodies: functions, by module and qualified name, that do something else when they are called.
-        modules: modules that came or went.
-    """
-
-    values: dict[tuple[str, str], Cause] = dataclasses.field(default_factory=dict)
-    functions: dict[tuple[str, str], Cause] = dataclasses.field(default_factory=dict)
-    classes: dict[tuple[str, str], Cause] = dataclasses.field(default_factory=dict)
-    bodies: dict[tuple[str, str], Cause] = dataclasses.field(default_factory=dict)
-    modules: dict[str, Cause] = dataclasses.field(default_factory=dict)
-
-    def words(self) -> set[str]:
-        """The words by which code can refer to any of it."""
-        found = {name for _, name in (*self.values, *self.functions, *self.classes)}
-        for _, qualname in self.bodies:
-            parts = qualname.split(".")
-            found.update(parts[-1:] if parts[-1].isidentifier() else parts)
-            if len(parts) > 1 and _is_special(parts[-1]):
-                found.update(parts)
-        found.update(part for name in self.modules for part in name.rpartition(".")[2:])
-        return found
-
-    def of_module(self, module: str) -> Iterator[Cause]:
-        """The causes that have to do with the names of one module."""
-        for table in (self.values, self.functions, self.classes):
-            for (owner, _), cause in table.items():
-                if owner == module:
-                    yield cause
-
-
-def _is_special(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
-
-
 class Reach:
     """Looks from statements for what changed.
 
     Args:
         program: the new program.
         changed: what changed.
-        tainted: words on the way to a change; see `words.tainted`.
+        tainted: words on the way to a change; see `Taint`.
         modules: the modules that can see a change.
         importers: gives the modules that import one, directly or not.
     """
@@ -102,7 +44,7 @@ class Reach:
         self,
         program: Program,
         changed: Changed,
-        tainted: Collection[str],
+        tainted: set[str],
         modules: Collection[str],
         importers: Callable[[str], frozenset[str]],
     ) -> None:
@@ -114,8 +56,8 @@ class Reach:
         self._visible: dict[str, frozenset[str]] = {}
         self._seen: set[tuple[object, ...]] = set()
         self._left: list[tuple[str, Region, bool, str]] = []
-        self._texts: set[str] = set()  # the modules that were met
-        self._unnamed: set[tuple[str, str]] = set()
+        self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
+        self._known_classes: dict[tuple[str, str], bool] = {}
         self._origin = ""  # the module of the statement that is looked from
         self._heirs_matter = True
         self._named: dict[str, list[tuple[str, str]]] = {}
@@ -137,34 +79,16 @@ class Reach:
 
     def _search(self, module: str, region: Region) -> Cause | None:
         """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
-        self._seen = set()
-        self._texts = {module}
-        self._unnamed = set()
+        # what was met on the way from a statement of this module, and led nowhere, need not be met again
+        self._seen = self._clean.setdefault((self._origin, self._heirs_matter), set())
         self._left = [(module, region, False, "")]
         while self._left:
             owner, one, called, qualname = self._left.pop()
-            self._texts.add(owner)
             cause = self._region(owner, one, called=called) or self._own(owner, one, qualname)
-            if cause is None and not self._left:
-                cause = self._named_by_now()
             if cause is not None:
+                self._seen.clear()
                 return cause
         return None
-
-    def _named_by_now(self) -> Cause | None:
-        """Methods of classes that were not named by any text that was met, and are by now."""
-        for module, qualname in sorted(self._unnamed):
-            if self._is_named(qualname):
-                self._unnamed.discard((module, qualname))
-                cause = self._body(module, qualname)
-                if cause is not None:
-                    return cause
-        return None
-
-    def _is_named(self, qualname: str) -> bool:
-        """Whether a text that was met names the class of a method, so that there may be an instance."""
-        cls, _, _ = qualname.partition(".")
-        return any(self._program.words(module).names(cls) for module in self._texts)
 
     # imports
 
@@ -203,13 +127,15 @@ class Reach:
             if cause is not None:
                 return cause
         for chain, mode in region.reads.items():
+            if not region.imports and self._tainted.isdisjoint(chain):
+                continue  # by no name on this way can a change be met
             stronger = Mode.CALLED if called else self._handed(module, region, chain, mode)
             for place in self._program.places(module, chain, region.imports):
                 cause = self._place(place, stronger)
                 if cause is not None:
                     return cause
         for name in sorted(region.attributes.intersection(self._tainted)):
-            cause = self._by_name(name)
+            cause = self._by_name(name, module)
             if cause is not None:
                 return cause
         return None
@@ -233,7 +159,6 @@ class Reach:
     def _place(self, place: Place, mode: Mode) -> Cause | None:
         """Something that a dotted name leads to, and what is done with it."""
         key = place.module, place.name
-        self._texts.add(place.module)
         if not place.name:
             return self._changed.modules.get(place.module)
         cause = self._changed.values.get(key)
@@ -245,6 +170,8 @@ class Reach:
             cause = self._changed.functions.get(key)
         if cause is not None or mode < Mode.BASE:
             return cause
+        if place.name not in self._tainted and self._tainted.isdisjoint(place.rest):
+            return None
         mark = (place, mode)
         if mark in self._seen:
             return None
@@ -404,7 +331,7 @@ class Reach:
                 elif made.module in self._program:
                     unknown = True
         for name in place.rest[:1] if unknown else ():
-            cause = self._by_name(name) if name in self._tainted else None
+            cause = self._by_name(name, place.module) if name in self._tainted else None
             if cause is not None:
                 return cause
         return None
@@ -426,7 +353,7 @@ class Reach:
                 elif mode >= Mode.CALLED:
                     wanted = last == "__call__"
                 else:
-                    wanted = _is_special(last) and last not in _CONSTRUCTORS
+                    wanted = is_special(last) and last not in _CONSTRUCTORS
                 if wanted:
                     cause = self._body(module, method)
                     if cause is not None:
@@ -452,18 +379,35 @@ class Reach:
             self._related[key] = two in self._lineage(*one) or one in self._lineage(*two)
         return self._related[key]
 
-    def _by_name(self, name: str) -> Cause | None:
+    def _by_name(self, name: str, where: str) -> Cause | None:
         """An attribute of an object of unknown kind: every function of that name may be meant."""
         for module, qualname in self._functions_named(name):
-            if not self._sees(module):
-                continue
-            if not self._is_named(qualname):
-                self._unnamed.add((module, qualname))
-                continue
-            cause = self._body(module, qualname)
-            if cause is not None:
-                return cause
+            if self._sees(module) and self._is_named(qualname, where):
+                cause = self._body(module, qualname)
+                if cause is not None:
+                    return cause
         return None
+
+    def _is_named(self, qualname: str, where: str) -> bool:
+        """Whether there may be an instance of a method's class: a text near the look-up names the class.
+
+        Near are the texts of the statement's module, of those that it imports from, and of the look-up.
+        """
+        cls, _, method = qualname.partition(".")
+        if not method:
+            return True
+        key = self._origin, cls
+        if key not in self._known_classes:
+            texts = {self._origin, *(self._imported(self._origin))}
+            self._known_classes[key] = any(self._program.words(text).names(cls) for text in texts)
+        return self._known_classes[key] or self._program.words(where).names(cls)
+
+    def _imported(self, module: str) -> Iterator[str]:
+        for facts in self._program.facts(module):
+            for each in facts.imports:
+                base = self._program.absolute(module, each)
+                yield base
+                yield f"{base}.{each.name}"
 
     def _sees(self, module: str) -> bool:
         """Whether objects of a module can be there when the statement runs: its module imports that one."""

@@ -10,21 +10,19 @@ Assumes: what `Reach` assumes.
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.program import Program, Unreadable
-from hotmod._plan.reach import Cause, Changed, Reach
+from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.reach import Reach
+from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain
-from hotmod._source.words import tainted
 
 __all__ = ["Spread"]
 
-_WORD = re.compile(r"[^\W\d]\w*")
 # Decorators after which a name holds the same object as before, with what is new.
 _IN_PLACE = frozenset(
     (
@@ -179,7 +177,7 @@ class Spread:
     def _gone(self, module: str, names: Iterable[str]) -> None:
         """Names that a removed or changed statement bound: others may still bind them."""
         binders = self.program.binders(module)
-        for name in sorted(names):
+        for name in sorted(set(names) - {"__annotations__"}):
             cause = Cause(module, 0, f"{name} was removed from {module}")
             if name == "*":
                 self.run_whole(module, Cause(module, 1, "a star import was removed"))
@@ -284,9 +282,12 @@ class Spread:
         for each in facts.imports:
             base = self.program.absolute(module, each)
             if each.name == "*":
+                exports = self.program.exports(base)
                 for (owner, name), why in list(self.changed.values.items()):
                     if owner == base:
                         self._value(module, name, why)
+                        if name not in exports and name not in self.program.binders(module):
+                            self.removed.setdefault(module, set()).add(name)
                 if had.get("*") != each or base in self.changed.modules:
                     self._star(module, base, cause)
             elif each.local and (
@@ -407,50 +408,22 @@ class Spread:
     # the fixed point
 
     def spread(self) -> None:
-        """Follow the changes through all modules that can see them, until nothing more has to run."""
-        done: object = None
-        while done != (done := self._size()):
-            if not done[0]:  # nothing can be seen from outside
-                return
-            words = [self.program.words(name) for name in self._region]
-            known = tainted(words, self.changed.words())
-            known |= self._aliases(known)
-            reach = Reach(self.program, self.changed, known, self._region, self._importers)
+        """Follow the changes through all modules that can see them, until nothing more has to run.
+
+        What was found to have nothing to do with the changes of one round is not asked about them again.
+        """
+        done = Changed()
+        while self.changed.size() != done.size():
+            fresh, done = self.changed.since(done), self.changed.copy()
+            taint = Taint(self.program, self._region, fresh.names(), fresh.methods())
+            reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
             for module in self._region:
                 if module not in self.whole:
-                    self._look_at(module, known, reach)
-
-    def _size(self) -> tuple[int, ...]:
-        changed = self.changed
-        parts = (changed.values, changed.functions, changed.classes, changed.bodies, changed.modules)
-        return sum(map(len, parts)), sum(map(len, self.runs.values())), len(self.whole)
+                    self._look_at(module, taint.words, reach)
 
     def _is_hit(self, module: str, known: Collection[str]) -> bool:
         words = self.program.words(module)
-        return not (words.eager.isdisjoint(known) and words.imported.isdisjoint(known))
-
-    def _aliases(self, known: set[str]) -> set[str]:
-        """Names that statements give to what leads to a change."""
-        found = set[str]()
-        while True:
-            size = len(found)
-            for module in self._region:
-                if self.program.words(module).eager.isdisjoint(known | found):
-                    continue
-                try:
-                    every = self.program.facts(module)
-                except Unreadable:
-                    continue
-                for statement, facts in zip(self.program.statements(module), every, strict=True):
-                    if _words_of(statement.text).isdisjoint(known | found):
-                        continue
-                    if facts.kind in (Kind.OTHER, Kind.IMPORT, Kind.CLASS) or facts.decorated:
-                        reads = {part for chain in facts.eager.reads for part in chain}
-                        reads.update(each.name for each in facts.imports if each.name != each.local)
-                        if not reads.isdisjoint(known | found):
-                            found.update(facts.binds)
-            if len(found) == size:
-                return found - {"*"}
+        return words.star or not (words.eager.isdisjoint(known) and words.imported.isdisjoint(known))
 
     def _look_at(self, module: str, known: Collection[str], reach: Reach) -> None:
         if not self._is_hit(module, known):
@@ -466,7 +439,8 @@ class Spread:
                 self._recheck(module, index, facts, reach)
             if index in ran or facts.kind is Kind.INERT:
                 continue
-            if facts.eager.dynamic or not _words_of(self.program.statements(module)[index].text).isdisjoint(known):
+            star = "*" in facts.binds
+            if star or facts.eager.dynamic or not facts.words.isdisjoint(known):
                 cause = reach.cause(module, index)
                 if cause is not None:
                     self.run(module, index, cause)
@@ -479,11 +453,6 @@ class Spread:
         if cause is not None:
             self._light.discard((module, index))
             self._class(module, index, facts, cause, None)
-
-
-@functools.lru_cache(maxsize=50_000)
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text))
 
 
 def _named(edit: Edit) -> str:

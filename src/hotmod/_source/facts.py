@@ -15,7 +15,7 @@ import ast
 import dataclasses
 import enum
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hotmod._model.changes import SourceText
 from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
@@ -49,6 +49,7 @@ class Facts:
         classes: the classes it defines, by qualified name.
         imports: what its import statements bind, or just import.
         decorated: whether a function or class at its top has decorators.
+        words: every word in what runs.
     """
 
     kind: Kind
@@ -58,6 +59,7 @@ class Facts:
     classes: Mapping[str, ClassFacts]
     imports: tuple[NameImport, ...]
     decorated: bool
+    words: frozenset[str]
 
 
 def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
@@ -83,7 +85,16 @@ def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
         imports=tuple(visitor.imports),
         decorated=isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         and bool(top.decorator_list),
+        words=_words(eager.done(), visitor.imports),
     )
+
+
+def _words(region: Region, imports: Iterable[NameImport]) -> frozenset[str]:
+    found = {part for chain in (*region.reads, *region.unknown, *region.changes) for part in chain}
+    found |= region.attributes
+    for each in imports:
+        found.update((each.name, *each.module.split(".")))
+    return frozenset(found)
 
 
 @functools.lru_cache(maxsize=20_000)

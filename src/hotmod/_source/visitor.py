@@ -22,6 +22,7 @@ __all__ = ["Visitor"]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *_COMPREHENSIONS)
 _DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__import__", "import_module"))
 CALLING = frozenset(
     ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
@@ -356,9 +357,12 @@ class Visitor:
         if chain:
             self._read(chain, scope, mode)
             return
+        names = []
         while isinstance(node, ast.Attribute):
-            scope.builder.attributes.add(node.attr)
+            names.append(node.attr)
             node = node.value  # type: ignore[assignment]
+        # the first is looked up on what the expression gives; what a literal gives is known
+        scope.builder.attributes.update(names[:-1] if isinstance(node, _LITERALS) else names)
         self._expression(node, scope, Mode.USED)
 
     def _read(self, chain: Chain, scope: _Scope, mode: Mode) -> None:
@@ -386,7 +390,7 @@ class Visitor:
             self._mutation(node.func, scope, last)
         else:
             self._expression(node.func, scope, Mode.CALLED)
-        if not (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)):
+        if not (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, _LITERALS)):
             local = bool(callee) and callee[0] in scope.local and callee[0] not in scope.imported
             scope.builder.unknown.add(() if local else callee)
         mode = handing

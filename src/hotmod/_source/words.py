@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hotmod._model.errors import SourceError
@@ -25,11 +25,13 @@ from hotmod._source.parse import decode
 if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
 
-__all__ = ["Words", "tainted", "words_of"]
+__all__ = ["Words", "words_of"]
 
 _WORD = re.compile(r"[^\W\d]\w*")
-_NAMED = re.compile(r"\b(?:def|class) +\w+")
+_NAMED = re.compile(r"\b(?:def|class) +\w+|^__all__\b(?=[^=\n]*=)", re.MULTILINE)
+_ON_STRING = re.compile(r"""(["'])\s*\.\s*\w+""")  # methods of strings are nobody's
 _CLASS = re.compile(r"\bclass +(\w+)")
+_STAR = re.compile(r"\bimport\s*\(?\s*\*")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)", re.MULTILINE
 )
@@ -44,12 +46,14 @@ class Words:
         imported: those of import statements outside of functions.
         bodies: those inside of functions, by the name of the function.
         classes: the names of its classes.
+        star: whether it imports everything from somewhere.
     """
 
     eager: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
     bodies: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     classes: frozenset[str] = frozenset()
+    star: bool = False
 
     def names(self, word: str) -> bool:
         """Whether a word is anywhere in the code."""
@@ -68,7 +72,7 @@ def words_of(text: SourceText) -> Words:
         decoded = decode(text)
     except SourceError:
         return Words()
-    code = without_strings(f"\n{decoded}\n")
+    code = without_strings(_ON_STRING.sub(r"\1", f"\n{decoded}\n"))
     bodies: dict[str, set[str]] = {}
     imported: set[str] = set()
 
@@ -87,27 +91,5 @@ def words_of(text: SourceText) -> Words:
         frozenset(imported),
         {name: frozenset(words) for name, words in bodies.items()},
         frozenset(_CLASS.findall(code)),
+        _STAR.search(code) is not None,
     )
-
-
-def tainted(texts: Iterable[Words], changed: Iterable[str]) -> set[str]:
-    """The words by which code may lead to a change: those of the change, and of every function that holds one.
-
-    Args:
-        texts: the words of the texts.
-        changed: the words of the change.
-    """
-    known = set(changed)
-    texts = list(texts)
-    left = True
-    while left:
-        more = set[str]()
-        for words in texts:
-            for name, body in words.bodies.items():
-                special = name.startswith("__")
-                if (name not in known or special) and not body.isdisjoint(known):
-                    more.add(name)
-                    more |= words.classes if special else set[str]()
-        left = not more <= known
-        known |= more
-    return known
