@@ -12,6 +12,8 @@ Assumes: the names that the statements bind, and no others, may change.
 from __future__ import annotations
 
 import dataclasses
+import dis
+import functools
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -151,16 +153,31 @@ class Parts:
         """
         each = self._every[name]
         if each.running is None:
+            self._rebind_stars(each.part, vars(sys.modules[name]))
             return
         space = vars(sys.modules[name])
-        for gone in each.part.cleared:
-            space.pop(gone, None)
+        self._rebind_stars(each.part, space)
+        direct = _stored_directly(each.running)
+        for gone in each.part.cleared | direct:
+            _clear(space, gone)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
-        binder = Binder(space, before, merger.merge, fresh)
+        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part))
         exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
+        binder.bound |= direct & space.keys()
+        for item in direct & before.keys() & space.keys() if young else ():
+            space[item] = merger.merge(before[item], space[item])
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
         for item in bound - binder.bound - IMPORT_NAMES:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+
+    def _rebind_stars(self, part: Part, space: dict[str, Any]) -> None:
+        """Bind again the names that star imports had brought and that have changed; no others."""
+        for name, bases in part.stars:
+            found = [base for base in bases if _exports(base, name)]
+            if found:
+                space[name] = vars(sys.modules[found[-1]])[name]
+            else:
+                space.pop(name, None)
 
     def bound(self, module: str) -> frozenset[str]:
         """The names that statements of a module bound just now."""
@@ -172,10 +189,26 @@ class Parts:
         for name, each in self._every.items():
             space = vars(sys.modules[name])
             for gone in each.part.removed:
-                if gone == "__doc__":
-                    space[gone] = None
-                else:
-                    space.pop(gone, None)
+                _clear(space, gone)
+
+    def prune_annotations(self) -> None:
+        """Forget the annotations of names that the new text does not annotate.
+
+        CPython 3.14 computes annotations from the code of the module.
+        """
+        for name, each in self._every.items():
+            space = vars(sys.modules[name])
+            annotations = space.get("__annotations__")
+            if sys.version_info >= (3, 14) or type(annotations) is not dict:
+                continue
+            gone = {key: annotations[key] for key in annotations if key not in each.part.annotated}
+            if not gone:
+                continue
+            self._journal.record(f"annotations of {name}", functools.partial(annotations.update, gone))
+            for key in gone:
+                del annotations[key]
+            if not annotations:
+                del space["__annotations__"]
 
     def finish(self) -> None:
         """After all ran: what is left of the functions whose statements ran, and names that are gone."""
@@ -201,6 +234,50 @@ class Parts:
     def every(self) -> Mapping[str, Prepared]:
         """The parts by module."""
         return self._every
+
+
+def _clear(space: dict[str, Any], name: str) -> None:
+    """Make a name as absent as it is in a module that has just been made."""
+    if name == "__doc__":
+        space[name] = None
+    else:
+        space.pop(name, None)
+
+
+def _stored_directly(code: types.CodeType) -> frozenset[str]:
+    """The names that module-level code stores without asking its locals.
+
+    CPython does so for a name that some function of the module declares as global.
+    """
+    return frozenset(
+        each.argval for each in dis.get_instructions(code) if each.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
+    )
+
+
+def _exports(base: str, name: str) -> bool:
+    """Whether a star import of a module brings a name."""
+    space = vars(sys.modules[base]) if base in sys.modules else {}
+    listed = space.get("__all__")
+    if isinstance(listed, (list, tuple)):
+        return name in listed and name in space
+    return name in space and not name.startswith("_")
+
+
+def _leftovers(part: Part) -> frozenset[str]:
+    """Submodules that a star import would bring only because somebody imported them since."""
+    found = set[str]()
+    for run in part.runs:
+        for base, exports in run.stars:
+            space = vars(sys.modules[base]) if base in sys.modules else {}
+            if "__all__" not in space:
+                found.update(
+                    name
+                    for name, value in space.items()
+                    if name not in exports
+                    and isinstance(value, types.ModuleType)
+                    and value.__name__ == f"{base}.{name}"
+                )
+    return frozenset(found)
 
 
 def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:

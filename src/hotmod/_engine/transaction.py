@@ -171,7 +171,7 @@ class Transaction:
 
     def _apply_parts(self) -> None:
         """The short way: nothing runs but statements that bind names."""
-        running = [part.module for part in self.plan.parts if part.runs or part.removed]
+        running = [part.module for part in self.plan.parts if part.acts]
         self._parts = Parts(self.journal, self._prepared)
         with self._phase("save"):
             self._snapshot = Snapshot(self.journal, self.ledger, running)
@@ -188,6 +188,7 @@ class Transaction:
             if self._identity.merger.hazards:
                 raise NotPure
             self._parts.finish()
+            self._parts.prune_annotations()
             self._note_merged()
             self._settle_names({})
             self._rebind_outside(self._snapshot.spaces(running))
@@ -292,6 +293,8 @@ class Transaction:
         order: list[str] = []
         for name in names:
             if name in self._parts:
+                if name not in sys.modules:  # it stands in a package that runs again: bind it there first
+                    importlib.import_module(name)
                 self._run_part(name, young=False)
                 self._identity.ran(name, vars(sys.modules[name]))
                 order.append(name)
@@ -311,6 +314,7 @@ class Transaction:
     def _settle(self, rerun: Rerun, registries: Registries) -> None:
         self._unify(rerun)
         self._parts.finish()
+        self._parts.prune_annotations()
         self._keep_foreign()
         before = self.superseded()
         after: dict[str, Mapping[str, Any]] = {
@@ -357,7 +361,8 @@ class Transaction:
         outcome.cleared += sorted(self._parts.forgotten)
         self.left.lost += self._parts.lost
         for part in self.plan.parts:
-            self._tell_rebound(part.module, [name for run in part.runs if run.rebinds for name in run.binds])
+            names = [name for run in part.runs if run.rebinds for name in run.binds]
+            self._tell_rebound(part.module, [*names, *(name for name, _ in part.stars)])
 
     def _tell_rebound(self, module: str, names: Iterable[str]) -> None:
         """The names that an import statement bound to something else."""
@@ -491,7 +496,7 @@ class Transaction:
 
     def superseded(self) -> Mapping[str, Mapping[str, Any]]:
         """The namespaces, as they were before, of the modules of which something ran or that are gone."""
-        parts = (part.module for part in self.plan.parts if part.runs or part.removed)
+        parts = (part.module for part in self.plan.parts if part.acts)
         return self._snapshot.spaces((*self.plan.executed, *self.plan.removed, *parts))
 
     def owned_containers(self) -> set[int]:

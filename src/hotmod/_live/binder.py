@@ -12,6 +12,7 @@ names through the locals, and looks them up there first).
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Container, Iterator, MutableMapping
 from typing import Any
 
@@ -28,6 +29,7 @@ class Binder(MutableMapping[str, Any]):
         before: the same as it was.
         merge: gives the object that lives on, for an old and a new one.
         young: the names whose new values nobody else has seen; None for all.
+        refused: names that are not bound where they are given a module.
 
     Attributes:
         bound: the names that were bound, and not deleted since.
@@ -39,7 +41,9 @@ class Binder(MutableMapping[str, Any]):
         before: dict[str, Any],
         merge: Callable[[Any, Any], Any],
         young: Container[str] | None,
+        refused: Container[str] = (),
     ) -> None:
+        self._refused = refused
         self._space, self._before, self._merge, self._young = space, before, merge, young
         self.bound: set[str] = set()
 
@@ -47,6 +51,8 @@ class Binder(MutableMapping[str, Any]):
         return self._space[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
+        if name in self._refused and type(value) is types.ModuleType:
+            return
         old = self._before.get(name, _MISSING)
         if old is not _MISSING and old is not value and (self._young is None or name in self._young):
             value = self._merge(old, value)

@@ -152,6 +152,7 @@ class _Maker:
         spread, rank = self._spread, self._rank
         whole = {name for name in spread.whole if name in rank and name not in self._frozen}
         running = {name for name, runs in spread.runs.items() if runs and name in rank} - whole
+        running |= {name for name in spread.stars if name in rank} - whole
         patched = {
             name
             for name, edits in self._edits.items()
@@ -161,7 +162,7 @@ class _Maker:
         parts = {name: self._part(name) for name in order if name not in whole}
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
-        acting = [name for name in order if name in whole or parts[name].runs]
+        acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
         pure = not whole and not self._gone
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
@@ -226,6 +227,8 @@ class _Maker:
             frozenset(spread.cleared.get(module, ())),
             frozenset(spread.removed.get(module, ())),
             spread.held(module),
+            tuple(sorted(spread.stars.get(module, {}).items())),
+            frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
         )
 
     def _run(self, module: str, index: int, cause: Cause) -> Run:
@@ -233,6 +236,8 @@ class _Maker:
         facts = self._spread.program.facts(module)[index]
         head = statement.text.partition("\n")[0].strip()
         shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
+        program = self._spread.program
+        bases = [program.absolute(module, each) for each in facts.imports if each.name == "*"]
         own = cause.module == module and cause.line == statement.first and cause.because is None
         why = "edited" if own else f"because {self._told(cause)}"
         return Run(
@@ -244,8 +249,9 @@ class _Maker:
             why,
             fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
             rebinds=facts.kind is Kind.IMPORT,
-            acts=not is_pure(self._spread.program, module, facts),
-            imports=tuple(self._spread.program.absolute(module, each) for each in facts.imports),
+            acts=not is_pure(program, module, facts),
+            imports=tuple(program.absolute(module, each) for each in facts.imports),
+            stars=tuple((base, frozenset(program.exports(base))) for base in bases),
         )
 
     def _told(self, cause: Cause | None) -> str:
@@ -268,6 +274,9 @@ class _Maker:
         if part is None:
             cause = self._spread.whole[module]
             return Step(module, "execute", self._told(cause), cause.line)
+        if part.stars and not part.runs:
+            names = ", ".join(name for name, _ in part.stars)
+            return Step(module, "run", f"star imports bring {names} anew", 0)
         if part.runs:
             count = len(part.runs)
             return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs)

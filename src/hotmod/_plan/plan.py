@@ -35,6 +35,7 @@ class Run:
         rebinds: whether it is an import.
         acts: whether it may do more than bind names.
         imports: the modules that it imports.
+        stars: the modules of which it imports everything, each with the names that its text binds.
     """
 
     first: int
@@ -47,6 +48,7 @@ class Run:
     rebinds: bool = False
     acts: bool = False
     imports: tuple[str, ...] = ()
+    stars: tuple[tuple[str, frozenset[str]], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.where} {self.text}, {self.why}"
@@ -64,6 +66,8 @@ class Part:
         cleared: names that are absent when they begin.
         removed: names that nothing binds any more.
         held: by class, the data of its body that stays as it is when its statement runs again.
+        stars: names that come by star imports and have changed, with the modules that may bring them, in order.
+        annotated: the names that the new text annotates.
     """
 
     module: str
@@ -73,6 +77,13 @@ class Part:
     cleared: frozenset[str] = frozenset()
     removed: frozenset[str] = frozenset()
     held: tuple[tuple[str, frozenset[str]], ...] = ()
+    stars: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    annotated: frozenset[str] = frozenset()
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything of the module is done but giving code to its functions."""
+        return bool(self.runs or self.removed or self.stars)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

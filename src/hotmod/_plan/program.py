@@ -169,8 +169,23 @@ class Program:
         if module not in self or module in seen:
             return set()
         found = set(self.binders(module)) - {"*"}
+        found.update(each.removeprefix(f"{module}.").partition(".")[0] for each in self._below(module))
         for star in self.stars(module):
             found |= self.exports(star, seen | {module})
+        return found
+
+    def _below(self, package: str) -> set[str]:
+        """The submodules of a package that are imported when it is."""
+        found, left = set[str](), [package]
+        while left:
+            module = left.pop()
+            for facts in self.facts(module) if module in self else ():
+                for each in facts.imports:
+                    base = self.absolute(module, each)
+                    for name in (base, f"{base}.{each.name}"):
+                        if name.startswith(f"{package}.") and self.has_module(name) and name not in found:
+                            found.add(name)
+                            left.append(name)
         return found
 
     def absolute(self, module: str, imported: NameImport) -> str:

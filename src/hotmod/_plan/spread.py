@@ -10,6 +10,7 @@ Assumes: what `Reach` assumes.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.program import Program, Unreadable
@@ -20,6 +21,7 @@ from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain
+from hotmod._source.statements import parsed
 
 __all__ = ["Spread"]
 
@@ -50,6 +52,7 @@ class Spread:
         whole: the modules to run as a whole, and why.
         cleared: by module, names that are to be absent when its statements begin to run.
         removed: by module, names that nothing binds any more.
+        stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
     """
@@ -68,6 +71,7 @@ class Spread:
         self.whole: dict[str, Cause] = {}
         self.cleared: dict[str, set[str]] = {}
         self.removed: dict[str, set[str]] = {}
+        self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
         self._edits = edits
@@ -83,7 +87,11 @@ class Spread:
 
     def came_or_went(self, module: str, what: str) -> None:
         """A module was added or deleted."""
-        self.changed.modules[module] = Cause(module, 0, f"{module} was {what}")
+        cause = Cause(module, 0, f"{module} was {what}")
+        self.changed.modules[module] = cause
+        package, _, name = module.rpartition(".")
+        if package and name not in self.program.binders(package):
+            self.changed.values[package, name] = cause  # the import system binds it there
 
     def seed(self, module: str) -> None:
         """Take in the edits of a module."""
@@ -105,6 +113,7 @@ class Spread:
         for name in edit.bodies:
             self.changed.bodies[module, name] = Cause(module, line, f"{name}() has changed inside")
         if edit.kind is EditKind.BODY:
+            self._documented(module, edit, index)
             return
         if edit.kind is EditKind.REMOVED:
             self._removed(module, edit)
@@ -115,6 +124,15 @@ class Spread:
         self._withdrawn(module, edit)
         verb = "was added" if edit.kind is EditKind.ADDED else "changed"
         self.run(module, index, Cause(module, line, f"{_named(edit)} {verb}"), edit)
+
+    def _documented(self, module: str, edit: Edit, index: int) -> None:
+        """A decorator that nobody knows may have copied the docstring of a function."""
+        facts = self.program.facts(module)[index]
+        if facts.kind is Kind.FUNCTION and facts.decorated and edit.old is not None and edit.new is not None:
+            docs = [[ast.get_docstring(node) for node in parsed(each.text)] for each in (edit.old, edit.new)]  # type: ignore[arg-type]
+            if docs[0] != docs[1] and not self._stays(module, facts):
+                cause = Cause(module, edit.new.first, f"the docstring of {_named(edit)} changed")
+                self.run(module, index, cause, edit)
 
     def refresh(self, module: str, name: str) -> None:
         """A function whose inside changed stands behind a decorator that may have compiled it: run it again."""
@@ -212,11 +230,14 @@ class Spread:
             if not self._is_docstring(module, index):
                 return
             self._value(module, "__doc__", cause)
+        edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
+        if "*" in facts.binds and facts.kind is Kind.IMPORT and _is_as_it_was(edit):
+            self._stars_again(module, index, facts)
+            return
         runs[index] = cause
         if facts.eager.dynamic:
             self.run_whole(module, cause)
             return
-        edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
         self._mark(module, index, facts, cause, edit)
         for name in self._bound_by(module, index, facts):
             for other in self.program.touchers(module, name):
@@ -282,14 +303,7 @@ class Spread:
         for each in facts.imports:
             base = self.program.absolute(module, each)
             if each.name == "*":
-                exports = self.program.exports(base)
-                for (owner, name), why in list(self.changed.values.items()):
-                    if owner == base:
-                        self._value(module, name, why)
-                        if name not in exports and name not in self.program.binders(module):
-                            self.removed.setdefault(module, set()).add(name)
-                if had.get("*") != each or base in self.changed.modules:
-                    self._star(module, base, cause)
+                self._star(module, base, cause)
             elif each.local and (
                 had.get(each.local) != each
                 or (base, each.name) in self.changed.values
@@ -298,9 +312,26 @@ class Spread:
                 self._value(module, each.local, cause)
 
     def _star(self, module: str, base: str, cause: Cause) -> None:
-        """A star import is new: whatever it brings is."""
+        """A star import runs: whatever it brings is new, and what the module binds below it is bound again."""
+        binders = self.program.binders(module)
         for name in self.program.exports(base):
             self._value(module, name, cause)
+            for index in binders.get(name, ()) if name != "*" else ():
+                self.run(module, index, cause)
+
+    def _stars_again(self, module: str, index: int, facts: Facts) -> None:
+        """Of what a star import brought, only what has changed is bound again."""
+        binders = self.program.binders(module)
+        for each in facts.imports:
+            base = self.program.absolute(module, each)
+            for (owner, name), why in list(self.changed.values.items()):
+                if owner == base and not any(other > index for other in binders.get(name, ())):
+                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                    self._value(module, name, why)
+            if base in self.changed.modules:
+                for name in self.program.exports(base):
+                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                    self._value(module, name, self.changed.modules[base])
 
     def _function(self, module: str, facts: Facts, cause: Cause) -> None:
         for name in facts.binds:
@@ -453,6 +484,10 @@ class Spread:
         if cause is not None:
             self._light.discard((module, index))
             self._class(module, index, facts, cause, None)
+
+
+def _is_as_it_was(edit: Edit | None) -> bool:
+    return edit is None or (edit.kind in (EditKind.UNCHANGED, EditKind.MOVED) and not edit.reordered)
 
 
 def _named(edit: Edit) -> str:

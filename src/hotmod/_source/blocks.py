@@ -17,7 +17,7 @@ from hotmod._source.treescan import Guard, guard_of
 
 __all__ = ["differing_names"]
 
-_BLOCKS = ("body", "orelse", "finalbody", "handlers")
+_BLOCKS = ("body", "orelse")
 
 
 def differing_names(old: str, new: str) -> tuple[str, ...]:
@@ -36,25 +36,17 @@ def _compare(old: Sequence[ast.AST], new: Sequence[ast.AST], found: dict[str, No
         for name in _BLOCKS:
             if not (name == "body" and _never_runs(come[0])):
                 _compare(getattr(gone[0], name, []), getattr(come[0], name, []), found)
-        return
-    same = _constants(gone).items() & _constants(come).items()
-    names = bound_names([*_statements(gone), *_statements(come)])
-    found.update(dict.fromkeys(name for name in names if name not in dict(same)))
-
-
-def _constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
-    """The names that are bound to immutable literals, once, and to which."""
-    found: dict[str, str] = {}
-    every = bound_names(list(_statements(nodes)))
-    for node in nodes:
-        if isinstance(node, ast.Assign) and is_literal(node.value):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    found[target.id] = f"{found.get(target.id, '')}{ast.dump(node.value)}"
-        elif isinstance(node, ast.stmt):
-            for name in bound_names([node]):
-                found[name] = f"not a constant: {id(node)}"
-    return {name: found[name] for name in every if name in found}
+    else:
+        same = _constants(gone).items() & _constants(come).items()
+        names = bound_names([*_statements(gone), *_statements(come)])
+        found.update(dict.fromkeys(name for name in names if name not in dict(same)))
+    size = -1
+    while size != (size := len(found)):
+        for node in new:  # what is as it was may be computed from what is not
+            if isinstance(node, ast.stmt) and any(
+                isinstance(part, ast.Name) and part.id in found for part in ast.walk(node)
+            ):
+                found.update(dict.fromkeys(bound_names([node])))
 
 
 def _statements(nodes: Sequence[ast.AST]) -> Iterator[ast.stmt]:
@@ -70,9 +62,12 @@ def _never_runs(node: ast.AST) -> bool:
 
 
 def _same_head(one: ast.AST, two: ast.AST) -> bool:
-    """Whether two compound statements differ in their blocks only."""
+    """Whether two compound statements differ in their blocks only, and run the same ones of them.
+
+    In a `try` whatever differs may decide what runs.
+    """
     if type(one) is not type(two) or not isinstance(
-        one, (ast.If, ast.Try, ast.With, ast.AsyncWith, ast.excepthandler)
+        one, (ast.If, ast.With, ast.AsyncWith)
     ):
         return False
     return _head(one) == _head(two)

@@ -49,6 +49,7 @@ class Facts:
         classes: the classes it defines, by qualified name.
         imports: what its import statements bind, or just import.
         decorated: whether a function or class at its top has decorators.
+        annotates: the names of the module that it annotates.
         words: every word in what runs.
     """
 
@@ -59,6 +60,7 @@ class Facts:
     classes: Mapping[str, ClassFacts]
     imports: tuple[NameImport, ...]
     decorated: bool
+    annotates: tuple[str, ...]
     words: frozenset[str]
 
 
@@ -85,6 +87,7 @@ def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
         imports=tuple(visitor.imports),
         decorated=isinstance(top, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         and bool(top.decorator_list),
+        annotates=tuple(visitor.annotates),
         words=_words(eager.done(), visitor.imports),
     )
 

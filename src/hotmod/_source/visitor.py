@@ -59,6 +59,7 @@ class Visitor:
     def __init__(self, eager: Builder, *, postponed: bool, inside: bool) -> None:
         self._enters = inside
         self.binds: list[str] = []
+        self.annotates: list[str] = []
         self.imports: list[NameImport] = []
         self.functions: dict[str, Builder] = {}
         self.classes: dict[str, ClassFacts] = {}
@@ -159,6 +160,8 @@ class Visitor:
                 self._expression(node.annotation, scope, Mode.PLAIN)
             if not scope.in_function and not scope.name:
                 self.binds.append("__annotations__")
+                if isinstance(node.target, ast.Name) and node.simple:
+                    self.annotates.append(node.target.id)
         if isinstance(node, ast.AugAssign):
             self._target(node.target, scope)
             chain = _chain(node.target)
