@@ -49,6 +49,22 @@ def _compare(old: Sequence[ast.AST], new: Sequence[ast.AST], found: dict[str, No
                 found.update(dict.fromkeys(bound_names([node])))
 
 
+def _constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
+    """The names that are bound to immutable literals and to nothing else, and to which."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and is_literal(node.value):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = f"{found.get(target.id, '')}{ast.dump(node.value)}"
+    others = {name for node in nodes if not _is_constant(node) for name in bound_names(list(_statements([node])))}
+    return {name: value for name, value in found.items() if name not in others}
+
+
+def _is_constant(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and is_literal(node.value)
+
+
 def _statements(nodes: Sequence[ast.AST]) -> Iterator[ast.stmt]:
     for node in nodes:
         if isinstance(node, ast.stmt):
