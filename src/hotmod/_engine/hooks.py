@@ -77,8 +77,10 @@ class Rerun:
 
     Attributes:
         executed: the modules that ran, in the order in which they finished.
+        order: these and the parts, in the order in which they ran.
         added: in-scope modules that were imported for the first time meanwhile.
         texts: the text that each of them ran from.
+        run_part: called when a module that does not run as a whole is imported again; runs its statements.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Rerun:
         self.owned = owned
         self.modules = modules
         self.executed: list[str] = []
+        self.order: list[str] = []
         self.added: list[str] = []
         self.texts: dict[str, SourceText] = {}
         self._residents = residents
@@ -100,6 +103,7 @@ class Rerun:
         self._codes = codes
         self._identity = identity
         self._thread = threading.get_ident()
+        self.run_part: Callable[[str], object] = lambda _: None
 
     def here(self) -> bool:
         """Whether the current thread is the one that runs the transaction."""
@@ -121,6 +125,7 @@ class Rerun:
         """Run a module's text in its namespace, as its loader would."""
         if name in self._residents:
             self._attend(name)
+            self.run_part(name)
             return
         spec = module.__spec__
         path = spec.origin if spec is not None and spec.has_location else None
@@ -136,6 +141,7 @@ class Rerun:
             exec(prepared[1], vars(module))  # noqa: S102 - executing the user's module is the task
         self._identity.ran(name, vars(module))
         (self.executed if name in self.modules else self.added).append(name)
+        self.order += [name] if name in self.modules else []
 
     def _attend(self, name: str) -> None:
         """A module that need not run is imported anew for what an import does beside running it.

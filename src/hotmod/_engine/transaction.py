@@ -204,9 +204,9 @@ class Transaction:
             self._dispose()
             self._parts.remove()
             registries.withdraw()
-            self._rerun = self._run()
+            self._run()
         with self._phase("settle"):
-            self._settle(self._rerun, registries)
+            self._settle(registries)
 
     def _merging(self, running: Iterable[str]) -> Identity:
         """What merges old and new objects of the modules of which something runs."""
@@ -229,9 +229,16 @@ class Transaction:
         self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
+        if self._rerun is not None:
+            self._rerun.order.append(name)
         part = self._parts.every[name].part
         self.texts[name] = part.text
         self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
+
+    def _run_part_once(self, name: str) -> None:
+        if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:
+            self._run_part(name, young=False)
+            self._identity.ran(name, vars(sys.modules[name]))
 
     def _known_codes(self) -> list[types.CodeType]:
         return [code for each in self._prepared for code in codes_in(each.new)]
@@ -262,7 +269,7 @@ class Transaction:
                 self.outcome.disposed.append(name)
                 hook()
 
-    def _run(self) -> Rerun:
+    def _run(self) -> None:
         going = {*self.plan.executed, *self.plan.removed}
         entries = self._snapshot.entries
         reused = {
@@ -278,6 +285,7 @@ class Transaction:
         self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs)])
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
         rerun.texts = self.texts  # filled as modules start
+        self._rerun = rerun
         for name in (*going, *residents):
             modules.forget(self.journal, name)
         to_front()
@@ -287,32 +295,26 @@ class Transaction:
                 self._run_all(rerun, [*self.plan.entries, *residents])
         finally:
             FINDER.rerun = None
-        return rerun
 
     def _run_all(self, rerun: Rerun, names: Iterable[str]) -> None:
-        order: list[str] = []
+        rerun.run_part = self._run_part_once
         for name in names:
-            if name in self._parts:
-                if name not in sys.modules:  # it stands in a package that runs again: bind it there first
-                    importlib.import_module(name)
-                self._run_part(name, young=False)
-                self._identity.ran(name, vars(sys.modules[name]))
-                order.append(name)
+            if name in self._parts and name in sys.modules:
+                self._run_part_once(name)
                 continue
-            importlib.import_module(name)
+            importlib.import_module(name)  # a part of a package that runs again runs when it is imported
             if name in rerun.modules and name not in rerun.executed:
                 # another thread may have imported it in between
                 modules.forget(self.journal, name)
                 importlib.import_module(name)
-            order += [each for each in rerun.executed if each not in order]
-        self.outcome.executed = tuple(order)
+        self.outcome.executed = tuple(rerun.order)
         missed = [name for name in self.plan.executed if name not in rerun.executed]
         if missed:
             msg = f"{', '.join(missed)} did not run: another import hook or sys.modules answered in its place"
             raise HotmodError(msg)
 
-    def _settle(self, rerun: Rerun, registries: Registries) -> None:
-        self._unify(rerun)
+    def _settle(self, registries: Registries) -> None:
+        self._unify()
         self._parts.finish()
         self._parts.prune_annotations()
         self._keep_foreign()
@@ -371,10 +373,10 @@ class Transaction:
             f"{module}:{name}" for name in names if before.get(name, self) is not space.get(name, self)
         ]
 
-    def _unify(self, rerun: Rerun) -> None:
+    def _unify(self) -> None:
         """Let what exists before and after be one object, wherever it is referred to."""
         inside = [module for name, module in list(sys.modules.items()) if self._is_inside(name, module)]
-        spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in rerun.texts.items()}
+        spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in self.texts.items()}
         self._identity.settle(inside, self.ledger.scope.owns_name, spaces)
         self._definitions.is_current = self._identity.is_current
         self._note_merged()

@@ -109,6 +109,11 @@ class Program:
             self._known[module] = found
         return found
 
+    def has_docstring(self, module: str) -> bool:
+        """Whether the first statement of a module is its docstring."""
+        source = self._sources.get(module)
+        return source is not None and bool(self.statements(module)) and facts_in(source.text)[0].docstring
+
     def region(self, module: str, index: int, qualname: str) -> Region | None:
         """What a function of a statement does when it is called."""
         try:
@@ -127,6 +132,8 @@ class Program:
                 called = [chain[0] for chain in facts.eager.unknown if len(chain) == 1]
                 for name in dict.fromkeys((*facts.binds, *(n for each in called for n in stores.get(each, ())))):
                     lists.setdefault(name, []).append(index)
+            if self.has_docstring(module):
+                lists["__doc__"] = [0, *lists.get("__doc__", ())]
             found = self._binders[module] = {name: tuple(listed) for name, listed in lists.items()}
         return found
 

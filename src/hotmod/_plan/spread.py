@@ -254,7 +254,7 @@ class Spread:
         return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
 
     def _is_docstring(self, module: str, index: int) -> bool:
-        return index == 0 and bool(self._edits.get(module)) and self._edits[module].new.docstring
+        return index == 0 and self.program.has_docstring(module)
 
     def _mark(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         """Note which names of a statement that runs are not as they were."""
