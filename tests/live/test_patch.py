@@ -314,6 +314,17 @@ def test_docstrings_that_others_set_stay() -> None:
     assert done.unfit_docs == ("shop:C",)
 
 
+def test_classes_of_one_name_get_their_own_docstring() -> None:
+    """Two classes of one name are told apart, by line or docstring; where they can't be, that is told."""
+    text = 'class C:\n    "one"\nheld = C\nclass C:\n    "two"\n'
+    program = Program(text)
+    assert program.edit(text.replace("one", "1").replace("two", "2")).unfit_docs == ()
+    assert (program["held"].__doc__, program["C"].__doc__) == ("1", "2")
+    program["held"].__doc__ = "set"
+    assert program.edit(text).unfit_docs == ("shop:C",)
+    assert (program["held"].__doc__, program["C"].__doc__) == ("set", "two")
+
+
 def test_no_code_of_a_metaclass_runs() -> None:
     """Classes are changed past the `__setattr__` of their metaclass, and no object is asked what it is."""
     text = (

@@ -11,7 +11,6 @@ Assumes: both were compiled from the whole texts, and the spans are those of the
 from __future__ import annotations
 
 import bisect
-import collections
 import dataclasses
 import functools
 import inspect
@@ -290,19 +289,25 @@ def _stored(code: Code, name: str) -> object:
     """The constant that a class body stores last under a name; None if it is no constant."""
     if name not in code.co_names:
         return None
-    program, high = code.co_code, 0
-    units = collections.deque([(0, 0)], maxlen=2)
-    found: object = None
-    for at in range(0, len(program), 2):
-        argument = program[at + 1] | high
-        high = argument << 8 if program[at] == _EXTENDED else 0
-        if program[at] == _EXTENDED:
-            continue
-        units.append((program[at], argument))
-        if program[at] == _STORE and code.co_names[argument] == name:
-            before, index = units[0]
-            found = code.co_consts[index] if before == _LOAD else None
-    return found
+    program, index = code.co_code, code.co_names.index(name)
+    unit = bytes((_STORE, index & 0xFF))
+    at = program.rfind(unit)
+    while at >= 0 and (at % 2 or _argument(program, at)[0] != index):
+        at = program.rfind(unit, 0, at + 1)
+    if at < 0:
+        return None
+    before = _argument(program, at)[1] - 2
+    return code.co_consts[_argument(program, before)[0]] if program[before] == _LOAD else None
+
+
+def _argument(program: bytes, at: int) -> tuple[int, int]:
+    """The argument of the instruction at some place, and where it begins with what extends it."""
+    value, shift = program[at + 1], 8
+    while at >= 2 and program[at - 2] == _EXTENDED:  # noqa: PLR2004 - the size of an instruction
+        at -= 2
+        value |= program[at + 1] << shift
+        shift += 8
+    return value, at
 
 
 _HAS_DOCSTRING = 0x4000000  # a flag of CPython 3.14; before, the first constant is the docstring or None

@@ -154,7 +154,7 @@ def prepare(modules: Iterable[Edited]) -> Patch:
 
 
 def commit(journal: Journal, patch: Patch) -> None:
-    """Do what was prepared, in one step for other threads."""
+    """Do what was prepared, in one step for other threads. If it raises, the journal takes it back."""
     redo = [functools.partial(setattr, step.function, "__code__", step.new) for step in patch.steps]
     redo += [functools.partial(each.setter, each.target, each.name, each.new) for each in patch.changes]
     journal.record(f"code of {len(patch.steps)} functions of {', '.join(patch.running)}", _undo(patch))
@@ -274,11 +274,14 @@ class _Draft:
             bodies.setdefault(old.co_qualname, []).append((old, new))
         for cls in self.reach.classes:
             space = own_dict(cls)
-            found = bodies.get(type.__dict__["__qualname__"].__get__(cls), [])
-            if len(found) > 1:
-                found = [each for each in found if _is_body(each[0], space)]
+            named = bodies.get(type.__dict__["__qualname__"].__get__(cls), [])
+            found = named if len(named) == 1 else [each for each in named if _is_body(each[0], space)]
             if len(found) == 1:
                 self._class(cls, space, *found[0])
+                continue
+            for old, new in named:  # several classes of one name
+                if class_facts(old).doc != class_facts(new).doc:
+                    self.unfit_docs.append(f"{self.name}:{new.co_qualname}")
 
     def _class(self, cls: type, space: Mapping[str, Any], old: types.CodeType, new: types.CodeType) -> None:
         before, after = class_facts(old), class_facts(new)
@@ -300,8 +303,10 @@ class _Draft:
 
 
 def _is_body(code: types.CodeType, space: Mapping[str, Any]) -> bool:
-    """Whether a class was built by this body; only CPython 3.13 notes the line."""
-    return bool(space.get("__firstlineno__") == code.co_firstlineno)
+    """Whether a class was built by this body: CPython 3.13 notes its line."""
+    facts = class_facts(code)
+    line = space.get("__firstlineno__", facts.firstlineno)
+    return bool(line == facts.firstlineno) and _same(space.get("__doc__"), facts.doc)
 
 
 def _inner(value: Any) -> Any:
