@@ -6,8 +6,8 @@ Guarantees: positions, comments and layout are no difference; the type of a lite
 differ). Nothing here recurses, so the depth of a tree is no limit. Statements whose text is the same are not
 looked into.
 
-Assumes: a function that mentions `super`, `__class__` or a type parameter in its body takes it from outside
-and does not bind the name itself.
+Assumes: nobody declares `__class__` or a type parameter `nonlocal`. A use that only a part of the interpreters
+counts as one (in the annotation of a local name, say) counts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import ast
 import dataclasses
 from typing import TYPE_CHECKING
 
-from hotmod._source.scopes import joined
+from hotmod._source.names import bound_names
+from hotmod._source.scopes import joined, parameters
 from hotmod._source.statements import is_docstring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["CELLS_OF_CLASS", "Comparison", "cells_of", "compare", "docstring_of", "same_header"]
+__all__ = ["CELLS_OF_CLASS", "Comparison", "cells_of", "compare", "docstring_of", "same_header", "ties"]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -148,7 +149,7 @@ class _Walk:
         if not self._same(old.body, new.body):
             self.bodies.append((new.lineno, joined(path, new.name)))
             cells = cells_of(new, cells)
-            if _ties(old, cells) != _ties(new, cells):
+            if ties(old, cells) != ties(new, cells):
                 self.outside = True
 
     def _class(self, old: ast.ClassDef, new: ast.ClassDef, path: str, cells: frozenset[str]) -> None:
@@ -235,7 +236,7 @@ def _start(node: ast.stmt) -> tuple[int, int, int]:
     return node.lineno, node.col_offset, node.col_offset
 
 
-def _ties(function: Function, cells: frozenset[str]) -> tuple[bool, frozenset[str], frozenset[str]]:
+def ties(function: Function, cells: frozenset[str]) -> tuple[bool, frozenset[str], frozenset[str]]:
     """What ties the body of a function to what is around, or makes it another kind of function.
 
     Returns:
@@ -244,7 +245,7 @@ def _ties(function: Function, cells: frozenset[str]) -> tuple[bool, frozenset[st
     yields = False
     used: set[str] = set()
     shared: set[str] = set()
-    todo: list[_Visit] = [(node, True, cells) for node in function.body]
+    todo: list[_Visit] = [(node, True, _not_hidden(function, cells)) for node in function.body]
     while todo:
         node, own, cells = todo.pop()
         if isinstance(node, ast.Name):
@@ -265,10 +266,18 @@ def _inside(node: ast.AST, *, own: bool, cells: frozenset[str]) -> Iterator[_Vis
         yield from ((child, own, cells) for child in ast.iter_child_nodes(node))
         return
     body = [node.body] if isinstance(node, ast.Lambda) else node.body
-    inner = cells - {_CLASS} if isinstance(node, ast.ClassDef) else cells
+    inner = cells - {_CLASS} if isinstance(node, ast.ClassDef) else _not_hidden(node, cells)
     for child in ast.iter_child_nodes(node):
         inside = any(child is each for each in body)
         yield child, own and not inside, inner if inside else cells
+
+
+def _not_hidden(function: Function | ast.Lambda, cells: frozenset[str]) -> frozenset[str]:
+    """Those of the cells that a function can use because it does not bind the name itself."""
+    if not cells:
+        return cells
+    bound = () if isinstance(function, ast.Lambda) else bound_names(function.body)
+    return cells - parameters(function) - set(bound)
 
 
 def _mentions_doc(statement: ast.stmt) -> bool:
