@@ -47,6 +47,7 @@ class Leftovers:
         kept: instances of classes that are no longer in force, with their class.
         members: members of enumerations that are gone.
         lacking: instances that do not fit the new constructor; see `Migration`.
+        is_current: whether a function or class is in force, under whatever name.
     """
 
     lost: list[types.FunctionType] = dataclasses.field(default_factory=list)
@@ -55,6 +56,7 @@ class Leftovers:
     lacking: list[tuple[Any, Shape, tuple[str, ...], tuple[str, ...]]] = dataclasses.field(
         default_factory=list
     )
+    is_current: Callable[[object], bool] = bool
 
 
 class Identity:
@@ -197,7 +199,11 @@ class Identity:
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
         self.migration.run(self._journal, refreshed.moved, refreshed.kept)
         self.left = Leftovers(
-            refreshed.lost, refreshed.kept, list(self.merger.removed), self.migration.lacking
+            refreshed.lost,
+            refreshed.kept,
+            list(self.merger.removed),
+            self.migration.lacking,
+            self.is_current,
         )
         if self.merger.reshaped:
             classes.forget_checks()

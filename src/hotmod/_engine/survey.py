@@ -38,7 +38,9 @@ def survey(transaction: Transaction) -> list[Hazard]:
     old = [
         (module, name, value)
         for module, name, value in heap.definitions_in(transaction.superseded())
-        if space_of(sys.modules.get(module)).get(name) is not value and not _is_forwarded(value)
+        if space_of(sys.modules.get(module)).get(name) is not value
+        and not left.is_current(value)  # it lives on under another name, or below a decorator
+        and not _is_forwarded(value)
     ]
     known = {id(value) for _, _, value in old}
     lost = [each for each in left.lost if id(each) not in known]
@@ -72,9 +74,8 @@ def _retire(
         below: list[type] = type.__subclasses__(cls)
         if id(cls) in held or id(cls) in used or below:
             continue
-        bases = bases_of(cls)
-        if detach(cls):
-            transaction.journal.record("bases of a class", functools.partial(set_bases, cls, bases))
+        transaction.journal.record("bases of a class", functools.partial(set_bases, cls, bases_of(cls)))
+        detach(cls)
 
 
 def _is_forwarded(value: object) -> bool:

@@ -127,11 +127,11 @@ class Transaction:
             if verify is not None:
                 with self._phase("verify"):
                     self._verify(verify)
+            self._commit(rerun)
         except BaseException:
             with self._phase("roll back"):
                 self.undo()
             raise
-        self._commit(rerun)
 
     def _save(self) -> Registries:
         plan = {*self.plan.executed, *self.plan.removed}

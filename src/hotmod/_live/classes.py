@@ -137,16 +137,32 @@ def take_over(
 
 def put_members(cls: type, members: Mapping[str, Any]) -> None:
     """Make a class hold exactly these members, in their order; layout descriptors of its own stay."""
-    now = {name: value for name, value in own_dict(cls).items() if _is_member(name, value)}
+    own, raw = dict(own_dict(cls)), _raw_dict(cls)
     then = {name: value for name, value in members.items() if _is_member(name, value)}
-    steps = [functools.partial(_drop_member, cls, name) for name in now if name not in then]
-    in_order = [name for name in now if name in then] == list(then)[: len(now.keys() & then.keys())]
-    for name, value in then.items():
-        if not in_order and name in now:
-            steps.append(functools.partial(_drop_member, cls, name))
-        if not in_order or now.get(name, _MISSING) is not value:
-            steps.append(functools.partial(_set_member, cls, name, value))
-    # one call in C: no other thread sees the class between two steps
+    steps = [
+        _dropping(cls, raw, name)
+        for name, value in own.items()
+        if _is_member(name, value) and name not in then
+    ]
+    left = [name for name in own if name in then or not _is_member(name, own[name])]
+    wanted = [name for name in members if name in then or name in left]
+    in_order = [name for name in left if name in members] == wanted[: len([n for n in wanted if n in own])]
+    for name in wanted:
+        if not in_order and name in own:
+            steps.append(
+                _dropping(cls, raw, name) if name in then else functools.partial(dict.pop, raw, name)
+            )
+        if name not in then:
+            steps += [] if in_order else [functools.partial(dict.__setitem__, raw, name, own[name])]
+        elif not in_order or own.get(name, _MISSING) is not then[name]:
+            steps.append(_setting(cls, raw, name, then[name]))
+    # the interpreter forgets what it has looked up in a class when an attribute is set, not when the
+    # dictionary is changed directly
+    steps += [
+        functools.partial(type.__setattr__, cls, "__hotmod__", None),
+        functools.partial(type.__delattr__, cls, "__hotmod__"),
+    ]
+    # one call in C, of steps that are calls in C: no other thread sees the class between two of them
     collections.deque(map(operator.call, steps), maxlen=0)
     if isinstance(cls, abc.ABCMeta):
         update: Callable[[type], object] = abc.update_abstractmethods
@@ -163,32 +179,22 @@ _COMPUTED = frozenset(
 _UNDELETABLE = frozenset(("__doc__", "__type_params__", "__annotate__"))  # `type` can only set them
 
 
-def _set_member(cls: type, name: str, value: Any) -> None:
+def _setting(cls: type, raw: dict[str, Any], name: str, value: object) -> Callable[[], object]:
     if name in _COMPUTED:
-        _raw_dict(cls)[name] = value
-        _refresh(cls)
-    else:
-        type.__setattr__(cls, name, value)
+        return functools.partial(dict.__setitem__, raw, name, value)
+    return functools.partial(type.__setattr__, cls, name, value)
 
 
-def _drop_member(cls: type, name: str) -> None:
+def _dropping(cls: type, raw: dict[str, Any], name: str) -> Callable[[], object]:
     if name in _COMPUTED or name in _UNDELETABLE:
-        del _raw_dict(cls)[name]
-        _refresh(cls)
-    else:
-        type.__delattr__(cls, name)
+        return functools.partial(dict.__delitem__, raw, name)
+    return functools.partial(type.__delattr__, cls, name)
 
 
 def _raw_dict(cls: type) -> dict[str, Any]:
     """The dictionary behind the read-only view that a class gives of it."""
     found: list[dict[str, Any]] = gc.get_referents(own_dict(cls))
     return found[0]
-
-
-def _refresh(cls: type) -> None:
-    """Let the interpreter forget what it has looked up in a class whose dictionary was changed directly."""
-    type.__setattr__(cls, "__hotmod__", None)
-    type.__delattr__(cls, "__hotmod__")
 
 
 def _is_member(name: str, value: object) -> bool:

@@ -177,8 +177,8 @@ class Merger:
                 bases = tuple(old if base is new else base for base in had)
                 if id(heir) in self.kept or all(a is b for a, b in zip(bases, had, strict=True)):
                     continue
-                if classes.set_bases(heir, bases):
-                    self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
+                self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
+                classes.set_bases(heir, bases)
 
     def give_twins(self) -> None:
         """Copy instances made in this run that can't change their class into the class that lives on."""

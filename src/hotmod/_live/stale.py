@@ -81,9 +81,12 @@ def refresh(
     instances: list[tuple[Any, type]] = []
     kept: list[tuple[Any, type]] = []
     kinds = moved.keys() | set(wanted)
+    stuck: set[int] = set()
     for value in [each for each in gc.get_objects() if id(type(each)) in kinds] if kinds else ():
         kind = type(value)
-        went = id(kind) in moved and _move(journal, value, moved[id(kind)])
+        went = id(kind) in moved.keys() - stuck and _move(journal, value, moved[id(kind)])
+        if not went:
+            stuck.add(id(kind))  # the others are laid out like this one
         if id(kind) in wanted:
             (instances if went else kept).append((value, kind))
     for value in _functions(superseded, current):
@@ -120,12 +123,12 @@ def _functions(
 
 def _move(journal: Journal, value: object, cls: type) -> bool:
     """Let an instance belong to another class where its layout allows it; says whether it did."""
-    before = type(value)
+    back = functools.partial(object.__setattr__, value, "__class__", type(value))
+    journal.record("class of an instance", back)
     try:
         object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)
     except TypeError:
         return False
-    journal.record("class of an instance", functools.partial(object.__setattr__, value, "__class__", before))
     return True
 
 

@@ -68,7 +68,7 @@ def _partial(merger: Merger, old: Any, new: Any) -> Any:
     """Merge two partials around one function."""
     if merger.merge(old.func, new.func) is not old.func:
         return new
-    state = (old.func, old.args, dict(old.keywords), dict(old.__dict__) or None)
+    state = (old.func, old.args, old.keywords, old.__dict__)  # the new state brings its own dictionaries
     merger.journal.record("a partial", functools.partial(old.__setstate__, state))
     old.__setstate__((old.func, new.args, dict(new.keywords), dict(new.__dict__) or None))
     return merger.take(old, new)
