@@ -19,12 +19,13 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
 from hotmod._live import aliases, classes, stale
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
@@ -186,21 +187,22 @@ class Identity:
         for module in self._codes:
             if module in self._before and module in sys.modules:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
+        heap = Heap()
         self.merger.rebase()
-        self.merger.give_twins()
+        self.merger.give_twins(heap)
         aliases.exchange(modules, owned, self.merger.kept)
-        replaced = self.merger.replaced
-        gone = self._gone({id(old) for old, _ in replaced})
-        wanted = {id(old) for old in gone} | {id(old) for old, _ in replaced}
+        replaced = [old for old, _ in self.merger.replaced]
+        moved, kept = stale.move(self._journal, heap, self.merger.moved(), [*replaced, *self._gone(replaced)])
         refreshed = stale.refresh(
-            self._journal, self._codes.values(), spaces, self.merger.moved(), wanted, self._superseded()
+            self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
         )
         self.merger.patched += refreshed.patched
+        self.merger.forgotten += refreshed.cleared
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
-        self.migration.run(self._journal, refreshed.moved, refreshed.kept)
+        self.migration.run(self._journal, moved, kept)
         self.left = Leftovers(
             refreshed.lost,
-            refreshed.kept,
+            kept,
             list(self.merger.removed),
             self.migration.lacking,
             self.is_current,
@@ -223,13 +225,14 @@ class Identity:
         """The code that each module runs from now on."""
         return self._codes
 
-    def _gone(self, replaced: Collection[int]) -> list[type]:
+    def _gone(self, replaced: Iterable[type]) -> list[type]:
         """The classes that no longer stand where they did, and have no successor."""
+        known = set(map(id, replaced))
         return [
             value
             for module, name, value in definitions_in(self._before)
             if isinstance(value, type)
-            and id(value) not in replaced
+            and id(value) not in known
             and space_of(sys.modules.get(module)).get(name) is not value
         ]
 

@@ -8,12 +8,12 @@ of the class; what a migration did to an instance's attributes is taken back wit
 
 from __future__ import annotations
 
-import gc
 import types
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import everything, undo_of_container
@@ -48,7 +48,7 @@ def heirs(cls: type) -> list[type]:
 
 def of_classes(classes: Collection[int]) -> list[tuple[Any, type]]:
     """Every live instance of some classes, given by id, with its class; one pass over the heap."""
-    return [(value, type(value)) for value in gc.get_objects() if id(type(value)) in classes]
+    return [(value, type(value)) for value in Heap().instances(classes)]
 
 
 def lacking(instance: object, names: Iterable[str]) -> list[str]:

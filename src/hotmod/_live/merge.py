@@ -18,6 +18,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from hotmod._live import adapters, classes, enums, functions
+from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
@@ -26,6 +27,7 @@ from hotmod._model.hazards import Hazard
 __all__ = ["UNNAMED", "Handler", "Merger"]
 
 _MISSING = object()
+_METHODS = {types.FunctionType: "plain method", staticmethod: "static method", classmethod: "class method"}
 UNNAMED = "_"  # what is registered elsewhere and needs no name: two of it are not the same definition
 
 
@@ -95,6 +97,8 @@ class Merger:
         handler = self._handler(type(new))
         if handler is None and type(old) is type(new):
             self._attributes(old, new)
+        if type(old) in _METHODS and type(new) in _METHODS and type(old) is not type(new):
+            return self._forward_method(old, new)
         if type(old) is types.FunctionType and type(new) is not types.FunctionType:
             return self._forward(old, new)
         if handler is None or (type(old) is not type(new) and not _both_classes(old, new)):
@@ -116,13 +120,25 @@ class Merger:
         else:
             dressed = instance_dict(new) or {}
             module, name = dressed.get("__module__"), dressed.get("__qualname__")
-            if type(new) in (staticmethod, classmethod) or not name or "." in name:
+            if not name or "." in name:
                 return new  # what is handed to it as `self` differs
         if (module, name) != (old.__module__, old.__qualname__) or module not in self._modules:
             return new
         functions.forward(self.journal, old, new)
         kind = "class" if isinstance(new, type) else type(new).__name__
         return self.refuse(old, new, ("kind-change", f"it was a plain function and is a {kind}"))
+
+    def _forward_method(self, old: Any, new: Any) -> Any:
+        """Let a method lead to the one of another kind that took its name: what it is bound to differs."""
+        mine, other = (each if type(each) is types.FunctionType else each.__func__ for each in (old, new))
+        if type(mine) is not types.FunctionType or id(mine) in self._taken or self.is_replaced(mine):
+            return new
+        where = mine.__module__, mine.__qualname__
+        if where != (other.__module__, other.__qualname__) or where[0] not in self._modules:
+            return new
+        functions.forward(self.journal, mine, functions.looked_up(old, new))
+        why = f"it was a {_METHODS[type(old)]} and is a {_METHODS[type(new)]}"
+        return self.refuse(mine, new, ("kind-change", why))
 
     def _attributes(self, old: Any, new: Any) -> None:
         """Merge the functions that two objects of one kind carry; the objects themselves stay two."""
@@ -180,9 +196,9 @@ class Merger:
                 self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
                 classes.set_bases(heir, bases)
 
-    def give_twins(self) -> None:
+    def give_twins(self, heap: Heap) -> None:
         """Copy instances made in this run that can't change their class into the class that lives on."""
-        for value, twin in twins_for(self._pairs()):
+        for value, twin in twins_for(self._pairs(), heap):
             self.kept[id(value)] = twin
             self._pinned += (value, twin)
 
@@ -196,6 +212,11 @@ class Merger:
         """The classes that had to be replaced, each with its successor."""
         pairs = self._replaced.values()
         return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
+
+    def functions(self) -> list[types.FunctionType]:
+        """The functions of before that run new code, or lead to new ones."""
+        every = [*self.kept.values(), *(old for old, _ in self._replaced.values())]
+        return [each for each in every if type(each) is types.FunctionType]
 
     def moved(self) -> dict[int, type]:
         """Where instances of some classes belong now, by the id of their class.

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import collections
 import functools
-import gc
 import re
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.functions import is_forwarding
+from hotmod._live.heap import Heap
 from hotmod._live.state import instance_dict
 
 __all__ = ["definitions_in", "holders"]
@@ -28,8 +29,6 @@ __all__ = ["definitions_in", "holders"]
 SHOWN = 3
 DEPTH = 6
 MAX_HOLDERS = 2_000  # objects per step that are followed further
-_CHUNK = 256
-_FEW = 12  # up to so many, the interpreter's own search is faster than ours
 # They remember whatever passes through them.
 _CACHES = frozenset(("abc", "_abc", "typing", "functools", "copyreg", "linecache", "weakref", "gc"))
 
@@ -50,6 +49,7 @@ class _Search:
 
     def __init__(self, targets: Iterable[Any]) -> None:
         self.paths: dict[int, list[str]] = {}
+        self._heap = Heap()
         self._level: dict[int, _Node] = {}
         self._names: dict[int, str] = {}
         for name, module in list(sys.modules.items()):
@@ -69,7 +69,7 @@ class _Search:
             if not self._level:
                 break
             above: dict[int, _Node] = {}
-            for holder, held in _referrers(self._level):
+            for holder, held in self._heap.referrers({key: node.one for key, node in self._level.items()}):
                 if isinstance(holder, types.FrameType) or _is_ours(holder):
                     continue
                 if id(holder) in self._names:
@@ -133,25 +133,6 @@ def holders(targets: Iterable[Any], depth: int = DEPTH) -> dict[int, list[str]]:
     return _Search(targets).run(depth) if targets else {}
 
 
-def _referrers(level: Mapping[int, _Node]) -> Iterator[tuple[Any, list[Any]]]:
-    """Every object of the heap that refers to some of a step's objects, with those."""
-    if len(level) <= _FEW:
-        chunks = [gc.get_referrers(*[node.one for node in level.values()])]
-    else:
-        objects = gc.get_objects()
-        chunks = [objects[start : start + _CHUNK] for start in range(0, len(objects), _CHUNK)]
-    for found in chunks:
-        # On 3.12.1 get_referents never returns for _asyncio, whose module keeps freed objects; what modules
-        # refer to is found by way of their dictionaries.
-        chunk = [one for one in found if not isinstance(one, types.ModuleType)]
-        if level.keys().isdisjoint(map(id, gc.get_referents(*chunk))):
-            continue
-        for one in chunk:
-            held = {id(part): part for part in gc.get_referents(one) if id(part) in level}
-            if held:
-                yield one, list(held.values())
-
-
 def _is_ours(holder: Any) -> bool:
     """Whether an object is hotmod's: of a class of its own, or a step of a journal."""
     kind = type(holder)
@@ -167,6 +148,8 @@ def _is_ours(holder: Any) -> bool:
 def _joined(holder: Any, item: object, way: str) -> str | None:
     """The way from a holder through one that it refers to; None when that does not count."""
     if type(holder) is types.FunctionType and holder.__closure__ is item:
+        if is_forwarding(holder.__code__):
+            return None  # its own code no longer runs
         place = re.match(r"\[(\d+)\]", way)
         name = holder.__code__.co_freevars[int(place[1])] if place is not None else ""
         if place is None or name == "__class__":
