@@ -179,7 +179,7 @@ def _class(
         module,
         name,
         message=f"the class was replaced; {' and '.join(parts)} of the old one remain",
-        advice="They keep the old code, and isinstance() of the new class is false for them.",
+        advice="They keep their old layout, and isinstance() of the new class is false for them.",
         holders=tuple(path for instance in instances for path in held[id(instance)])[:3],
     )
 
@@ -203,16 +203,21 @@ def _lost_functions(lost: Iterable[types.FunctionType], held: Mapping[int, list[
 
 
 def _members(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
-    """Members that an enumeration no longer has and that are still held."""
+    """Members that an enumeration no longer has, or has with another value, and that are still held."""
     for member in left.members:
         if id(member) in held:
             cls = type(member)
+            gone = member._name_ not in cls.__members__
             yield Hazard(
-                "zombie-attribute",
+                "zombie-attribute" if gone else "stale-reference",
                 cls.__module__,
                 f"{cls.__qualname__}.{member._name_}",
-                message="the enumeration no longer has this member, and it is still held",
-                advice="Looking it up by name or value fails; give its holders another member.",
+                message="the enumeration no longer has this member, and it is still held"
+                if gone
+                else "the member of the previous version, with the earlier value, is still held",
+                advice="Looking it up by name or value fails; give its holders another member."
+                if gone
+                else "Fetch it anew from its enumeration.",
                 holders=tuple(held[id(member)]),
             )
 

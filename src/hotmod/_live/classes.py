@@ -16,7 +16,7 @@ import gc
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
@@ -26,7 +26,9 @@ __all__ = [
     "bind_cells",
     "detach",
     "forget_checks",
+    "hand_on_registrations",
     "is_heir",
+    "misread",
     "obstacle",
     "own_dict",
     "set_bases",
@@ -63,12 +65,27 @@ def obstacle(live: type, fresh: type, bases: tuple[type, ...]) -> tuple[str, str
         return "metaclass", f"its metaclass was {type(live).__name__} and is {type(fresh).__name__}"
     if slots(live) != slots(fresh):
         return "slots-layout", f"its slots were {slots(live)} and are {slots(fresh)}"
+    if misread(live, fresh):
+        return "slots-layout", f"its fields were {_fields(live)} and are {_fields(fresh)}"
     layout = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
     if any(_layout(live, name) != _layout(fresh, name) for name in layout):
         return "base-layout", "its instances have another layout in memory"
     if not _identical(bases_of(live), bases) and not _accepts(live, "__bases__", bases):
         return "base-layout", "the interpreter does not let its bases be changed in place"
     return None
+
+
+def misread(live: type, fresh: type) -> bool:
+    """Whether instances of `live` would be misread as `fresh`: fields of named tuples are places.
+
+    Fields at the end that only one of them has are missing, or not asked for.
+    """
+    return any(a != b for a, b in zip(_fields(live), _fields(fresh), strict=False))
+
+
+def _fields(cls: type) -> tuple[object, ...]:
+    found = own_dict(cls).get("_fields")
+    return found if issubclass(cls, tuple) and isinstance(found, tuple) else ()
 
 
 def _layout(cls: type, name: str) -> Any:
@@ -222,6 +239,22 @@ def detach(cls: type) -> bool:
 def is_heir(cls: type) -> bool:
     """Whether a class is in the `__subclasses__()` of a base that somebody may ask."""
     return any(base not in (object, _Superseded, _SupersededBare) for base in bases_of(cls))
+
+
+def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
+    """Let an abstract class know the virtual subclasses of the one that it replaces.
+
+    Args:
+        old: the class that was replaced.
+        new: its successor.
+        ran: modules that ran again; they have registered their classes themselves.
+    """
+    if isinstance(old, abc.ABCMeta) and isinstance(new, abc.ABCMeta):
+        dump: Callable[[type], tuple[Any, ...]] = abc._get_dump  # type: ignore[attr-defined]  # noqa: SLF001
+        for ref in dump(old)[0]:
+            cls = ref()
+            if cls is not None and type.__getattribute__(cls, "__module__") not in ran:
+                abc.ABCMeta.register(new, cls)
 
 
 def forget_checks() -> None:

@@ -159,9 +159,10 @@ def looked_up(old: Any, new: Any) -> Callable[..., Any]:
         return bound
     if type(new) is not classmethod:
         return new  # type: ignore[no-any-return]  # a plain function, asked of the class
+    method: Any = new.__func__
 
     def of_class(*args: Any, **kwargs: Any) -> Any:
-        return getattr(_at(new.__func__), name)(*args, **kwargs)
+        return getattr(_at(method), name)(*args, **kwargs)
 
     return of_class
 

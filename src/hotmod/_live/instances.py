@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
@@ -23,6 +23,13 @@ __all__ = ["HOOK", "attributes", "heirs", "lacking", "migrate", "of_classes", "s
 
 HOOK = "__hotmod_update__"
 _MISSING = object()
+
+
+class _Example(NamedTuple):
+    place: int
+
+
+_PLACE: type = type(own_dict(_Example)["place"])
 
 
 def _found(cls: type, name: str) -> Any:
@@ -59,6 +66,10 @@ def lacking(instance: object, names: Iterable[str]) -> list[str]:
     missing = []
     for name in names:
         value = _found(cls, name)
+        if type(value) is _PLACE:
+            place: Any = value.__reduce__()[1][0]
+            missing += [name] if place >= tuple.__len__(instance) else []  # type: ignore[arg-type]
+            continue
         if name in space or (value is not _MISSING and type(value) is not types.MemberDescriptorType):
             continue
         if value is _MISSING or not _is_set(value, instance):

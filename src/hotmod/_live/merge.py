@@ -79,7 +79,9 @@ class Merger:
         self.removed.clear()
 
     def finish_classes(self) -> None:
-        """Let libraries bring the classes that live on to use."""
+        """Let abstract classes know their virtual subclasses, and libraries bring their classes to use."""
+        for old, new in self.replaced:
+            classes.hand_on_registrations(old, new, self._modules)
         for old, _ in self._pairs():
             adapters.finish(old)
 
@@ -225,7 +227,7 @@ class Merger:
         had to be replaced may be from long before.
         """
         merged = {id(new): old for old, new in self._pairs() if id(new) not in self._unused}
-        replaced = {id(old): new for old, new in self.replaced}
+        replaced = {id(old): new for old, new in self.replaced if not classes.misread(old, new)}
         return {**replaced, **merged}
 
     def finish(self) -> None:
@@ -288,16 +290,14 @@ class Merger:
             return new
         bases = tuple(self.kept.get(id(base), base) for base in type.__dict__["__bases__"].__get__(new))
         is_enum = issubclass(old, enum.Enum) and issubclass(new, enum.Enum)
-        why = classes.obstacle(old, new, bases) or (enums.obstacle(old, new) if is_enum else None)
-        why = why or adapters.obstacle(old, new)
+        why = classes.obstacle(old, new, bases) or adapters.obstacle(old, new)
         if why is not None:
             return self.refuse(old, new, why)
         self.take(old, new)
         before = dict(classes.own_dict(old))
         _exchange_owner(new, old)
         if is_enum:
-            gone = enums.names_of(old) - enums.names_of(new)
-            self.removed += [before["_member_map_"][name] for name in sorted(gone)]
+            self._members_gone(old, new)
             kept = enums.adopt_members(self.journal, old, new)
             self.kept.update(kept)
             self._pinned += enums.values_of(new)
@@ -313,6 +313,25 @@ class Merger:
         self._members.append((old, before))
         adapters.rebuild(old, new)
         return old
+
+    def _members_gone(self, old: type, new: type) -> None:
+        """Note the members of an enumeration that are gone, or are other objects from now on."""
+        module, name = _name_of(old)
+        members = classes.own_dict(old)["_member_map_"]
+        other = enums.revalued(old, new)
+        self.removed += [
+            members[each] for each in sorted((enums.names_of(old) - enums.names_of(new)) | other.keys())
+        ]
+        self.hazards += [
+            Hazard(
+                "enum-members",
+                module,
+                f"{name}.{member}",
+                message=f"replaced: {reason}",
+                advice="Who holds the old member holds the old value; all other members are what they were.",
+            )
+            for member, reason in other.items()
+        ]
 
     def try_class(self, old: type, new: type) -> Any:
         """Merge two classes if that is possible now; say nothing if it isn't."""

@@ -84,8 +84,7 @@ def refresh(
         old = value.__code__
         if (
             id(old) in current
-            or not old.co_flags
-            & inspect.CO_OPTIMIZED  # CPython wraps such a body in a function while it runs
+            or not old.co_flags & inspect.CO_OPTIMIZED  # a body, in a function while it runs
             or value.__globals__ is not spaces.get(old.co_filename)
             or code_of.is_forwarding(old)
         ):
