@@ -24,7 +24,7 @@ def portrait(prefix: str, *more: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
     seen: dict[int, str] = {}
     spaces = {name: vars(each) for name, each in sys.modules.items() if name.partition(".")[0] == prefix}
-    todo = [(name, space) for name, space in spaces.items()] + [
+    todo: list[tuple[str, Any]] = [*spaces.items()] + [
         (f"held {number}", value) for number, value in enumerate(more)
     ]
     while todo:

@@ -2,7 +2,8 @@
 
 A case has a title and sections: the module `before` and `after` the edit, what stands `beside` it in a
 module of its own, `shop.n`, that is not edited, what is `held` from before the edit, what `was` true then
-(and is again after a rollback), what is true `now` or only `once`, after the first edit, and the hazards `told`.
+(and is again after a rollback), what is true `now` or only `once`, after the first edit, and the hazards
+`told`.
 In the expressions `m` is the module, `fresh` the same text executed in a new module.
 """
 

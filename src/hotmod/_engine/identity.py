@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
-from hotmod._live import aliases, classes, stale
+from hotmod._live import adapters, aliases, bodies, classes, stale
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
@@ -67,6 +67,7 @@ class Identity:
         journal: where the changes are noted.
         before: the namespaces of the modules that run again, as they were.
         texts: their old and their new text.
+        ran: the code that modules ran from, where it is known.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Identity:
         ran: Mapping[str, types.CodeType],
     ) -> None:
         self._ran = ran
+        self._texts = texts
         self.migration = Migration(texts, before)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
@@ -90,6 +92,12 @@ class Identity:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
+        modules: set[str] = set()
+        for module, _, value in definitions_in(self._before):
+            if isinstance(value, type):
+                adapters.withdraw(self._journal, value)
+                modules |= {module} if adapters.keeps(value) else set()
+        self.merger.keeping = all(self._differs_in_functions(module) for module in modules)
         build, thread = builtins.__build_class__, threading.get_ident()
 
         @functools.wraps(build)
@@ -106,6 +114,14 @@ class Identity:
             yield
         finally:
             builtins.__build_class__ = build
+
+    def _differs_in_functions(self, module: str) -> bool:
+        """Whether the old and the new text of a module differ in the inside of functions at most."""
+        old, new = self._texts[module]
+        if old is None or old.digest == new.digest:
+            return old is not None
+        codes = [compile(text.data, text.path, "exec", dont_inherit=True) for text in (old, new)]
+        return bodies.same_statements(*codes)
 
     def runs(self, module: str, code: types.CodeType) -> None:
         """A module is about to run this code."""

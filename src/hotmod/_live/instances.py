@@ -12,6 +12,7 @@ import types
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
+from hotmod._live import adapters
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
@@ -60,6 +61,9 @@ def of_classes(classes: Collection[int]) -> list[tuple[Any, type]]:
 
 def lacking(instance: object, names: Iterable[str]) -> list[str]:
     """The attributes among some names that an instance does not have."""
+    known = adapters.lacking(instance, names)
+    if known is not None:
+        return known
     space, cls = instance_dict(instance) or {}, type(instance)
     if _found(cls, "__getattr__") is not _MISSING:
         return []  # it may have any attribute

@@ -46,16 +46,21 @@ class Merger:
         forgotten: the caches that were cleared, as they are reported.
         reshaped: whether the members of some class differ by name.
         removed: the members of enumerations that are gone.
+        keeping: whether nothing differs but the inside of functions where libraries ask for it.
     """
 
     def __init__(
-        self, journal: Journal, modules: Container[str], handlers: Mapping[type, Handler] | None = None
+        self,
+        journal: Journal,
+        modules: Container[str],
+        handlers: Mapping[type, Handler] | None = None,
     ) -> None:
         self.journal = journal
         self._modules = modules
         self._handlers = handlers or {types.FunctionType: Merger.function, type: Merger.class_}
         self.forgotten: list[str] = []
         self.reshaped = False
+        self.keeping = False
         self.removed: list[Any] = []
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
@@ -298,14 +303,19 @@ class Merger:
         _exchange_owner(new, old)
         if is_enum:
             self._members_gone(old, new)
-            kept = enums.adopt_members(self.journal, old, new)
-            self.kept.update(kept)
+            adopted = enums.adopt_members(self.journal, old, new)
+            self.kept.update(adopted)
             self._pinned += enums.values_of(new)
-            body = enums.translated(new, kept)
+            body = enums.translated(new, adopted)
         else:
             body = dict(classes.own_dict(new))
+        kept = adapters.kept(old, new) if self.keeping else set()
         members = {
-            name: self.merge(before[name], value) if name in before and name != UNNAMED else value
+            name: before[name]
+            if name in kept
+            else self.merge(before[name], value)
+            if name in before and name != UNNAMED
+            else value
             for name, value in body.items()
         }
         self.reshaped = self.reshaped or before.keys() != members.keys()
