@@ -86,13 +86,15 @@ def _without_modules(objects: list[Any]) -> list[Any]:
 
 
 def _may_be_untracked(cls: type) -> bool:
-    """Whether a class has instances that the collector does not know.
+    """Whether a class has instances that the collector does not know: those that code in C makes may be such.
 
-    Those of a class without attributes (`__slots__ = ()`) are such, and those that a type written in C makes
-    may be: a `msgspec.Struct` of numbers.
+    A `msgspec.Struct` of numbers is one. The interpreter itself lets the collector know every instance of a
+    class that has a body.
     """
     if not type.__dict__["__flags__"].__get__(cls) & _HAVE_GC:
         return True
+    calls = (own_dict(base).get("__call__") for base in _mro_of(type(cls)))
+    call = next(each for each in calls if type(each) is types.WrapperDescriptorType)
     makers = (own_dict(base).get("__new__") for base in _mro_of(cls))
-    first = next(maker for maker in makers if type(maker) is types.BuiltinFunctionType)
-    return first is not object.__dict__["__new__"]
+    maker = next(each for each in makers if type(each) is types.BuiltinFunctionType)
+    return call is not type.__dict__["__call__"] or maker.__self__.__module__ != "builtins"
