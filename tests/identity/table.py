@@ -1,8 +1,9 @@
 """Cases of identity, read from text files.
 
-A case has a title and sections: the module `before` and `after` the edit, what is `held` from before it,
-what `was` true before it (and is again after a rollback), what is true `now` or only `once`, after the first
-edit, and the hazards `told`.
+A case has a title and sections: the module `before` and `after` the edit, what stands `beside` it in a
+module of its own, `shop.n`, that is not edited, what is `held` from before the edit, what `was` true then
+(and is again after a rollback), what is true `now` or only `once`, after the first edit, and the hazards
+`told`.
 In the expressions `m` is the module, `fresh` the same text executed in a new module.
 """
 
@@ -29,6 +30,7 @@ class Case:
     name: str
     before: str
     after: str
+    beside: str
     held: str
     was: tuple[str, ...]
     now: tuple[str, ...]
@@ -43,7 +45,7 @@ def cases(file: str) -> list[Case]:
     for block in (FOLDER / file).read_text(encoding="utf-8").split("\n=== ")[1:]:
         title, _, rest = block.partition("\n")
         name, _, version = title.partition(" since ")
-        parts = {"before": "", "after": "", "held": "", "was": "", "now": "", "once": "", "told": ""}
+        parts = dict.fromkeys(("before", "after", "beside", "held", "was", "now", "once", "told"), "")
         for part in ("\n" + rest).split("\n--- ")[1:]:
             key, _, text = part.partition("\n")
             assert key in parts, f"{file}: {title}: unknown section {key!r}"
@@ -54,6 +56,7 @@ def cases(file: str) -> list[Case]:
             name,
             parts["before"],
             parts["after"],
+            parts["beside"],
             parts["held"],
             lines["was"],
             lines["now"],
@@ -69,9 +72,9 @@ def cases(file: str) -> list[Case]:
 class Live:
     """A program of one module, `shop.m`, and what it holds from before an edit."""
 
-    def __init__(self, project: Project, before: str) -> None:
+    def __init__(self, project: Project, before: str, beside: str = "") -> None:
         self.project = project
-        project.write({"shop/__init__.py": "", "shop/m.py": before})
+        project.write({"shop/__init__.py": "", "shop/m.py": before, "shop/n.py": beside})
         project.load("shop", "shop.m")
         self.refuse = False
         self.reloader = hotmod.Reloader("shop", verify=lambda: not self.refuse)

@@ -155,3 +155,44 @@ def test_objects_do_not_grow_with_reloads(project: Project) -> None:
         if turn in {40, 60}:
             counts.append(len(gc.get_objects()))
     assert counts[1] - counts[0] < 20
+
+
+def test_a_holder_of_many_is_told_for_each(project: Project) -> None:
+    """A container that holds one replaced class itself and another one deeper is told for both."""
+    text = "class C:\n    __slots__ = ({0})\n\n\nclass D:\n    __slots__ = ({0})\n"
+    live = Live(project, text.format("'a',"))
+    project.write({"outside.py": "CACHE = None\n"}).load("outside")
+    live.hold("sys.modules['outside'].CACHE = {'c': m.C, 'd': [[m.D]]}")
+    found = {each.name: each.holders for each in live.edit(text.format("'b',")).hazards if each.holders}
+    assert found == {
+        "C": ("outside.CACHE['c'] -> shop.m.C",),
+        "D": ("outside.CACHE['d'][0][0] -> shop.m.D",),
+    }
+
+
+@pytest.mark.parametrize("option", ["", ", gc=False"])
+def test_instances_that_the_collector_does_not_know_are_found(project: Project, option: str) -> None:
+    """Instances of structs, untracked by `msgspec`, are told with a path when their class is replaced."""
+    pytest.importorskip("msgspec")
+    text = f"import msgspec\n\n\nclass C(msgspec.Struct{option}):\n    x: int = 1\n"
+    live = Live(project, text)
+    live.hold("kept = sys.modules['shop'].kept = m.C()")
+    assert not gc.is_tracked(live.space["kept"])
+    report = live.edit(f"{text}    y: int = 2\n")
+    (hazard,) = [each for each in report.hazards if each.code == "class-identity"]
+    assert hazard.message.startswith("the class was replaced; 1 live instance ")
+    assert hazard.holders == ("shop.kept",)
+
+
+def test_what_was_frozen_follows_by_name_only(project: Project) -> None:
+    """After `gc.freeze()` named functions and classes follow as ever; closures stay, and nobody is told."""
+    text = "def f():\n    return {0}\n\n\ndef factory(n):\n    return lambda: n * {0}\n"
+    live = Live(project, text.format(2))
+    live.hold("f, made = m.f, m.factory(5)")
+    gc.freeze()
+    try:
+        report = live.edit(text.format(3))
+    finally:
+        gc.unfreeze()
+    assert report.hazards == ()
+    assert (live.space["f"](), live.space["made"]()) == (3, 10)

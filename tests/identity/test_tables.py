@@ -15,7 +15,7 @@ UNTOLD = [pytest.param(case, id=name) for name, case in BY_NAME.items() if not c
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_held_follows_the_edit_or_is_told(project: Project, case: Case) -> None:
     """After an edit every held reference is live, or the hazards say why it is not."""
-    live = Live(project, case.before)
+    live = Live(project, case.before, case.beside)
     live.hold(case.held)
     assert live.failing(case.was) == []
     live.renew(case)
@@ -28,7 +28,7 @@ def test_what_is_held_follows_the_edit_or_is_told(project: Project, case: Case) 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_taken_back_is_as_it_was(project: Project, case: Case) -> None:
     """A refused edit changes nothing, a rollback takes back everything, and both can be done again."""
-    live = Live(project, case.before)
+    live = Live(project, case.before, case.beside)
     live.hold(case.held)
     live.renew(case)
     live.refuse = True
@@ -45,7 +45,7 @@ def test_what_is_taken_back_is_as_it_was(project: Project, case: Case) -> None:
 @pytest.mark.parametrize("case", UNTOLD)
 def test_later_edits_work_as_the_first(project: Project, case: Case) -> None:
     """Going back and forth between two texts gives the same after many edits as after one."""
-    live = Live(project, case.before)
+    live = Live(project, case.before, case.beside)
     live.hold(case.held)
     live.renew(case)
     for _ in range(4):

@@ -1,10 +1,11 @@
 """Exceptions of the user's code: whose they are, where they come from, shown without hotmod's frames.
 
-Touches: `__traceback__` of the exceptions given to it.
+Touches: `__traceback__` of the exceptions given to it, and the local variables of hotmod's frames in it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import types
@@ -33,11 +34,18 @@ def _frames(error: BaseException) -> list[types.TracebackType]:
 
 
 def trimmed(error: BaseException) -> BaseException:
-    """The same exception without the frames of hotmod and of the import system in its traceback."""
+    """The same exception without the frames of hotmod and of the import system in its traceback.
+
+    The user's frames still lead to those by `f_back`, so they are emptied: else whoever keeps the exception
+    keeps the objects of the attempt, and its classes stay subclasses of their bases.
+    """
     kept: types.TracebackType | None = None
     for step in reversed(_frames(error)):
         if not _is_plumbing(step.tb_frame):
             kept = types.TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+        else:
+            with contextlib.suppress(RuntimeError):  # it is still running: one of those that called us
+                step.tb_frame.clear()
     error.__traceback__ = kept
     return error
 

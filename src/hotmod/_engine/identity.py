@@ -19,12 +19,13 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
-from hotmod._live import aliases, classes, stale
+from hotmod._live import adapters, aliases, bodies, classes, stale
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
@@ -48,6 +49,7 @@ class Leftovers:
         kept: instances of classes that are no longer in force, with their class.
         members: members of enumerations that are gone.
         lacking: instances that do not fit the new constructor; see `Migration`.
+        is_current: whether a function or class is in force, under whatever name.
     """
 
     lost: list[types.FunctionType] = dataclasses.field(default_factory=list)
@@ -56,6 +58,7 @@ class Leftovers:
     lacking: list[tuple[Any, Shape, tuple[str, ...], tuple[str, ...]]] = dataclasses.field(
         default_factory=list
     )
+    is_current: Callable[[object], bool] = bool
 
 
 class Identity:
@@ -76,6 +79,7 @@ class Identity:
         ran: Mapping[str, Running],
     ) -> None:
         self._ran = ran
+        self._texts = texts
         self.migration = Migration(texts, before)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
@@ -89,6 +93,12 @@ class Identity:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
+        modules: set[str] = set()
+        for module, _, value in definitions_in(self._before):
+            if isinstance(value, type):
+                adapters.withdraw(self._journal, value)
+                modules |= {module} if adapters.keeps(value) else set()
+        self.merger.keeping = all(self._differs_in_functions(module) for module in modules)
         build, thread = builtins.__build_class__, threading.get_ident()
 
         @functools.wraps(build)
@@ -105,6 +115,14 @@ class Identity:
             yield
         finally:
             builtins.__build_class__ = build
+
+    def _differs_in_functions(self, module: str) -> bool:
+        """Whether the old and the new text of a module differ in the inside of functions at most."""
+        old, new = self._texts[module]
+        if old is None or old.digest == new.digest:
+            return old is not None
+        codes = [compile(text.data, text.path, "exec", dont_inherit=True) for text in (old, new)]
+        return bodies.same_statements(*codes)
 
     def runs(self, module: str, code: types.CodeType) -> None:
         """A module is about to run this code."""
@@ -186,20 +204,25 @@ class Identity:
         for module in self._codes:
             if module in self._before and module in sys.modules:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
+        heap = Heap()
         self.merger.rebase()
-        self.merger.give_twins()
+        self.merger.give_twins(heap)
         aliases.exchange(modules, owned, self.merger.kept)
-        replaced = self.merger.replaced
-        gone = self._gone({id(old) for old, _ in replaced})
-        wanted = {id(old) for old in gone} | {id(old) for old, _ in replaced}
+        replaced = [old for old, _ in self.merger.replaced]
+        moved, kept = stale.move(self._journal, heap, self.merger.moved(), [*replaced, *self._gone(replaced)])
         refreshed = stale.refresh(
-            self._journal, self._codes.values(), spaces, self.merger.moved(), wanted, self._superseded()
+            self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
         )
         self.merger.patched += refreshed.patched
+        self.merger.forgotten += refreshed.cleared
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
-        self.migration.run(self._journal, refreshed.moved, refreshed.kept)
+        self.migration.run(self._journal, moved, kept)
         self.left = Leftovers(
-            refreshed.lost, refreshed.kept, list(self.merger.removed), self.migration.lacking
+            refreshed.lost,
+            kept,
+            list(self.merger.removed),
+            self.migration.lacking,
+            self.is_current,
         )
         self._finish_classes()
 
@@ -236,13 +259,14 @@ class Identity:
         """The code that each module runs from now on."""
         return self._codes
 
-    def _gone(self, replaced: Collection[int]) -> list[type]:
+    def _gone(self, replaced: Iterable[type]) -> list[type]:
         """The classes that no longer stand where they did, and have no successor."""
+        known = set(map(id, replaced))
         return [
             value
             for module, name, value in definitions_in(self._before)
             if isinstance(value, type)
-            and id(value) not in replaced
+            and id(value) not in known
             and space_of(sys.modules.get(module)).get(name) is not value
         ]
 

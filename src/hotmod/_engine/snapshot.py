@@ -30,7 +30,7 @@ class Snapshot:
     """The state of the program when this was made.
 
     Args:
-        journal: where it is noted how the state is put back.
+        journal: where it is noted how the state is put back; None for a snapshot of nothing.
         ledger: what is loaded.
         names: the modules to look at; None for all in scope.
 
@@ -39,8 +39,8 @@ class Snapshot:
         entries: what `sys.modules` held.
     """
 
-    def __init__(self, journal: Journal, ledger: Ledger, names: Iterable[str] | None = None) -> None:
-        self._journal, self._ledger = journal, ledger
+    def __init__(self, journal: Journal | None, ledger: Ledger, names: Iterable[str] | None = None) -> None:
+        self._ledger = ledger
         if names is None:
             found = [(name, module) for name, module in list(sys.modules.items())]
             inside = {
@@ -58,14 +58,16 @@ class Snapshot:
         self._states: tuple[State, ...] = ()
         self._others: Others | None = None
         self._running: Collection[str] = ()
-        journal.record("namespaces and containers", self._restore, lasting=False)
+        if journal is not None:
+            journal.record("namespaces and containers", self._restore, lasting=False)
 
     def deepen(
-        self, going: Collection[str], definitions: Definitions, codes: Iterable[types.CodeType]
+        self, journal: Journal, going: Collection[str], definitions: Definitions, codes: Iterable[types.CodeType]
     ) -> Registries:
         """Save the containers in scope as well, for statements that may change them.
 
         Args:
+            journal: where it is noted how `sys.modules` is put back.
             going: the modules that run as a whole or are removed.
             definitions: what runs again.
             codes: the code that is going to run.
@@ -73,7 +75,7 @@ class Snapshot:
         inside = self.entries
         owned = self._ledger.scope.owns_name
         self.entries = modules.watch_entries(
-            self._journal, lambda name: name in inside or self._ledger.owns(name)
+            journal, lambda name: name in inside or self._ledger.owns(name)
         )
         others = State([module for name, module in inside.items() if name not in going], owned)
         own = State([module for name, module in inside.items() if name in going], owned)

@@ -38,7 +38,9 @@ def survey(transaction: Transaction) -> list[Hazard]:
     old = [
         (module, name, value)
         for module, name, value in heap.definitions_in(transaction.superseded())
-        if space_of(sys.modules.get(module)).get(name) is not value and not _is_forwarded(value)
+        if space_of(sys.modules.get(module)).get(name) is not value
+        and not left.is_current(value)  # it lives on under another name, or below a decorator
+        and not _is_forwarded(value)
     ]
     known = {id(value) for _, _, value in old}
     lost = [each for each in left.lost if id(each) not in known]
@@ -72,9 +74,8 @@ def _retire(
         below: list[type] = type.__subclasses__(cls)
         if id(cls) in held or id(cls) in used or below:
             continue
-        bases = bases_of(cls)
-        if detach(cls):
-            transaction.journal.record("bases of a class", functools.partial(set_bases, cls, bases))
+        transaction.journal.record("bases of a class", functools.partial(set_bases, cls, bases_of(cls)))
+        detach(cls)
 
 
 def _is_forwarded(value: object) -> bool:
@@ -178,7 +179,7 @@ def _class(
         module,
         name,
         message=f"the class was replaced; {' and '.join(parts)} of the old one remain",
-        advice="They keep the old code, and isinstance() of the new class is false for them.",
+        advice="They keep their old layout, and isinstance() of the new class is false for them.",
         holders=tuple(path for instance in instances for path in held[id(instance)])[:3],
     )
 
@@ -202,16 +203,21 @@ def _lost_functions(lost: Iterable[types.FunctionType], held: Mapping[int, list[
 
 
 def _members(left: Leftovers, held: Mapping[int, list[str]]) -> Iterator[Hazard]:
-    """Members that an enumeration no longer has and that are still held."""
+    """Members that an enumeration no longer has, or has with another value, and that are still held."""
     for member in left.members:
         if id(member) in held:
             cls = type(member)
+            gone = member._name_ not in cls.__members__
             yield Hazard(
-                "zombie-attribute",
+                "zombie-attribute" if gone else "stale-reference",
                 cls.__module__,
                 f"{cls.__qualname__}.{member._name_}",
-                message="the enumeration no longer has this member, and it is still held",
-                advice="Looking it up by name or value fails; give its holders another member.",
+                message="the enumeration no longer has this member, and it is still held"
+                if gone
+                else "the member of the previous version, with the earlier value, is still held",
+                advice="Looking it up by name or value fails; give its holders another member."
+                if gone
+                else "Fetch it anew from its enumeration.",
                 holders=tuple(held[id(member)]),
             )
 

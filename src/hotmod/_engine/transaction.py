@@ -85,7 +85,7 @@ class Transaction:
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
         self._prepared: list[Prepared] = []
         self._parts = Parts(self.journal, ())
-        self._snapshot = Snapshot(self.journal, ledger, ())
+        self._snapshot = Snapshot(None, ledger, ())
         self._definitions = Definitions({}, {})
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
@@ -258,7 +258,7 @@ class Transaction:
         self._definitions = Definitions(self.superseded(), paths, names)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
-        return self._snapshot.deepen(going, self._definitions, running)
+        return self._snapshot.deepen(self.journal, going, self._definitions, running)
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""

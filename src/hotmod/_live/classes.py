@@ -16,7 +16,7 @@ import gc
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
@@ -27,7 +27,9 @@ __all__ = [
     "detach",
     "forget_checks",
     "functions_in",
+    "hand_on_registrations",
     "is_heir",
+    "misread",
     "obstacle",
     "own_dict",
     "set_bases",
@@ -64,12 +66,27 @@ def obstacle(live: type, fresh: type, bases: tuple[type, ...]) -> tuple[str, str
         return "metaclass", f"its metaclass was {type(live).__name__} and is {type(fresh).__name__}"
     if slots(live) != slots(fresh):
         return "slots-layout", f"its slots were {slots(live)} and are {slots(fresh)}"
+    if misread(live, fresh):
+        return "slots-layout", f"its fields were {_fields(live)} and are {_fields(fresh)}"
     layout = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
     if any(_layout(live, name) != _layout(fresh, name) for name in layout):
         return "base-layout", "its instances have another layout in memory"
     if not _identical(bases_of(live), bases) and not _accepts(live, "__bases__", bases):
         return "base-layout", "the interpreter does not let its bases be changed in place"
     return None
+
+
+def misread(live: type, fresh: type) -> bool:
+    """Whether instances of `live` would be misread as `fresh`: fields of named tuples are places.
+
+    Fields at the end that only one of them has are missing, or not asked for.
+    """
+    return any(a != b for a, b in zip(_fields(live), _fields(fresh), strict=False))
+
+
+def _fields(cls: type) -> tuple[object, ...]:
+    found = own_dict(cls).get("_fields")
+    return found if issubclass(cls, tuple) and isinstance(found, tuple) else ()
 
 
 def _layout(cls: type, name: str) -> Any:
@@ -138,16 +155,32 @@ def take_over(
 
 def put_members(cls: type, members: Mapping[str, Any]) -> None:
     """Make a class hold exactly these members, in their order; layout descriptors of its own stay."""
-    now = {name: value for name, value in own_dict(cls).items() if _is_member(name, value)}
+    own, raw = dict(own_dict(cls)), _raw_dict(cls)
     then = {name: value for name, value in members.items() if _is_member(name, value)}
-    steps = [functools.partial(_drop_member, cls, name) for name in now if name not in then]
-    in_order = [name for name in now if name in then] == list(then)[: len(now.keys() & then.keys())]
-    for name, value in then.items():
-        if not in_order and name in now:
-            steps.append(functools.partial(_drop_member, cls, name))
-        if not in_order or now.get(name, _MISSING) is not value:
-            steps.append(functools.partial(_set_member, cls, name, value))
-    # one call in C: no other thread sees the class between two steps
+    steps = [
+        _dropping(cls, raw, name)
+        for name, value in own.items()
+        if _is_member(name, value) and name not in then
+    ]
+    left = [name for name in own if name in then or not _is_member(name, own[name])]
+    wanted = [name for name in members if name in then or name in left]
+    in_order = [name for name in left if name in members] == wanted[: len([n for n in wanted if n in own])]
+    for name in wanted:
+        if not in_order and name in own:
+            steps.append(
+                _dropping(cls, raw, name) if name in then else functools.partial(dict.pop, raw, name)
+            )
+        if name not in then:
+            steps += [] if in_order else [functools.partial(dict.__setitem__, raw, name, own[name])]
+        elif not in_order or own.get(name, _MISSING) is not then[name]:
+            steps.append(_setting(cls, raw, name, then[name]))
+    # the interpreter forgets what it has looked up in a class when an attribute is set, not when the
+    # dictionary is changed directly
+    steps += [
+        functools.partial(type.__setattr__, cls, "__hotmod__", None),
+        functools.partial(type.__delattr__, cls, "__hotmod__"),
+    ]
+    # one call in C, of steps that are calls in C: no other thread sees the class between two of them
     collections.deque(map(operator.call, steps), maxlen=0)
     if isinstance(cls, abc.ABCMeta):
         update: Callable[[type], object] = abc.update_abstractmethods
@@ -164,32 +197,22 @@ _COMPUTED = frozenset(
 _UNDELETABLE = frozenset(("__doc__", "__type_params__", "__annotate__"))  # `type` can only set them
 
 
-def _set_member(cls: type, name: str, value: Any) -> None:
+def _setting(cls: type, raw: dict[str, Any], name: str, value: object) -> Callable[[], object]:
     if name in _COMPUTED:
-        _raw_dict(cls)[name] = value
-        _refresh(cls)
-    else:
-        type.__setattr__(cls, name, value)
+        return functools.partial(dict.__setitem__, raw, name, value)
+    return functools.partial(type.__setattr__, cls, name, value)
 
 
-def _drop_member(cls: type, name: str) -> None:
+def _dropping(cls: type, raw: dict[str, Any], name: str) -> Callable[[], object]:
     if name in _COMPUTED or name in _UNDELETABLE:
-        del _raw_dict(cls)[name]
-        _refresh(cls)
-    else:
-        type.__delattr__(cls, name)
+        return functools.partial(dict.__delitem__, raw, name)
+    return functools.partial(type.__delattr__, cls, name)
 
 
 def _raw_dict(cls: type) -> dict[str, Any]:
     """The dictionary behind the read-only view that a class gives of it."""
     found: list[dict[str, Any]] = gc.get_referents(own_dict(cls))
     return found[0]
-
-
-def _refresh(cls: type) -> None:
-    """Let the interpreter forget what it has looked up in a class whose dictionary was changed directly."""
-    type.__setattr__(cls, "__hotmod__", None)
-    type.__delattr__(cls, "__hotmod__")
 
 
 def _is_member(name: str, value: object) -> bool:
@@ -217,6 +240,22 @@ def detach(cls: type) -> bool:
 def is_heir(cls: type) -> bool:
     """Whether a class is in the `__subclasses__()` of a base that somebody may ask."""
     return any(base not in (object, _Superseded, _SupersededBare) for base in bases_of(cls))
+
+
+def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
+    """Let an abstract class know the virtual subclasses of the one that it replaces.
+
+    Args:
+        old: the class that was replaced.
+        new: its successor.
+        ran: modules that ran again; they have registered their classes themselves.
+    """
+    if isinstance(old, abc.ABCMeta) and isinstance(new, abc.ABCMeta):
+        dump: Callable[[type], tuple[Any, ...]] = abc._get_dump  # type: ignore[attr-defined]  # noqa: SLF001
+        for ref in dump(old)[0]:
+            cls = ref()
+            if cls is not None and type.__getattribute__(cls, "__module__") not in ran:
+                abc.ABCMeta.register(new, cls)
 
 
 def forget_checks() -> None:

@@ -3,7 +3,8 @@
 Touches: enum classes and members, through the journal of the class (see `classes.take_over`).
 
 Guarantees: a member that exists before and after is the same object, so `is`, dictionary keys, pickles
-and lookups by value go on; new members belong to the live class.
+and lookups by value go on; new members belong to the live class. Only a member that is an immutable value
+itself (`IntEnum`) and has another one now is another object.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
 
-__all__ = ["adopt_members", "names_of", "obstacle", "translated", "values_of"]
+__all__ = ["adopt_members", "names_of", "revalued", "translated", "values_of"]
 
 _MISSING = object()
 _PAYLOADS = (int, str, float, bytes, tuple, complex, frozenset)
@@ -25,13 +26,14 @@ def _members(cls: type) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def obstacle(live: type, fresh: type) -> tuple[str, str] | None:
-    """Why the members of `live` can't live on in `fresh`; None when they can."""
+def revalued(live: type, fresh: type) -> dict[str, str]:
+    """The members whose value can't follow, by name, with the reason: they are part of an immutable value."""
+    found = {}
     for name, new in _members(fresh).items():
         old = _members(live).get(name)
-        if old is not None and _payload(old) != _payload(new):
-            return "enum-members", f"the member {name} was {_payload(old)!r} and is {_payload(new)!r}"
-    return None
+        if old is not None and old._name_ == new._name_ == name and _payload(old) != _payload(new):
+            found[name] = f"it was {_payload(old)} and is {_payload(new)}"
+    return found
 
 
 def _payload(member: Any) -> Any:
@@ -52,12 +54,13 @@ def adopt_members(journal: Journal, live: type, fresh: type) -> dict[int, Any]:
     """
     kept: dict[int, Any] = {}
     old = _members(live)
+    _keep_combinations(live, fresh)
     every = {id(new): new for new in values_of(fresh)}
     for name, new in _members(fresh).items():
         if id(new) in kept:
             continue  # an alias
         mine = old.get(name)
-        if mine is None or mine._name_ != name:
+        if mine is None or mine._name_ != name or _payload(mine) != _payload(new):
             mine = new
         elif mine is not new:
             _note(journal, mine)
@@ -71,6 +74,22 @@ def adopt_members(journal: Journal, live: type, fresh: type) -> dict[int, Any]:
         if "__objclass__" in mine.__dict__:
             mine.__dict__["__objclass__"] = live
     return kept
+
+
+def _keep_combinations(live: type, fresh: type) -> None:
+    """Let the combinations of flags that were made before be found again, where their parts are unchanged."""
+    had, has = own_dict(live).get("_value2member_map_"), own_dict(fresh).get("_value2member_map_")
+    if not issubclass(live, enum.Flag) or not isinstance(had, dict) or not isinstance(has, dict):
+        return
+    for value, member in had.items():
+        if value in has or member._name_ in _members(live):
+            continue
+        parts = [one for one in _members(live).values() if one._value_ & value == one._value_]
+        if all(
+            one._name_ in _members(fresh) and _members(fresh)[one._name_]._value_ == one._value_
+            for one in parts
+        ):
+            has[value] = member
 
 
 def names_of(cls: type) -> set[str]:

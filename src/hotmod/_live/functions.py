@@ -26,6 +26,7 @@ __all__ = [
     "fits",
     "forward",
     "is_forwarding",
+    "looked_up",
     "obstacle",
     "replace_code",
     "same_code",
@@ -140,6 +141,38 @@ def forward(journal: Journal, live: types.FunctionType, fresh: Callable[..., Any
     _set_code(live, code)
     live.__defaults__ = live.__kwdefaults__ = None  # the successor has its own
     live.__dict__["__wrapped__"] = fresh  # for inspect.signature
+
+
+def looked_up(old: Any, new: Any) -> Callable[..., Any]:
+    """What calls of the function in `old` are to go on to when a method of another kind took its name.
+
+    Args:
+        old: a function, static method or class method that stood in a class.
+        new: what stands there now.
+    """
+    name = (old if type(old) is types.FunctionType else old.__func__).__name__
+    if type(old) is not staticmethod:
+
+        def bound(owner: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return getattr(owner, name)(*args, **kwargs)
+
+        return bound
+    if type(new) is not classmethod:
+        return new  # type: ignore[no-any-return]  # a plain function, asked of the class
+    method: Any = new.__func__
+
+    def of_class(*args: Any, **kwargs: Any) -> Any:
+        return getattr(_at(method), name)(*args, **kwargs)
+
+    return of_class
+
+
+def _at(method: types.FunctionType) -> Any:
+    """The class in which a method stands, by its name."""
+    found: Any = sys.modules[method.__module__]
+    for part in method.__qualname__.split(".")[:-1]:
+        found = getattr(found, part)
+    return found
 
 
 def is_forwarding(code: types.CodeType) -> bool:

@@ -8,12 +8,13 @@ of the class; what a migration did to an instance's attributes is taken back wit
 
 from __future__ import annotations
 
-import gc
 import types
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
+from hotmod._live import adapters
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import everything, undo_of_container
@@ -23,6 +24,13 @@ __all__ = ["HOOK", "attributes", "heirs", "lacking", "migrate", "of_classes", "s
 
 HOOK = "__hotmod_update__"
 _MISSING = object()
+
+
+class _Example(NamedTuple):
+    place: int
+
+
+_PLACE: type = type(own_dict(_Example)["place"])
 
 
 def _found(cls: type, name: str) -> Any:
@@ -48,17 +56,24 @@ def heirs(cls: type) -> list[type]:
 
 def of_classes(classes: Collection[int]) -> list[tuple[Any, type]]:
     """Every live instance of some classes, given by id, with its class; one pass over the heap."""
-    return [(value, type(value)) for value in gc.get_objects() if id(type(value)) in classes]
+    return [(value, type(value)) for value in Heap().instances(classes)]
 
 
 def lacking(instance: object, names: Iterable[str]) -> list[str]:
     """The attributes among some names that an instance does not have."""
+    known = adapters.lacking(instance, names)
+    if known is not None:
+        return known
     space, cls = instance_dict(instance) or {}, type(instance)
     if _found(cls, "__getattr__") is not _MISSING:
         return []  # it may have any attribute
     missing = []
     for name in names:
         value = _found(cls, name)
+        if type(value) is _PLACE:
+            place: Any = value.__reduce__()[1][0]
+            missing += [name] if place >= tuple.__len__(instance) else []  # type: ignore[arg-type]
+            continue
         if name in space or (value is not _MISSING and type(value) is not types.MemberDescriptorType):
             continue
         if value is _MISSING or not _is_set(value, instance):

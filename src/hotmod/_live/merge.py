@@ -18,6 +18,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from hotmod._live import adapters, classes, enums, functions
+from hotmod._live.heap import Heap
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
@@ -26,6 +27,7 @@ from hotmod._model.hazards import Hazard
 __all__ = ["UNNAMED", "Handler", "Merger"]
 
 _MISSING = object()
+_METHODS = {types.FunctionType: "plain method", staticmethod: "static method", classmethod: "class method"}
 UNNAMED = "_"  # what is registered elsewhere and needs no name: two of it are not the same definition
 
 
@@ -45,16 +47,21 @@ class Merger:
         reshaped: whether the members of some class differ by name.
         removed: the members of enumerations that are gone.
         held: by module and name of a class, the attributes that stay as they are when it is merged.
+        keeping: whether nothing differs but the inside of functions where libraries ask for it.
     """
 
     def __init__(
-        self, journal: Journal, modules: Container[str], handlers: Mapping[type, Handler] | None = None
+        self,
+        journal: Journal,
+        modules: Container[str],
+        handlers: Mapping[type, Handler] | None = None,
     ) -> None:
         self.journal = journal
         self._modules = modules
         self._handlers = handlers or {types.FunctionType: Merger.function, type: Merger.class_}
         self.forgotten: list[str] = []
         self.reshaped = False
+        self.keeping = False
         self.removed: list[Any] = []
         self.held: dict[tuple[str, str], frozenset[str]] = {}
         self.kept: dict[int, Any] = {}
@@ -79,7 +86,9 @@ class Merger:
         self.removed.clear()
 
     def finish_classes(self) -> None:
-        """Let libraries bring the classes that live on to use."""
+        """Let abstract classes know their virtual subclasses, and libraries bring their classes to use."""
+        for old, new in self.replaced:
+            classes.hand_on_registrations(old, new, self._modules)
         for old, _ in self._pairs():
             adapters.finish(old)
 
@@ -97,6 +106,8 @@ class Merger:
         handler = self._handler(type(new))
         if handler is None and type(old) is type(new):
             self._attributes(old, new)
+        if type(old) in _METHODS and type(new) in _METHODS and type(old) is not type(new):
+            return self._forward_method(old, new)
         if type(old) is types.FunctionType and type(new) is not types.FunctionType:
             return self._forward(old, new)
         if handler is None or (type(old) is not type(new) and not _both_classes(old, new)):
@@ -118,13 +129,25 @@ class Merger:
         else:
             dressed = instance_dict(new) or {}
             module, name = dressed.get("__module__"), dressed.get("__qualname__")
-            if type(new) in (staticmethod, classmethod) or not name or "." in name:
+            if not name or "." in name:
                 return new  # what is handed to it as `self` differs
         if (module, name) != (old.__module__, old.__qualname__) or module not in self._modules:
             return new
         functions.forward(self.journal, old, new)
         kind = "class" if isinstance(new, type) else type(new).__name__
         return self.refuse(old, new, ("kind-change", f"it was a plain function and is a {kind}"))
+
+    def _forward_method(self, old: Any, new: Any) -> Any:
+        """Let a method lead to the one of another kind that took its name: what it is bound to differs."""
+        mine, other = (each if type(each) is types.FunctionType else each.__func__ for each in (old, new))
+        if type(mine) is not types.FunctionType or id(mine) in self._taken or self.is_replaced(mine):
+            return new
+        where = mine.__module__, mine.__qualname__
+        if where != (other.__module__, other.__qualname__) or where[0] not in self._modules:
+            return new
+        functions.forward(self.journal, mine, functions.looked_up(old, new))
+        why = f"it was a {_METHODS[type(old)]} and is a {_METHODS[type(new)]}"
+        return self.refuse(mine, new, ("kind-change", why))
 
     def _attributes(self, old: Any, new: Any) -> None:
         """Merge the functions that two objects of one kind carry; the objects themselves stay two."""
@@ -179,12 +202,12 @@ class Merger:
                 bases = tuple(old if base is new else base for base in had)
                 if id(heir) in self.kept or all(a is b for a, b in zip(bases, had, strict=True)):
                     continue
-                if classes.set_bases(heir, bases):
-                    self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
+                self.journal.record("bases of a class", functools.partial(classes.set_bases, heir, had))
+                classes.set_bases(heir, bases)
 
-    def give_twins(self) -> None:
+    def give_twins(self, heap: Heap) -> None:
         """Copy instances made in this run that can't change their class into the class that lives on."""
-        for value, twin in twins_for(self._pairs()):
+        for value, twin in twins_for(self._pairs(), heap):
             self.kept[id(value)] = twin
             self._pinned += (value, twin)
 
@@ -199,6 +222,11 @@ class Merger:
         pairs = self._replaced.values()
         return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
 
+    def functions(self) -> list[types.FunctionType]:
+        """The functions of before that run new code, or lead to new ones."""
+        every = [*self.kept.values(), *(old for old, _ in self._replaced.values())]
+        return [each for each in every if type(each) is types.FunctionType]
+
     def moved(self) -> dict[int, type]:
         """Where instances of some classes belong now, by the id of their class.
 
@@ -206,7 +234,7 @@ class Merger:
         had to be replaced may be from long before.
         """
         merged = {id(new): old for old, new in self._pairs() if id(new) not in self._unused}
-        replaced = {id(old): new for old, new in self.replaced}
+        replaced = {id(old): new for old, new in self.replaced if not classes.misread(old, new)}
         return {**replaced, **merged}
 
     def finish(self) -> None:
@@ -269,29 +297,27 @@ class Merger:
             return new
         bases = tuple(self.kept.get(id(base), base) for base in type.__dict__["__bases__"].__get__(new))
         is_enum = issubclass(old, enum.Enum) and issubclass(new, enum.Enum)
-        why = classes.obstacle(old, new, bases) or (enums.obstacle(old, new) if is_enum else None)
-        why = why or adapters.obstacle(old, new)
+        why = classes.obstacle(old, new, bases) or adapters.obstacle(old, new)
         if why is not None:
             return self.refuse(old, new, why)
         self.take(old, new)
         before = dict(classes.own_dict(old))
         _exchange_owner(new, old)
         if is_enum:
-            gone = enums.names_of(old) - enums.names_of(new)
-            self.removed += [before["_member_map_"][name] for name in sorted(gone)]
-            kept = enums.adopt_members(self.journal, old, new)
-            self.kept.update(kept)
+            self._members_gone(old, new)
+            adopted = enums.adopt_members(self.journal, old, new)
+            self.kept.update(adopted)
             self._pinned += enums.values_of(new)
-            body = enums.translated(new, kept)
+            body = enums.translated(new, adopted)
         else:
             body = dict(classes.own_dict(new))
-        held = self.held.get(_name_of(old), ())
+        kept = {*self.held.get(_name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
         members = {
-            name: value
-            if name not in before or name == UNNAMED
-            else before[name]
-            if name in held
+            name: before[name]
+            if name in before and name in kept
             else self.merge(before[name], value)
+            if name in before and name != UNNAMED
+            else value
             for name, value in body.items()
         }
         self.reshaped = self.reshaped or before.keys() != members.keys()
@@ -299,6 +325,25 @@ class Merger:
         self._members.append((old, before))
         adapters.rebuild(old, new)
         return old
+
+    def _members_gone(self, old: type, new: type) -> None:
+        """Note the members of an enumeration that are gone, or are other objects from now on."""
+        module, name = _name_of(old)
+        members = classes.own_dict(old)["_member_map_"]
+        other = enums.revalued(old, new)
+        self.removed += [
+            members[each] for each in sorted((enums.names_of(old) - enums.names_of(new)) | other.keys())
+        ]
+        self.hazards += [
+            Hazard(
+                "enum-members",
+                module,
+                f"{name}.{member}",
+                message=f"replaced: {reason}",
+                advice="Who holds the old member holds the old value; all other members are what they were.",
+            )
+            for member, reason in other.items()
+        ]
 
     def try_class(self, old: type, new: type) -> Any:
         """Merge two classes if that is possible now; say nothing if it isn't."""

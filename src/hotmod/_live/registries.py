@@ -15,20 +15,19 @@ about to run (so: all data) stay untouched.
 
 from __future__ import annotations
 
-import functools
 import sys
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import CACHE
 from hotmod._live.state import State, instance_dict
 from hotmod._live.takeback import contents, put_back, remove, set_item
 
 __all__ = ["Definitions", "Registries"]
 
 _MISSING = object()
-_LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
 Key = tuple[str, str, str]
 
 
@@ -59,7 +58,7 @@ class Definitions:
     def key(self, value: Any) -> Key | None:
         """(module, qualified name, kind) of a definition of these modules; None for all else."""
         kind = type(value)
-        if kind is types.FunctionType or kind is _LRU:
+        if kind is types.FunctionType or kind is CACHE:
             module, name, label = value.__module__, value.__qualname__, "function"
         elif issubclass(kind, type):
             module = type.__getattribute__(value, "__module__")

@@ -1,6 +1,6 @@
-"""Functions that no name leads to: closures made earlier, callbacks that others hold.
+"""What no name leads to: closures made earlier, callbacks that others hold, caches, instances.
 
-Touches: functions, through the journal; reads the heap once.
+Touches: functions, caches of functions and classes of instances, through the journal.
 
 Guarantees: a function gets new code only if it is plain which code is its successor and the language
 allows it; all others are counted.
@@ -13,13 +13,14 @@ import functools
 import gc
 import inspect
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hotmod._live import functions as code_of
+from hotmod._live.heap import CACHE, Heap
 from hotmod._live.journal import Journal
 
-__all__ = ["Refreshed", "codes_in", "refresh", "signature"]
+__all__ = ["Refreshed", "codes_in", "move", "refresh", "signature"]
 
 
 def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -39,33 +40,31 @@ class Refreshed:
         patched: the functions whose program changed, as `module:qualname`.
         lost: functions of the modules that ran which could not follow.
         current: ids of the code objects that are in force.
-        moved: the wanted instances that were moved, with the class that each had.
-        kept: the wanted instances that could not be moved, with their class.
+        cleared: the caches that were cleared, as they are reported.
     """
 
     patched: tuple[str, ...]
     lost: list[types.FunctionType]
     current: set[int]
-    moved: list[tuple[Any, type]]
-    kept: list[tuple[Any, type]]
+    cleared: tuple[str, ...]
 
 
 def refresh(
     journal: Journal,
+    heap: Heap,
     fresh: Iterable[types.CodeType],
     spaces: Mapping[str, dict[str, Any]],
-    moved: Mapping[int, type],
-    wanted: Collection[int] = (),
+    changed: Sequence[types.FunctionType],
     superseded: Collection[types.CodeType] | None = None,
 ) -> Refreshed:
     """Give every function that still has old code the new code of its place in the source.
 
     Args:
         journal: where the changes are noted.
+        heap: where they are looked for.
         fresh: the code of the modules that ran.
         spaces: their namespaces by file.
-        moved: the class that instances belong to from now on, by the id of the class that they have.
-        wanted: ids of the classes of which it matters who was moved, and who could not be.
+        changed: the functions of before that were changed already, because a name leads to them.
         superseded: all code that the modules ran before, if it is known. A few code objects lead to their
             functions much faster than a walk over the heap.
     """
@@ -74,23 +73,18 @@ def refresh(
     for code in fresh:
         for one in codes_in(code):
             current.add(id(one))
-            if not one.co_flags & inspect.CO_OPTIMIZED:
-                continue  # a module or class body: CPython wraps it in a function while it runs
-            places.setdefault((one.co_filename, one.co_qualname), []).append(one)
-    done, left = [], []
-    instances: list[tuple[Any, type]] = []
-    kept: list[tuple[Any, type]] = []
-    kinds = moved.keys() | set(wanted)
-    for value in [each for each in gc.get_objects() if id(type(each)) in kinds] if kinds else ():
-        kind = type(value)
-        went = id(kind) in moved and _move(journal, value, moved[id(kind)])
-        if id(kind) in wanted:
-            (instances if went else kept).append((value, kind))
-    for value in _functions(superseded, current):
+            if one.co_flags & inspect.CO_OPTIMIZED:  # no body of a module or class
+                places.setdefault((one.co_filename, one.co_qualname), []).append(one)
+    targets = None if superseded is None else [*_old(superseded, current), *changed]
+    found = heap.functions(targets)
+    named: list[str] = []
+    left: list[types.FunctionType] = []
+    followed: list[types.FunctionType] = []
+    for value in [one for one in found if type(one) is types.FunctionType]:
         old = value.__code__
         if (
             id(old) in current
-            or not old.co_flags & inspect.CO_OPTIMIZED
+            or not old.co_flags & inspect.CO_OPTIMIZED  # a body, in a function while it runs
             or value.__globals__ is not spaces.get(old.co_filename)
             or code_of.is_forwarding(old)
         ):
@@ -100,32 +94,67 @@ def refresh(
             left.append(value)
             continue
         if not code_of.same_code(old, new):
-            done.append(f"{value.__module__}:{value.__qualname__}")
+            named.append(f"{value.__module__}:{value.__qualname__}")
         code_of.replace_code(journal, value, new)
-    return Refreshed(tuple(done), left, current, instances, kept)
+        followed.append(value)
+    if followed and targets is not None:
+        found += heap.functions(followed)
+    caches = [one for one in found if type(one) is CACHE]
+    cleared = _clear(journal, caches, {id(each) for each in (*changed, *followed)})
+    return Refreshed(tuple(named), left, current, cleared)
 
 
-_FEW = 100  # code objects whose referrers are looked up together
+def _old(superseded: Iterable[types.CodeType], current: Collection[int]) -> list[types.CodeType]:
+    return [code for code in superseded if id(code) not in current and code.co_flags & inspect.CO_OPTIMIZED]
 
 
-def _functions(
-    superseded: Collection[types.CodeType] | None, current: Collection[int]
-) -> list[types.FunctionType]:
-    """The functions among which those with old code are to be found."""
-    old = None if superseded is None else [code for code in superseded if id(code) not in current]
-    walk = old is None or len(old) > _FEW
-    found = gc.get_objects() if walk else gc.get_referrers(*old or ())
-    return [each for each in found if type(each) is types.FunctionType]
+def _clear(journal: Journal, caches: Iterable[Any], changed: Collection[int]) -> tuple[str, ...]:
+    """Forget what caches around changed functions have cached, whoever made them."""
+    cleared = []
+    for cache in caches:
+        if cache.cache_info().currsize and any(id(part) in changed for part in gc.get_referents(cache)):
+            journal.record("cache of a function", cache.cache_clear)
+            cache.cache_clear()
+            cleared.append(f"{cache.__module__}:{cache.__qualname__} (cache)")
+    return tuple(sorted(set(cleared)))
+
+
+def move(
+    journal: Journal, heap: Heap, moved: Mapping[int, type], wanted: Collection[type]
+) -> tuple[list[tuple[Any, type]], list[tuple[Any, type]]]:
+    """Let instances belong to other classes.
+
+    Args:
+        journal: where the changes are noted.
+        heap: where they are looked for.
+        moved: the class that instances belong to from now on, by the id of the class that they have.
+        wanted: the classes of which it matters who was moved, and who could not be.
+
+    Returns:
+        The wanted instances that were moved, with the class that each had, and those that could not be.
+    """
+    went: list[tuple[Any, type]] = []
+    kept: list[tuple[Any, type]] = []
+    matter = set(map(id, wanted))
+    stuck: set[int] = set()
+    for value in heap.instances(moved.keys() | matter) + heap.untracked(wanted):
+        kind = type(value)
+        can = id(kind) in moved and id(kind) not in stuck and _move(journal, value, moved[id(kind)])
+        if not can:
+            stuck.add(id(kind))  # the others are laid out like this one
+        if id(kind) in matter:
+            (went if can else kept).append((value, kind))
+    return went, kept
 
 
 def _move(journal: Journal, value: object, cls: type) -> bool:
     """Let an instance belong to another class where its layout allows it; says whether it did."""
-    before = type(value)
+    back = functools.partial(object.__setattr__, value, "__class__", type(value))
+    journal.record("class of an instance", back)
     try:
         object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)
     except TypeError:
         return False
-    journal.record("class of an instance", functools.partial(object.__setattr__, value, "__class__", before))
     return True
 
 

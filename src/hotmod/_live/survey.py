@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import collections
 import functools
-import gc
 import re
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.functions import is_forwarding
+from hotmod._live.heap import Heap
 from hotmod._live.state import instance_dict
 
 __all__ = ["definitions_in", "holders"]
@@ -28,8 +30,6 @@ __all__ = ["definitions_in", "holders"]
 SHOWN = 3
 DEPTH = 6
 MAX_HOLDERS = 2_000  # objects per step that are followed further
-_CHUNK = 256
-_FEW = 12  # up to so many, the interpreter's own search is faster than ours
 # They remember whatever passes through them.
 _CACHES = frozenset(("abc", "_abc", "typing", "functools", "copyreg", "linecache", "weakref", "gc"))
 
@@ -50,6 +50,7 @@ class _Search:
 
     def __init__(self, targets: Iterable[Any]) -> None:
         self.paths: dict[int, list[str]] = {}
+        self._heap = Heap()
         self._level: dict[int, _Node] = {}
         self._names: dict[int, str] = {}
         for name, module in list(sys.modules.items()):
@@ -58,7 +59,12 @@ class _Search:
         for one in targets:
             self._level[id(one)] = _Node(one, [(id(one), "")], {id(one)})
         self._locals = _locals_of_frames()
-        self._seen = set(self._level)
+        self._targets = frozenset(self._level)
+        self._passed: dict[int, set[int]] = {}  # ids of the objects looked for that led to a holder already
+        for key, node in self._level.items():
+            if isinstance(node.one, type):
+                for part in _own_parts(node.one):
+                    self._passed.setdefault(id(part), set()).add(key)
 
     def run(self, depth: int) -> dict[int, list[str]]:
         self._in_frames()
@@ -69,14 +75,15 @@ class _Search:
             if not self._level:
                 break
             above: dict[int, _Node] = {}
-            for holder, held in _referrers(self._level):
+            for holder, held in self._heap.referrers({key: node.one for key, node in self._level.items()}):
                 if isinstance(holder, types.FrameType) or _is_ours(holder):
                     continue
                 if id(holder) in self._names:
                     self._reached(holder, held)
-                elif id(holder) not in self._seen:
+                elif id(holder) not in self._targets:
                     self._climb(holder, held, above)
-            self._seen.update(above)
+            for key, node in above.items():
+                self._passed.setdefault(key, set()).update(node.below)
             # the nearest holders are enough: what is found already is not followed further
             further = [item for item in above.items() if not item[1].below <= self.paths.keys()]
             self._level = dict(further[:MAX_HOLDERS])
@@ -103,12 +110,23 @@ class _Search:
 
     def _climb(self, holder: Any, held: list[Any], above: dict[int, _Node]) -> None:
         found = above.get(id(holder)) or _Node(holder, [], set())
+        passed: AbstractSet[int] = self._passed.get(id(holder), frozenset())
+        steps: dict[int, str] | None = None
         for item in held:
             node = self._level[id(item)]
-            ways = [(target, _joined(holder, item, way)) for target, way in node.ways[:SHOWN]]
+            if node.below <= passed:
+                continue
+            leading = _through(holder, item)
+            if leading is None:
+                steps = _steps(holder, {id(one): one for one in held}) if steps is None else steps
+                step = steps.get(id(item))
+                leading = None if step is None else step.__add__
+            if leading is None:
+                continue
+            ways = [(target, leading(way)) for target, way in node.ways[:SHOWN] if target not in passed]
             longer = [(target, way) for target, way in ways if way is not None]
             if longer:
-                found.below |= node.below
+                found.below |= node.below - passed
                 found.ways += longer
         if found.below:
             above[id(holder)] = found
@@ -133,25 +151,6 @@ def holders(targets: Iterable[Any], depth: int = DEPTH) -> dict[int, list[str]]:
     return _Search(targets).run(depth) if targets else {}
 
 
-def _referrers(level: Mapping[int, _Node]) -> Iterator[tuple[Any, list[Any]]]:
-    """Every object of the heap that refers to some of a step's objects, with those."""
-    if len(level) <= _FEW:
-        chunks = [gc.get_referrers(*[node.one for node in level.values()])]
-    else:
-        objects = gc.get_objects()
-        chunks = [objects[start : start + _CHUNK] for start in range(0, len(objects), _CHUNK)]
-    for found in chunks:
-        # On 3.12.1 get_referents never returns for _asyncio, whose module keeps freed objects; what modules
-        # refer to is found by way of their dictionaries.
-        chunk = [one for one in found if not isinstance(one, types.ModuleType)]
-        if level.keys().isdisjoint(map(id, gc.get_referents(*chunk))):
-            continue
-        for one in chunk:
-            held = {id(part): part for part in gc.get_referents(one) if id(part) in level}
-            if held:
-                yield one, list(held.values())
-
-
 def _is_ours(holder: Any) -> bool:
     """Whether an object is hotmod's: of a class of its own, or a step of a journal."""
     kind = type(holder)
@@ -164,44 +163,64 @@ def _is_ours(holder: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] == "hotmod"
 
 
-def _joined(holder: Any, item: object, way: str) -> str | None:
-    """The way from a holder through one that it refers to; None when that does not count."""
+def _through(holder: Any, item: object) -> Callable[[str], str | None] | None:
+    """How a way goes on from a holder through a part of its own; None where that is told as a step."""
     if type(holder) is types.FunctionType and holder.__closure__ is item:
-        place = re.match(r"\[(\d+)\]", way)
-        name = holder.__code__.co_freevars[int(place[1])] if place is not None else ""
-        if place is None or name == "__class__":
-            return None
-        return f"({name} in {holder.__qualname__}){way[place.end() :]}"
+        return functools.partial(_through_cell, holder)
     if type(item) is dict and instance_dict(holder) is item:
-        return re.sub(r"^\['(\w+)'\]", r".\1", way)
-    step = _step(holder, item)
-    return None if step is None else step + way
+        return functools.partial(re.sub, r"^\['(\w+)'\]", r".\1")
+    return None
 
 
-def _step(holder: Any, target: object) -> str | None:
-    """How an object refers to another one: as an item, an attribute, a cell; None when it does not count."""
+def _through_cell(function: types.FunctionType, way: str) -> str | None:
+    if is_forwarding(function.__code__):
+        return None  # its own code no longer runs
+    place = re.match(r"\[(\d+)\]", way)
+    name = function.__code__.co_freevars[int(place[1])] if place is not None else ""
+    if place is None or name == "__class__":
+        return None
+    return f"({name} in {function.__qualname__}){way[place.end() :]}"
+
+
+def _steps(holder: Any, held: Mapping[int, Any]) -> dict[int, str]:
+    """How an object refers to others, given by id: as an item, an attribute, a cell; what counts of them."""
     kind = type(holder)
     if kind is types.CellType:
-        return ""
+        return dict.fromkeys(held, "")
     if kind is types.FunctionType:
-        own = holder.__globals__ is target or holder.__code__ is target
-        return None if own else f".<{holder.__qualname__}>"
-    if isinstance(holder, dict):
-        for key, item in list(dict.items(holder)):
-            if item is target or key is target:
-                return f"[{key!r}]" if type(key) in (str, int, bytes) else f"[<{type(key).__name__}>]"
-        return None
-    if isinstance(holder, (list, tuple, collections.deque)):
-        return next((f"[{index}]" for index, item in enumerate(list(holder)) if item is target), None)
+        own = id(holder.__globals__), id(holder.__code__)
+        return {key: f".<{holder.__qualname__}>" for key in held if key not in own}
+    if kind in (types.ModuleType, types.GetSetDescriptorType, types.MemberDescriptorType):
+        return {}
     if isinstance(holder, (set, frozenset)):
-        return "{...}"
+        return dict.fromkeys(held, "{...}")
+    if isinstance(holder, dict):
+        pairs = list(dict.items(holder))
+        keys = [(id(key), f"[<{type(key).__name__}>]") for key, _ in pairs if id(key) in held]
+        items = [(id(item), _named(key)) for key, item in pairs if id(item) in held]
+        return dict(reversed([*items, *keys]))  # of several places the first counts
+    if isinstance(holder, (list, tuple, collections.deque)):
+        places = [(id(item), f"[{index}]") for index, item in enumerate(list(holder)) if id(item) in held]
+        return dict(reversed(places))
+    space = own_dict(holder) if isinstance(holder, type) else instance_dict(holder) or {}
+    named = {id(item): f".{name}" for name, item in reversed(list(space.items())) if id(item) in held}
     if isinstance(holder, type):
-        return next((f".{name}" for name, item in own_dict(holder).items() if item is target), None)
-    if kind is types.ModuleType or target is kind:
-        return None
-    space = instance_dict(holder)
-    found = next((f".{name}" for name, item in (space or {}).items() if item is target), None)
-    return f".<{kind.__name__}>" if found is None else found
+        return named
+    return {key: named.get(key, f".<{kind.__name__}>") for key in held if held[key] is not kind}
+
+
+def _named(key: object) -> str:
+    return f"[{key!r}]" if type(key) in (str, int, bytes) else f"[<{type(key).__name__}>]"
+
+
+def _own_parts(cls: type) -> Iterator[object]:
+    """What refers to a class as a part of it: its order of resolution, and cells of its methods."""
+    yield type.__dict__["__mro__"].__get__(cls)
+    for value in own_dict(cls).values():
+        function = value if type(value) is types.FunctionType else getattr(value, "__func__", None)
+        if type(function) is types.FunctionType:
+            names = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+            yield from (cell for name, cell in names if name == "__class__")
 
 
 def _locals_of_frames() -> dict[int, str]:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import Heap
 from hotmod._live.state import instance_dict
 
 __all__ = ["twins_for"]
@@ -25,16 +26,17 @@ __all__ = ["twins_for"]
 _MISSING = object()
 
 
-def twins_for(pairs: Iterable[tuple[type, type]]) -> list[tuple[Any, Any]]:
+def twins_for(pairs: Iterable[tuple[type, type]], heap: Heap) -> list[tuple[Any, Any]]:
     """Pairs (instance, twin) for the instances that can't move; references to them are exchanged.
 
     Args:
         pairs: classes that live on, each with the one that was merged into it.
+        heap: where they are looked for.
     """
     stuck = {id(new): old for old, new in pairs if _is_stuck(old, new)}
     if not stuck:
         return []
-    found = [value for value in gc.get_objects() if id(type(value)) in stuck]
+    found = heap.instances(stuck)
     twins = {id(value): _twin(value, stuck[id(type(value))]) for value in found}
     for holder in gc.get_referrers(*found):
         if holder is not found and not isinstance(holder, types.FrameType):

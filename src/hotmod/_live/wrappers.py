@@ -12,11 +12,12 @@ import functools
 import types
 from typing import Any
 
+from hotmod._live.heap import CACHE
 from hotmod._live.merge import Handler, Merger
 
 __all__ = ["HANDLERS", "is_opaque"]
 
-_LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
+_init_property: Any = property.__init__
 
 
 def _around(merger: Merger, old: Any, new: Any) -> Any:
@@ -26,26 +27,24 @@ def _around(merger: Merger, old: Any, new: Any) -> Any:
 
 
 def _property(merger: Merger, old: property, new: property) -> Any:
-    """Merge two properties with all their functions."""
-    same = True
-    for name in ("fget", "fset", "fdel"):
-        before, now = getattr(old, name), getattr(new, name)
-        if (before is None) != (now is None) or (now is not None and merger.merge(before, now) is not before):
-            same = False
-    if not same:
-        return new
-    if old.__doc__ != new.__doc__:
-        merger.journal.record(
-            "docstring of a property", functools.partial(setattr, old, "__doc__", old.__doc__)
-        )
-        old.__doc__ = new.__doc__
+    """Merge two properties with all their functions, those included that were not there before."""
+    names = ("fget", "fset", "fdel")
+    had = [getattr(old, name) for name in names]
+    has = [merger.merge(mine, getattr(new, name)) for mine, name in zip(had, names, strict=True)]
+    if old.__doc__ != new.__doc__ or any(a is not b for a, b in zip(had, has, strict=True)):
+        # calling the initialiser again is the one way to change a property
+        merger.journal.record("a property", functools.partial(_init_property, old, *had, old.__doc__))
+        _init_property(old, *has, new.__doc__)
     return merger.take(old, new)
 
 
 def _cached_property(merger: Merger, old: Any, new: Any) -> Any:
     """Merge two cached properties; values that instances have cached stay."""
-    if merger.merge(old.func, new.func) is not old.func or old.attrname != new.attrname:
+    function = merger.merge(old.func, new.func)
+    if old.attrname != new.attrname:
         return new
+    merger.journal.record("a cached property", functools.partial(_refill, old.__dict__, dict(old.__dict__)))
+    old.func, old.__doc__ = function, new.__doc__
     return merger.take(old, new)
 
 
@@ -65,21 +64,19 @@ def _lru_cache(merger: Merger, old: Any, new: Any) -> Any:
 
 
 def _partial(merger: Merger, old: Any, new: Any) -> Any:
-    """Merge two partials around one function."""
-    if merger.merge(old.func, new.func) is not old.func:
-        return new
-    state = (old.func, old.args, dict(old.keywords), dict(old.__dict__) or None)
+    """Merge two partials; the old one calls what the new one calls."""
+    function = merger.merge(old.func, new.func)
+    state = (old.func, old.args, old.keywords, old.__dict__)  # the new state brings its own dictionaries
     merger.journal.record("a partial", functools.partial(old.__setstate__, state))
-    old.__setstate__((old.func, new.args, dict(new.keywords), dict(new.__dict__) or None))
+    old.__setstate__((function, new.args, dict(new.keywords), dict(new.__dict__) or None))
     return merger.take(old, new)
 
 
 def _partialmethod(merger: Merger, old: Any, new: Any) -> Any:
-    """Merge two partial methods around one function."""
-    if merger.merge(old.func, new.func) is not old.func:
-        return new
+    """Merge two partial methods; the old one calls what the new one calls."""
+    function = merger.merge(old.func, new.func)
     merger.journal.record("a partial method", functools.partial(_refill, old.__dict__, dict(old.__dict__)))
-    old.args, old.keywords = new.args, new.keywords
+    old.func, old.args, old.keywords = function, new.args, new.keywords
     return merger.take(old, new)
 
 
@@ -107,7 +104,7 @@ HANDLERS: dict[type, Handler] = {
     functools.partial: _partial,
     functools.partialmethod: _partialmethod,
     functools.singledispatchmethod: _dispatcher,
-    _LRU: _lru_cache,
+    CACHE: _lru_cache,
 }
 
 
