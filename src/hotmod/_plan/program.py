@@ -175,7 +175,7 @@ class Program:
         """The names that a star import of a module may bind, and some more."""
         if module not in self or module in seen:
             return set()
-        found = set(self.binders(module)) - {"*"}
+        found = {name for name in self.binders(module) if name != "*" and not name.startswith("__")}
         found.update(each.removeprefix(f"{module}.").partition(".")[0] for each in self._below(module))
         for star in self.stars(module):
             found |= self.exports(star, seen | {module})
