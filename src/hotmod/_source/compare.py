@@ -6,8 +6,8 @@ Guarantees: positions, comments and layout are no difference; the type of a lite
 differ). Nothing here recurses, so the depth of a tree is no limit. Statements whose text is the same are not
 looked into.
 
-Assumes: nobody declares `__class__` or a type parameter `nonlocal`. A use that only a part of the interpreters
-counts as one (in the annotation of a local name, say) counts.
+Assumes: nobody declares `__class__` or a type parameter `nonlocal`. What only some interpreters count as a
+use of them (in the annotation of a local name, say) counts.
 """
 
 from __future__ import annotations
