@@ -22,7 +22,17 @@ FRAGMENTS = [
     *("'''", '"""', ")", "(", "@dec", "@(", "@\\", "if x:", "\x0c", "  \x0cq = 1", "; z", "a; b; \\", "'a\\"),
     *("async def f():", "    pass", "    def m(self): pass", "    class N:", "        return 1", "class A:"),
     *("class A: x = 1; \\", "from __future__ import annotations", "\ufeff", "match x:", "    case 1: pass"),
-    *('"doc"', "    '''", "    @dec", "    x = 'a\\", "        '''", "    else:", "    x = ["),
+    *(
+        '"doc"',
+        "    '''",
+        "    @dec",
+        "    x = 'a\\",
+        "        '''",
+        "    else:",
+        "    x = [",
+        "    a; b; \\",
+        "    @a",
+    ),
 ]
 TAILS = [" \\", ";", "; q", "  # c", "(", ")", "'''", "\\"]
 Operation = tuple[str, int, int, int]

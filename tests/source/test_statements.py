@@ -196,6 +196,46 @@ EDITED = [
         "class A:\n    def f(self): a\n    x = 'b\\\n    def g(self): b'\n    def h(self): c\n",
         "class A:\n    def f(self): a\n    x = 'c\\\n    def g(self): c'\n    def h(self): c\n",
     ),
+    (
+        "class A:\n    def f(self): a\n    @b\n    def g(self): b\n    def h(self): c\n",
+        "class A:\n    def f(self): a\n    @b\n    x = 1\n    def h(self): c\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self): b\n    def h(self): c\nd\n",
+        "class A:\n    def f(self): a\n    b; \\\n    def h(self): c\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self): b\n    def h(self): c\nd\n",
+        "class A:\n    def f(self): a\n    \\\n    def h(self): c\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self): b\n    def h(self): c\nd\n",
+        "class A:\n    def f(self): a\n    @b\\\n    def h(self): c\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\nd\n",
+        "class A:\n    def f(self): a\nelse:\n        b\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\nd\n",
+        "class A:\n    def f(self): a\nelse:\n    def g(self):\n        b\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c",
+        "class A:\n    def f(self): a\n    def g(self):\n        b \\\n        c",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c",
+        "class A:\n    def f(self): a\n    def g(self):\n        b \\\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c \\\n\n",
+        "class A:\n    def f(self): a\n    def g(self):\n        d\n        c \\\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c \\\n\nd\n",
+        "class A:\n    def f(self): a\n    def g(self):\n        e\n        c \\\n\nd\n",
+    ),
 ]
 
 
