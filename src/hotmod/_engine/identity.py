@@ -69,6 +69,7 @@ class Identity:
         before: the namespaces of the modules that run again, as they were.
         texts: their old and their new text.
         ran: what is known of the code that modules run.
+        shaped: modules whose classes have the constructors that they had.
     """
 
     def __init__(
@@ -77,10 +78,11 @@ class Identity:
         before: Mapping[str, Mapping[str, Any]],
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
         ran: Mapping[str, Running],
+        shaped: Collection[str] = (),
     ) -> None:
         self._ran = ran
         self._texts = texts
-        self.migration = Migration(texts, before)
+        self.migration = Migration({key: texts[key] for key in texts if key not in shaped}, before)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
         self._current: set[int] = set()

@@ -31,7 +31,7 @@ from hotmod._engine.transaction import Transaction
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import Plan, make_minimal_plan, make_plan
+from hotmod._plan import ImportTime, Plan, make_minimal_plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
@@ -126,6 +126,7 @@ class Reloader:
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         self._graph = self._loaded_graph = build({})
         self._sources: dict[str, ModuleSource] = {}
+        self._import_time = ImportTime()
         self._sourceless: set[str] = set()
         self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
         with LOCK:
@@ -330,6 +331,7 @@ class Reloader:
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger),
             opaque=opaque_functions(changes.modules),
+            import_time=self._import_time,
         )
 
     def graph(self) -> ImportGraph:

@@ -20,6 +20,7 @@ from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Kind, facts_in
@@ -42,6 +43,7 @@ def make_minimal_plan(
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     opaque: Collection[tuple[str, str]] = (),
+    import_time: ImportTime | None = None,
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -56,9 +58,15 @@ def make_minimal_plan(
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
+        import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
+    import_time = import_time or ImportTime()
+    if was is not None and any(
+        name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
+    ):
+        import_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {})
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time)
     maker.seed(unsure or {}, opaque)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
@@ -75,6 +83,7 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
+        import_time: ImportTime,
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._hidden, self._sources = hidden, sources
@@ -99,7 +108,12 @@ class _Maker:
         }
         others = graph_names(graph) - after.keys() - self._gone
         self._spread = Spread(
-            Program(after, others), Program(sources, others), self._edits, self._region, graph.dependents
+            Program(after, others),
+            Program(sources, others),
+            self._edits,
+            self._region,
+            graph.dependents,
+            import_time,
         )
 
     def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
@@ -140,6 +154,8 @@ class _Maker:
 
     def _together(self) -> None:
         """Of modules that import each other, all that take part run as a whole, or none."""
+        if not self._spread.whole:
+            return
         taking = {name for name, runs in self._spread.runs.items() if runs} | set(self._spread.whole)
         for members in self._graph.cycles():
             inside = [name for name in members if name in taking]
@@ -167,7 +183,7 @@ class _Maker:
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
             *frozen_edits,
-            *cycle_hazards(self._graph, whole),
+            *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
         ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.reach import Reach
@@ -47,6 +48,7 @@ class Spread:
         edits: the edits by module.
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
+        import_time: what is known of the functions that imports call.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -68,6 +70,7 @@ class Spread:
         edits: Mapping[str, Edits],
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
+        import_time: ImportTime,
     ) -> None:
         self.program = program
         self.before = before
@@ -83,6 +86,7 @@ class Spread:
         self._edits = edits
         self._region = region
         self._importers = importers
+        self._import_time = import_time
         self._light: set[tuple[str, int]] = set()
         self._edited = {
             name: {each.new: each for each in found.edits if each.new is not None}
@@ -468,13 +472,30 @@ class Spread:
         What was found to have nothing to do with the changes of one round is not asked about them again.
         """
         done = Changed()
+        if self.changed.is_inside_only() and not self.runs and not self.whole:
+            # the usual edit: it is something to others only if an import calls what was edited
+            rewired = [each for each in self.changed.bodies if self._is_rewired(*each)]
+            self._import_time.rewire(self.program, self._edits, rewired)
+            if self._called().isdisjoint(self.changed.bodies):
+                return
         while self.changed.size() != done.size():
             fresh, done = self.changed.since(done), self.changed.copy()
-            taint = Taint(self.program, self._region, fresh.names(), fresh.methods())
+            taint = Taint(self.program, self._region, fresh.names(), fresh.methods(), self._called())
             reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
             for module in self._region:
                 if module not in self.whole:
                     self._look_at(module, taint.words, reach)
+
+    def _is_rewired(self, module: str, qualname: str) -> bool:
+        """Whether a function reads or calls others than before."""
+        regions = []
+        for program in (self.before, self.program):
+            index = program.binders(module).get(qualname.partition(".")[0], (-1,))[-1]
+            regions.append(program.region(module, index, qualname) if index >= 0 else None)
+        return regions[0] is None or regions[0] != regions[1]
+
+    def _called(self) -> frozenset[tuple[str, str]]:
+        return self._import_time.called(self.program, self._region, self._importers)
 
     def _is_hit(self, module: str, known: Collection[str]) -> bool:
         words = self.program.words(module)

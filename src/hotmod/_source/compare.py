@@ -245,7 +245,10 @@ def ties(function: Function, cells: frozenset[str]) -> tuple[bool, frozenset[str
     yields = False
     used: set[str] = set()
     shared: set[str] = set()
-    todo: list[_Visit] = [(node, True, _not_hidden(function, cells)) for node in function.body]
+    if not any(isinstance(node, ast.Name) and node.id in {*cells, "super"} for node in ast.walk(function)):
+        cells = frozenset()  # the usual case, and which names a function binds takes a while to tell
+    free = _not_hidden(function, cells)
+    todo: list[_Visit] = [(node, True, free) for node in function.body]
     while todo:
         node, own, cells = todo.pop()
         if isinstance(node, ast.Name):
