@@ -179,7 +179,7 @@ class _Maker:
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
-        pure = not whole and not self._gone
+        pure = not whole and not self._gone and not any(spread.registered.values())
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
             *frozen_edits,
@@ -195,6 +195,7 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            frozenset(spread.withdrawn),
         )
 
     def _kept(self) -> tuple[str, ...]:
@@ -245,6 +246,7 @@ class _Maker:
             spread.held(module),
             tuple(sorted(spread.stars.get(module, {}).items())),
             frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
+            frozenset(spread.registered.get(module, ())),
         )
 
     def _run(self, module: str, index: int, cause: Cause) -> Run:
