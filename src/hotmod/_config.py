@@ -19,7 +19,7 @@ from hotmod._model.errors import ConfigError
 
 __all__ = ["STRATEGIES", "Config", "configure", "switched_off"]
 
-STRATEGIES = ("modules",)
+STRATEGIES = ("minimal", "modules")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,13 +27,14 @@ class Config:
     """The options in force.
 
     Attributes:
-        strategy: `modules` re-executes every changed module and all its importers.
+        strategy: `minimal` runs only the statements that an edit concerns, `modules` every changed module and
+            all its importers.
         delay: seconds without a further event after which a burst of saves is taken to be over.
         include: gitignore-style patterns of files to watch; empty means all.
         exclude: gitignore-style patterns of files never to touch.
     """
 
-    strategy: str = "modules"
+    strategy: str = "minimal"
     delay: float = 0.01
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

@@ -16,22 +16,27 @@ from hotmod._live.modules import space_of
 from hotmod._plan import Hidden
 from hotmod._source.algorithms import reach
 from hotmod._source.graph import ImportGraph
-from hotmod._source.reached import reached
+from hotmod._source.reached import may_reach, reached
 
 __all__ = ["hidden_uses"]
 
 
-def hidden_uses(graph: ImportGraph, loaded: Collection[str]) -> dict[str, Hidden]:
+def hidden_uses(
+    graph: ImportGraph, loaded: Collection[str], *, computed: bool = False
+) -> dict[str, Hidden]:
     """By module, what it uses without an import statement that says so.
 
     Args:
         graph: the imports of the loaded modules.
         loaded: their names.
+        computed: whether only computed imports are asked for.
     """
     packages = frozenset(name.rpartition(".")[0] for name in loaded if "." in name)
+    below = frozenset(name.rpartition(".")[2] for name in loaded if "." in name)
     found: dict[str, Hidden] = {}
-    for name in loaded:
-        modules = reached(graph, name, packages) if name in graph else frozenset()
+    for name in () if computed else loaded:
+        may = name in graph and may_reach(graph.text(name), below)
+        modules = reached(graph, name, packages) if may else frozenset()
         if modules:
             found[name] = Hidden(modules, "reads")
     for name, note in graph.unsure:

@@ -12,6 +12,7 @@ Assumes: the other finders and loaders follow PEP 451.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.machinery
 import sys
@@ -25,10 +26,11 @@ from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger, readable
 from hotmod._live import namespaces
 from hotmod._live.journal import Journal
+from hotmod._live.reach import Running
 from hotmod._model.changes import SourceText
 from hotmod._source.files import read
 
-__all__ = ["FINDER", "Rerun", "compile_text", "install", "to_front"]
+__all__ = ["FINDER", "RAN", "Rerun", "compile_text", "install", "note_codes", "runs_its_own_way", "to_front"]
 
 _SEEDS: dict[str, Any] = {
     "__name__": None,
@@ -75,8 +77,10 @@ class Rerun:
 
     Attributes:
         executed: the modules that ran, in the order in which they finished.
+        order: these and the parts, in the order in which they ran.
         added: in-scope modules that were imported for the first time meanwhile.
         texts: the text that each of them ran from.
+        run_part: called when a module that does not run as a whole is imported again; runs its statements.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Rerun:
         self.owned = owned
         self.modules = modules
         self.executed: list[str] = []
+        self.order: list[str] = []
         self.added: list[str] = []
         self.texts: dict[str, SourceText] = {}
         self._residents = residents
@@ -98,6 +103,7 @@ class Rerun:
         self._codes = codes
         self._identity = identity
         self._thread = threading.get_ident()
+        self.run_part: Callable[[str], object] = lambda _: None
 
     def here(self) -> bool:
         """Whether the current thread is the one that runs the transaction."""
@@ -119,10 +125,11 @@ class Rerun:
         """Run a module's text in its namespace, as its loader would."""
         if name in self._residents:
             self._attend(name)
+            self.run_part(name)
             return
         spec = module.__spec__
         path = spec.origin if spec is not None and spec.has_location else None
-        if path is None or not path.endswith(SOURCE) or _runs_its_own_way(loader):
+        if path is None or not path.endswith(SOURCE) or runs_its_own_way(loader):
             loader.exec_module(module)
         else:
             prepared = self._codes.get(name)
@@ -134,6 +141,7 @@ class Rerun:
             exec(prepared[1], vars(module))  # noqa: S102 - executing the user's module is the task
         self._identity.ran(name, vars(module))
         (self.executed if name in self.modules else self.added).append(name)
+        self.order += [name] if name in self.modules else []
 
     def _attend(self, name: str) -> None:
         """A module that need not run is imported anew for what an import does beside running it.
@@ -145,7 +153,7 @@ class Rerun:
                 importlib.import_module(imported)
 
 
-def _runs_its_own_way(loader: object) -> bool:
+def runs_its_own_way(loader: object) -> bool:
     """Whether a loader overrides how a module is executed, not only how it is compiled."""
     own = getattr(type(loader), "exec_module", None)
     return own is not importlib.machinery.SourceFileLoader.exec_module
@@ -233,21 +241,23 @@ class Finder:
         return None
 
 
-RAN: dict[str, types.CodeType] = {}
-"""The code of modules that hotmod executed and that nobody else has executed since."""
+RAN: dict[str, Running] = {}
+"""What is known of the code of modules that hotmod executed or patched, and that nobody else executed since."""
 
 
-def note_codes(journal: Journal, executed: Iterable[str], codes: Mapping[str, types.CodeType]) -> None:
-    """Note, at a commit, what the executed modules run from now on; an undo forgets it again."""
-    names = list(executed)
+def note_codes(journal: Journal, known: Mapping[str, Running | None]) -> None:
+    """Note, at a commit, what modules run from now on; None where it is not known."""
+    before = {name: RAN.get(name) for name in known}
 
-    def undo() -> None:
-        for name in names:
-            RAN.pop(name, None)
+    def put(what: Mapping[str, Running | None]) -> None:
+        for name, running in what.items():
+            if running is None:
+                RAN.pop(name, None)
+            else:
+                RAN[name] = running
 
-    journal.record("code of modules", undo)
-    undo()
-    RAN.update({name: codes[name] for name in names if name in codes})
+    journal.record("code of modules", functools.partial(put, before))
+    put(known)
 
 
 FINDER = Finder()

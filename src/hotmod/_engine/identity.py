@@ -30,6 +30,7 @@ from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
+from hotmod._live.reach import Running
 from hotmod._live.survey import definitions_in, holders
 from hotmod._live.wrappers import HANDLERS
 from hotmod._model.changes import SourceText
@@ -67,7 +68,7 @@ class Identity:
         journal: where the changes are noted.
         before: the namespaces of the modules that run again, as they were.
         texts: their old and their new text.
-        ran: the code that modules ran from, where it is known.
+        ran: what is known of the code that modules run.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Identity:
         journal: Journal,
         before: Mapping[str, Mapping[str, Any]],
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
-        ran: Mapping[str, types.CodeType],
+        ran: Mapping[str, Running],
     ) -> None:
         self._ran = ran
         self._texts = texts
@@ -223,6 +224,22 @@ class Identity:
             self.migration.lacking,
             self.is_current,
         )
+        self._finish_classes()
+
+    def settle_parts(self, known: Iterable[types.CodeType]) -> None:
+        """Finish the merging where only parts of modules ran, which did nothing but bind names.
+
+        Args:
+            known: the code that the modules run from now on.
+        """
+        self.merger.finish()
+        self.merger.rebase()
+        self._current = {id(code) for code in known} | {id(old) for old in self.merger.kept.values()}
+        self.migration.run(self._journal, (), ())
+        self.left = Leftovers(members=list(self.merger.removed), lacking=self.migration.lacking)
+        self._finish_classes()
+
+    def _finish_classes(self) -> None:
         if self.merger.reshaped:
             classes.forget_checks()
             self._journal.record("what abstract classes remember", classes.forget_checks)
@@ -234,7 +251,8 @@ class Identity:
         """All code that the modules ran before; None if that of some module is not known."""
         if not self._before.keys() <= self._ran.keys():
             return None
-        return [code for name in self._before for code in stale.codes_in(self._ran[name])]
+        trees = [tree for name in self._before for tree in self._ran[name].trees]
+        return [code for tree in trees for code in stale.codes_in(tree)]
 
     @property
     def codes(self) -> Mapping[str, types.CodeType]:

@@ -24,13 +24,14 @@ from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.obstacles import opaque_functions, unsure_modules
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import Plan, make_plan
+from hotmod._plan import Plan, make_minimal_plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
@@ -312,14 +313,23 @@ class Reloader:
             self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
             changes = kept
         frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
-        return make_plan(
+        plain = self.config.strategy == "modules"
+        hidden = hidden_uses(graph, self.ledger.modules, computed=not plain)
+        if plain:
+            return make_plan(
+                changes, graph, loaded, frozen=frozen, was=self.graph(), hidden=hidden, frozen_edits=edits
+            )
+        return make_minimal_plan(
             changes,
             graph,
+            self._sources,
             loaded,
             frozen=frozen,
             was=self.graph(),
-            hidden=hidden_uses(graph, self.ledger.modules),
+            hidden=hidden,
             frozen_edits=edits,
+            unsure=unsure_modules(self.ledger),
+            opaque=opaque_functions(changes.modules),
         )
 
     def graph(self) -> ImportGraph:

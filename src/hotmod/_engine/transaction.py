@@ -25,16 +25,17 @@ from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.importers import outside_imports
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.others import Others
+from hotmod._engine.parts import Parts, Prepared, prepared
+from hotmod._engine.snapshot import Snapshot
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.journal import Journal
+from hotmod._live.reach import Running
 from hotmod._live.registries import Definitions, Registries
-from hotmod._live.state import State
-from hotmod._live.takeback import everything
+from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
-from hotmod._plan import Plan
+from hotmod._plan import Part, Plan
 from hotmod._source.definitions import line_of
 from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
@@ -57,10 +58,21 @@ class Outcome:
     hazards: list[Hazard] = dataclasses.field(default_factory=list)
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
     disposed: list[str] = dataclasses.field(default_factory=list)
+    statements: list[str] = dataclasses.field(default_factory=list)
+
+
+class NotPure(Exception):  # noqa: N818 - not told to anybody: the transaction is made again, with more care
+    """A statement that was taken to bind names only did more: an object had to be replaced."""
 
 
 class Transaction:
-    """The execution of one plan."""
+    """The execution of one plan.
+
+    Args:
+        ledger: what is loaded.
+        plan: what to do.
+        imports: the modules of the scope that a module imports when it runs.
+    """
 
     def __init__(self, ledger: Ledger, plan: Plan, imports: Callable[[str], Iterable[str]]) -> None:
         self._imports = imports
@@ -71,12 +83,14 @@ class Transaction:
         self.outcome = Outcome(hazards=list(plan.hazards))
         self.texts: dict[str, SourceText] = {}
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
-        self._before: dict[str, dict[str, Any]] = {}
-        self._entries: dict[str, Any] = {}
-        self._states: tuple[State, ...] = ()
+        self._prepared: list[Prepared] = []
+        self._parts = Parts(self.journal, ())
+        self._snapshot = Snapshot(None, ledger, ())
+        self._definitions = Definitions({}, {})
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
+        self._rerun: Rerun | None = None
         self.problems: list[SourceError | SyntaxError] = []
 
     @contextlib.contextmanager
@@ -95,142 +109,229 @@ class Transaction:
         """
         with self._phase("prepare"):
             for name in self.plan.executed:
-                text = self._new_texts.get(name) or self.ledger.modules[name].text
-                if text is None:
-                    continue
-                module = sys.modules.get(name)
-                loader = getattr(getattr(module, "__spec__", None), "loader", None)
-                try:
-                    self._codes[name] = text, compile_text(loader, text)
-                except (SyntaxError, SourceError) as error:
-                    self.problems.append(error)
-                except (ValueError, RecursionError, MemoryError) as error:
-                    problem = SourceError(text.path, 0, f"can't be compiled: {error}")
-                    problem.__cause__ = error
-                    self.problems.append(problem)
+                known = self.ledger.modules.get(name)
+                text = self._new_texts.get(name) or (known.text if known is not None else None)
+                if text is not None:
+                    with self._compiling(text):
+                        self._codes[name] = text, compile_text(_loader(name), text)
+            for part in self.plan.parts:
+                with self._compiling(part.text):
+                    self._prepared.append(prepared(part, self._old_text(part), _loader(part.module)))
         if self.problems:
             raise self.problems[0]
 
+    def _old_text(self, part: Part) -> SourceText:
+        text = self.ledger.modules[part.module].text
+        return part.text if text is None else text
+
+    @contextlib.contextmanager
+    def _compiling(self, text: SourceText) -> Iterator[None]:
+        try:
+            yield
+        except (SyntaxError, SourceError) as error:
+            self.problems.append(error)
+        except (ValueError, RecursionError, MemoryError) as error:
+            problem = SourceError(text.path, 0, f"can't be compiled: {error}")
+            problem.__cause__ = error
+            self.problems.append(problem)
+
     def apply(self, verify: Callable[[], object] | None, report: Callable[[], object]) -> None:
-        """Run the plan and settle what it left; the state before is restored if anything raises."""
+        """Carry out the plan and settle what it left; the state before is restored if anything raises."""
         importlib.invalidate_caches()
         try:
-            with self._phase("save"):
-                registries = self._save()
-            with self._phase("run"):
-                self._dispose()
-                registries.withdraw()
-                rerun = self._run()
-            with self._phase("settle"):
-                self._settle(rerun, registries)
-                self._announce(report())
+            if self._is_pure():
+                try:
+                    self._apply_parts()
+                except NotPure:
+                    self._begin_again()
+                    self._apply_all()
+            else:
+                self._apply_all()
+            self._announce(report())
             if verify is not None:
                 with self._phase("verify"):
                     self._verify(verify)
-            self._commit(rerun)
         except BaseException:
             with self._phase("roll back"):
                 self.undo()
             raise
+        self._commit()
+
+    def _is_pure(self) -> bool:
+        """Whether what runs can do nothing but bind names, now that it can be seen what is loaded."""
+        return self.plan.pure and all(
+            name in sys.modules for part in self.plan.parts for run in part.runs for name in run.imports
+        )
+
+    def _begin_again(self) -> None:
+        self.undo()
+        self.journal = Journal()
+        kept = self.outcome.phases
+        self.outcome = Outcome(hazards=list(self.plan.hazards), phases=kept)
+
+    def _apply_parts(self) -> None:
+        """The short way: nothing runs but statements that bind names."""
+        running = [part.module for part in self.plan.parts if part.acts]
+        self._parts = Parts(self.journal, self._prepared)
+        with self._phase("save"):
+            self._snapshot = Snapshot(self.journal, self.ledger, running)
+            self._identity = self._merging(running)
+        with self._phase("run"):
+            self._parts.patch()
+            self._parts.remove()
+            if self.plan.entries:
+                with self._identity.watching():
+                    for name in self.plan.entries:
+                        self._run_part(name, young=True)
+        with self._phase("settle"):
+            self._identity.settle_parts(self._known_codes())
+            if self._identity.merger.hazards:
+                raise NotPure
+            self._parts.finish()
+            self._parts.prune_annotations()
+            self._note_merged()
+            self._settle_names({})
+            self._rebind_outside(self._snapshot.spaces(running))
+            self._pin()
+
+    def _apply_all(self) -> None:
+        """The long way: whatever runs may change anything in scope."""
+        self._parts = Parts(self.journal, self._prepared)
+        with self._phase("save"):
+            registries = self._save()
+        with self._phase("run"):
+            self._parts.patch()
+            self._dispose()
+            self._parts.remove()
+            registries.withdraw()
+            self._run()
+        with self._phase("settle"):
+            self._settle(registries)
+
+    def _merging(self, running: Iterable[str]) -> Identity:
+        """What merges old and new objects of the modules of which something runs."""
+        before = self._snapshot.spaces(running)
+        texts: dict[str, tuple[SourceText | None, SourceText]] = {
+            name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
+            for name, (text, _) in self._codes.items()
+        }
+        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        identity = Identity(self.journal, before, texts, hooks.RAN)
+        identity.merger.held.update(
+            ((part.module, name), names) for part in self.plan.parts for name, names in part.held
+        )
+        for each in self._prepared:
+            if each.running is not None:
+                identity.runs(each.part.module, each.new)
+        return identity
+
+    def _run_part(self, name: str, *, young: bool) -> None:
+        self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
+        self._identity.merger.finish()
+        self.outcome.executed = (*self.outcome.executed, name)
+        if self._rerun is not None:
+            self._rerun.order.append(name)
+        part = self._parts.every[name].part
+        self.texts[name] = part.text
+        self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
+
+    def _run_part_once(self, name: str) -> None:
+        if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:
+            self._run_part(name, young=False)
+            self._identity.ran(name, vars(sys.modules[name]))
+
+    def _known_codes(self) -> list[types.CodeType]:
+        return [code for each in self._prepared for code in codes_in(each.new)]
 
     def _save(self) -> Registries:
-        plan = {*self.plan.executed, *self.plan.removed}
-        owned = self.ledger.owns
-        inside = {
-            name: module
-            for name, module in list(sys.modules.items())
-            if isinstance(module, types.ModuleType) and owned(name, module)
+        self._snapshot = Snapshot(self.journal, self.ledger)
+        names = {
+            part.module: {*part.removed, *(name for run in part.runs for name in run.binds)}
+            for part in self.plan.parts
         }
-        self._entries = modules.watch_entries(self.journal, lambda name: name in inside or owned(name))
-        others = State(
-            [module for name, module in inside.items() if name not in plan], self.ledger.scope.owns_name
-        )
-        own = State([module for name, module in inside.items() if name in plan], self.ledger.scope.owns_name)
-        self._states = own, others
-        self._before = {name: dict(vars(module)) for name, module in inside.items()}
-        self._kinds = {name: type(module) for name, module in inside.items()}
-        paths = {loaded.path for name, loaded in self.ledger.modules.items() if name in plan}
-        self._definitions = Definitions(self.superseded(), paths)
-        self._others = Others(self._definitions, [code for _, code in self._codes.values()])
-        self.journal.record("namespaces and containers", self._restore, lasting=False)
-        return Registries(others, self._definitions)
-
-    def _restore(self) -> None:
-        """Abort: put namespaces and the contents of containers back, without losing what others did."""
-        whole = set(self._before) if self._others.only_mine() else set(self.superseded())
-        for undo in self._undos():
-            undo()
-        for name in whole:
-            module = self._entries[name]
-            if isinstance(module, types.ModuleType):
-                namespaces.restore(module, self._before[name], self._kinds[name])
-
-    def _undos(self) -> list[Callable[[], None]]:
-        mine = self._others.attribution()
-        found = [undo for state in self._states for undo in state.undos(mine)]
-        running = self.superseded()
-        for name, before in self._before.items():
-            module = self._entries[name]
-            if isinstance(module, types.ModuleType):
-                wanted = everything if name in running else mine
-                undo = namespaces.undo_of(module, before, self._kinds[name], wanted)
-                found += [undo] if undo is not None else []
-        return found
+        going = {*self.plan.executed, *self.plan.removed}
+        paths = {
+            name: loaded.path
+            for name, loaded in self.ledger.modules.items()
+            if name in going or name in names
+        }
+        self._definitions = Definitions(self.superseded(), paths, names)
+        running = [code for _, code in self._codes.values()]
+        running += [each.running for each in self._prepared if each.running is not None]
+        return self._snapshot.deepen(self.journal, going, self._definitions, running)
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
-        for name in reversed((*self.plan.removed, *self.plan.executed)):
-            hook = self._before.get(name, {}).get(DISPOSE)
+        acting = [part.module for part in self.plan.parts if any(run.acts for run in part.runs)]
+        for name in reversed((*self.plan.removed, *self.plan.executed, *acting)):
+            hook = self._snapshot.before.get(name, {}).get(DISPOSE)
             if callable(hook):
                 self.outcome.disposed.append(name)
                 hook()
 
-    def _run(self) -> Rerun:
+    def _run(self) -> None:
         going = {*self.plan.executed, *self.plan.removed}
+        entries = self._snapshot.entries
         reused = {
             name: module
             for name in self.plan.executed
-            if isinstance(module := self._entries.get(name), types.ModuleType)
+            if isinstance(module := entries.get(name), types.ModuleType)
         }
         residents = {
             name: module
-            for name, module in self._entries.items()
+            for name, module in entries.items()
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        texts = {
-            name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
-            for name, (text, _) in self._codes.items()
-        }
-        self._identity = Identity(
-            self.journal, {name: self._before[name] for name in reused}, texts, hooks.RAN
-        )
+        self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs)])
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
-        self.texts = rerun.texts  # filled as modules start
+        rerun.texts = self.texts  # filled as modules start
+        self._rerun = rerun
         for name in (*going, *residents):
             modules.forget(self.journal, name)
         to_front()
         FINDER.rerun = rerun
         try:
             with self._identity.watching():
-                for name in (*self.plan.entries, *residents):
-                    importlib.import_module(name)
-                for name in self.plan.entries:  # another thread may have imported one in between
-                    if name in reused and name not in rerun.executed:
-                        modules.forget(self.journal, name)
-                        importlib.import_module(name)
+                self._run_all(rerun, [*self.plan.entries, *residents])
         finally:
             FINDER.rerun = None
-        self.outcome.executed = tuple(rerun.executed)
+
+    def _run_all(self, rerun: Rerun, names: Iterable[str]) -> None:
+        rerun.run_part = self._run_part_once
+        for name in names:
+            if name in self._parts and name in sys.modules:
+                self._run_part_once(name)
+                continue
+            importlib.import_module(name)  # a part of a package that runs again runs when it is imported
+            if name in rerun.modules and name not in rerun.executed:
+                # another thread may have imported it in between
+                modules.forget(self.journal, name)
+                importlib.import_module(name)
+        self.outcome.executed = tuple(rerun.order)
         missed = [name for name in self.plan.executed if name not in rerun.executed]
         if missed:
             msg = f"{', '.join(missed)} did not run: another import hook or sys.modules answered in its place"
             raise HotmodError(msg)
-        return rerun
 
-    def _settle(self, rerun: Rerun, registries: Registries) -> None:
-        outcome, before = self.outcome, self.superseded()
-        self._unify(rerun)
-        kept = foreign_attributes(self.ledger, before, self._definitions)
+    def _settle(self, registries: Registries) -> None:
+        self._unify()
+        self._parts.finish()
+        self._parts.prune_annotations()
+        self._keep_foreign()
+        before = self.superseded()
+        after: dict[str, Mapping[str, Any]] = {
+            name: dict(modules.space_of(sys.modules.get(name))) for name in before if name in sys.modules
+        }
+        self._settle_names(after)
+        dropped = registries.settle()
+        self.outcome.cleared += [key for key in dropped if key not in self.outcome.cleared]
+        self._rebind(before, after)
+        self._pin()
+
+    def _keep_foreign(self) -> None:
+        """What others set on modules that ran as a whole stays."""
+        outcome, going = self.outcome, (*self.plan.executed, *self.plan.removed)
+        kept = foreign_attributes(self.ledger, self._snapshot.spaces(going), self._definitions)
         for name, values in kept.items():
             space = modules.space_of(sys.modules.get(name))
             for attribute, value in values.items():
@@ -246,25 +347,41 @@ class Transaction:
                             advice="Set it again if it depends on the code that ran.",
                         )
                     )
-        after: dict[str, Mapping[str, Any]] = {
-            name: dict(modules.space_of(sys.modules.get(name))) for name in before if name in sys.modules
-        }
-        for name, old in before.items():
+
+    def _settle_names(self, after: Mapping[str, Mapping[str, Any]]) -> None:
+        """Tell what is gone, of functions and of names."""
+        outcome, going = self.outcome, (*self.plan.removed, *self.plan.executed)
+        for name, old in self._snapshot.spaces(going).items():
             if name not in after:
                 outcome.cleared.append(name)
                 continue
             gone = old.keys() - after[name].keys() - namespaces.IMPORT_NAMES
             outcome.cleared += [f"{name}:{attribute}" for attribute in sorted(gone)]
-        outcome.cleared += [key for key in registries.settle() if key not in outcome.cleared]
-        self._rebind(before, after)
-        self._pin(rerun)
+        outcome.cleared += [f"{name}:{item}" for name, item in self._parts.gone(self._snapshot.before)]
+        outcome.patched += [name for name in self._parts.patched if name not in outcome.patched]
+        outcome.patched.sort()
+        outcome.cleared += sorted(self._parts.forgotten)
+        self.left.lost += self._parts.lost
+        for part in self.plan.parts:
+            names = [name for run in part.runs if run.rebinds for name in run.binds]
+            self._tell_rebound(part.module, [*names, *(name for name, _ in part.stars)])
 
-    def _unify(self, rerun: Rerun) -> None:
+    def _tell_rebound(self, module: str, names: Iterable[str]) -> None:
+        """The names that an import statement bound to something else."""
+        before, space = self._snapshot.before.get(module, {}), vars(sys.modules[module])
+        self.outcome.rebound += [
+            f"{module}:{name}" for name in names if before.get(name, self) is not space.get(name, self)
+        ]
+
+    def _unify(self) -> None:
         """Let what exists before and after be one object, wherever it is referred to."""
         inside = [module for name, module in list(sys.modules.items()) if self._is_inside(name, module)]
-        spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in rerun.texts.items()}
+        spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in self.texts.items()}
         self._identity.settle(inside, self.ledger.scope.owns_name, spaces)
         self._definitions.is_current = self._identity.is_current
+        self._note_merged()
+
+    def _note_merged(self) -> None:
         self.left = self._identity.left
         self.outcome.patched += sorted(set(self._identity.merger.patched))
         self.outcome.cleared += sorted(self._identity.merger.forgotten)
@@ -280,22 +397,33 @@ class Transaction:
 
     def _is_inside(self, name: str, module: object) -> bool:
         return isinstance(module, types.ModuleType) and (
-            name in self._before or self.ledger.owns(name, module)
+            name in self._snapshot.before or self.ledger.owns(name, module)
         )
 
     def _rebind(
         self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
     ) -> None:
         replaced = bindings.replacements(before, after, self._came_by_import)
-        for name in self._before.keys() - before.keys():
+        for name in self._snapshot.before.keys() - {*self.plan.executed, *self.plan.removed}:
             space = modules.space_of(sys.modules.get(name))
-            self.outcome.rebound += bindings.rebind_definitions(self.journal, name, space, replaced)
+            fresh = self._parts.bound(name)
+            self.outcome.rebound += bindings.rebind_definitions(self.journal, name, space, replaced, fresh)
+        self._rebind_outside(before, replaced)
+        self.outcome.rebound = sorted(set(self.outcome.rebound))
+
+    def _rebind_outside(
+        self, before: Mapping[str, Mapping[str, Any]], replaced: Mapping[int, object] | None = None
+    ) -> None:
+        """Bind again what the main module or a notebook imported."""
+        if not before:
+            return
+        after = {name: modules.space_of(sys.modules[name]) for name in before if name in sys.modules}
         for importer, space, imported in outside_imports():
             rebound, cleared = bindings.rebind_imports(self.journal, importer, space, imported, before, after)
             self.outcome.rebound += rebound
             self.outcome.cleared += cleared
-            self.outcome.rebound += bindings.rebind_definitions(self.journal, importer, space, replaced)
-        self.outcome.rebound.sort()
+            if replaced:
+                self.outcome.rebound += bindings.rebind_definitions(self.journal, importer, space, replaced)
 
     def _came_by_import(self, module: str, name: str) -> bool:
         """Whether the text that a module ran from before binds a name by an import statement."""
@@ -304,17 +432,16 @@ class Transaction:
             return False
         return any(each.star or name in each.bound for each in scanned(loaded.text).statements)
 
-    def _pin(self, rerun: Rerun) -> None:
-        old = {loaded.path: loaded.text for loaded in self.ledger.modules.values() if loaded.text}
-        new = {text.path: text for text in rerun.texts.values()}
+    def _pin(self) -> None:
+        changed = {*self.texts, *self._parts.every, *self.plan.removed}
+        known = {name: loaded for name in changed if (loaded := self.ledger.modules.get(name))}
+        old = {loaded.path: loaded.text for loaded in known.values() if loaded.text}
+        new = {text.path: text for text in self.texts.values()}
+        new.update((each.part.text.path, each.part.text) for each in self._prepared)
         # a removed module, and one that has become a package or ceased to be one, had another file
-        gone = [loaded.path for name in self.superseded() if (loaded := self.ledger.modules.get(name))]
+        paths = [*new, *(loaded.path for loaded in known.values() if loaded.path not in new)]
         modules.pin_lines(
-            self.journal,
-            {
-                path: (_decoded(new.get(path)), _decoded(old.get(path)))
-                for path in (*new, *(path for path in gone if path not in new))
-            },
+            self.journal, {path: (_decoded(new.get(path)), _decoded(old.get(path))) for path in paths}
         )
 
     def show_running_texts(self) -> None:
@@ -325,11 +452,17 @@ class Transaction:
                 modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
     def effects(self) -> list[tuple[str, str, Effect]]:
-        """(module, path, effect) of every statement with an effect outside, of modules that began to run."""
-        return [(name, text.path, effect) for name, text in self.texts.items() for effect in effects(text)]
+        """(module, path, effect) of every statement with an effect outside that began to run."""
+        found = []
+        for name, text in self.texts.items():
+            part = self._parts.every.get(name)
+            for effect in effects(text):
+                ran = part is None or any(run.first <= effect.line <= run.last for run in part.part.runs)
+                found += [(name, text.path, effect)] if ran else []
+        return found
 
     def _announce(self, report: object) -> None:
-        for name in self.outcome.executed:
+        for name in dict.fromkeys((*self.outcome.executed, *self._parts.every)):
             hook = modules.space_of(sys.modules.get(name)).get(RELOADED)
             if callable(hook):
                 hook(report)
@@ -339,37 +472,47 @@ class Transaction:
             msg = f"the verify= check {getattr(verify, '__qualname__', verify)!r} returned False"
             raise HotmodError(msg)
 
-    def _commit(self, rerun: Rerun) -> None:
-        for undo in self._undos():
+    def _commit(self) -> None:
+        for undo in self._snapshot.undos():
             self.journal.record("namespaces and containers", undo)
-        self._states = ()
-        state = {
-            name: self.ledger.modules.get(name)
-            for name in (*rerun.executed, *rerun.added, *self.plan.removed)
-        }
+        rerun = self._rerun
+        ran = () if rerun is None else (*rerun.executed, *rerun.added)
+        names = (*ran, *self.plan.removed, *self._parts.every)
+        state = {name: self.ledger.modules.get(name) for name in names}
         self.journal.record("ledger", lambda: self.ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)
-        for name in (*rerun.executed, *rerun.added):
+        for name in ran:
             if name in self.texts:
                 self.ledger.accept(name, self.texts[name])
-        hooks.note_codes(self.journal, rerun.executed, self._identity.codes)
+        known: dict[str, Running | None] = dict.fromkeys(ran)
+        for name in ran:
+            code = self._identity.codes.get(name)
+            if code is not None:
+                known[name] = Running((code,))
+        for name, each in self._parts.every.items():
+            self.ledger.accept(name, each.part.text)
+        hooks.note_codes(self.journal, {**known, **self._parts.running})
         self.journal.settle()
-        self._before = {name: space for name, space in self._before.items() if name in state}
+        self._snapshot.forget(state)
 
     def superseded(self) -> Mapping[str, Mapping[str, Any]]:
-        """The namespaces of the modules that ran or were removed, as they were before."""
-        plan = (*self.plan.executed, *self.plan.removed)
-        return {name: self._before[name] for name in plan if name in self._before}
+        """The namespaces, as they were before, of the modules of which something ran or that are gone."""
+        parts = (part.module for part in self.plan.parts if part.acts)
+        return self._snapshot.spaces((*self.plan.executed, *self.plan.removed, *parts))
 
     def owned_containers(self) -> set[int]:
         """Ids of the containers in which the transaction itself keeps old objects."""
-        return {id(self._before), *map(id, self._before.values())}
+        return self._snapshot.containers()
 
     def undo(self) -> None:
         """Take the whole transaction back."""
         self.journal.undo()
         self._identity.retire()
+
+
+def _loader(name: str) -> object:
+    return getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None)
 
 
 def _decoded(text: SourceText | None) -> str | None:

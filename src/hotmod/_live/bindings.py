@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
@@ -95,6 +95,7 @@ def rebind_definitions(
     importer: str,
     space: dict[str, Any],
     replaced: Mapping[int, object],
+    but: Container[str] = (),
 ) -> list[str]:
     """Bind names that hold a replaced object of its own identity to the new one.
 
@@ -103,11 +104,12 @@ def rebind_definitions(
         importer: the module's name, for the report.
         space: its namespace.
         replaced: id of an old object to the new one; see `replacements`.
+        but: names that were bound anew just now, and are left alone.
     """
     rebound = []
     for name, value in list(space.items()):
         new = replaced.get(id(value), _MISSING)
-        if new is not _MISSING and new is not value:
+        if new is not _MISSING and new is not value and name not in but:
             set_name(journal, space, name, new, importer)
             rebound.append(f"{importer}:{name}")
     return rebound
@@ -138,11 +140,15 @@ def replacements(
             new = now.get(name, _MISSING)
             if new is _MISSING or new is old or type(old) in _SHARED or name.startswith("__"):
                 continue
+            interned = type.__getattribute__(type(old), "__module__") in _INTERNING
+            if interned and not isinstance(old, _DEFINITIONS):
+                continue
             if _is_made_in(module, old) if isinstance(old, _DEFINITIONS) else not imports(module, name):
                 found.setdefault(id(old), new)
     return found
 
 
+_INTERNING = ("typing", "types")  # `Dict[str, int]` is the same object wherever it is written
 _DEFINITIONS = (type, types.FunctionType)
 
 

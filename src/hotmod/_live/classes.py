@@ -26,6 +26,7 @@ __all__ = [
     "bind_cells",
     "detach",
     "forget_checks",
+    "functions_in",
     "hand_on_registrations",
     "is_heir",
     "misread",
@@ -272,7 +273,7 @@ def forget_checks() -> None:
 def bind_cells(members: Iterable[object], fresh: type, live: type) -> None:
     """Let `super()` and `__class__` in methods of `fresh` mean `live`."""
     for member in members:
-        for function in _functions(member, _SEARCHED):
+        for function in functions_in(member, _SEARCHED):
             for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
                 if name == "__class__" and _content(cell) is fresh:
                     cell.cell_contents = live
@@ -285,7 +286,7 @@ def _content(cell: types.CellType) -> object:
         return _MISSING
 
 
-def _functions(value: object, depth: int) -> Iterator[types.FunctionType]:
+def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     """The plain functions behind a class member, through the usual wrappers."""
     if depth == 0:
         return
@@ -306,4 +307,4 @@ def _functions(value: object, depth: int) -> Iterator[types.FunctionType]:
         parts = (space.get("__wrapped__"),) if isinstance(space, dict) else ()
     for part in parts:
         if part is not None:
-            yield from _functions(part, depth - 1)
+            yield from functions_in(part, depth - 1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import operator
 import sys
 import types
 import warnings
@@ -22,7 +23,6 @@ from typing import Any
 from hotmod._live.journal import Journal
 
 __all__ = [
-    "code_key",
     "fits",
     "forward",
     "is_forwarding",
@@ -201,28 +201,52 @@ def replace_code(journal: Journal, live: types.FunctionType, code: types.CodeTyp
         live.__doc__ = first if isinstance(first, str) else None
 
 
-def code_key(code: types.CodeType) -> tuple[Any, ...]:
-    """What two code objects share exactly when they are the same program, wherever their lines are."""
-    consts = tuple(
-        code_key(const) if isinstance(const, types.CodeType) else (type(const).__name__, repr(const))
-        for const in code.co_consts
-    )
-    return (
-        code.co_name,
-        code.co_code,
-        consts,
-        code.co_names,
-        code.co_varnames,
-        code.co_freevars,
-        code.co_cellvars,
-        code.co_flags,
-        code.co_argcount,
-        code.co_posonlyargcount,
-        code.co_kwonlyargcount,
-        code.co_exceptiontable,
-    )
+_PROGRAM = operator.attrgetter(
+    "co_name",
+    "co_flags",
+    "co_argcount",
+    "co_posonlyargcount",
+    "co_kwonlyargcount",
+    "co_names",
+    "co_varnames",
+    "co_freevars",
+    "co_cellvars",
+    "co_exceptiontable",
+    "co_code",
+)
 
 
 def same_code(one: types.CodeType, two: types.CodeType) -> bool:
-    """Whether two code objects differ in nothing but positions."""
-    return one is two or (one.co_code == two.co_code and code_key(one) == code_key(two))
+    """Whether two code objects are the same program: they differ in nothing but positions."""
+    if one is two or one == two:
+        return True
+    mine, other = one.co_consts, two.co_consts
+    return (
+        len(mine) == len(other)
+        and bool(_PROGRAM(one) == _PROGRAM(two))
+        and all(
+            _same_const(left, right)
+            # CPython 3.13 puts the line of a class into its body
+            or (not one.co_flags & inspect.CO_OPTIMIZED and _are_lines(left, right, one, two))
+            for left, right in zip(mine, other, strict=True)
+        )
+    )
+
+
+def _same_const(one: object, two: object) -> bool:
+    if isinstance(one, types.CodeType):
+        return isinstance(two, types.CodeType) and same_code(one, two)
+    return one is two or (type(one) is type(two) and _const_key(one) == _const_key(two))
+
+
+def _const_key(const: object) -> object:
+    """What tells constants apart that are equal, as 1 and 1.0, or 0.0 and -0.0."""
+    if isinstance(const, tuple):
+        return tuple(map(_const_key, const))
+    if isinstance(const, frozenset):
+        return frozenset(map(_const_key, const))
+    return type(const), repr(const) if isinstance(const, (float, complex)) else const
+
+
+def _are_lines(left: object, right: object, one: types.CodeType, two: types.CodeType) -> bool:
+    return type(left) is type(right) is int and (left, right) == (one.co_firstlineno, two.co_firstlineno)

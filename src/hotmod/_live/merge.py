@@ -46,6 +46,7 @@ class Merger:
         forgotten: the caches that were cleared, as they are reported.
         reshaped: whether the members of some class differ by name.
         removed: the members of enumerations that are gone.
+        held: by module and name of a class, the attributes that stay as they are when it is merged.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
     """
 
@@ -62,6 +63,7 @@ class Merger:
         self.reshaped = False
         self.keeping = False
         self.removed: list[Any] = []
+        self.held: dict[tuple[str, str], frozenset[str]] = {}
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
@@ -309,10 +311,10 @@ class Merger:
             body = enums.translated(new, adopted)
         else:
             body = dict(classes.own_dict(new))
-        kept = adapters.kept(old, new) if self.keeping else set()
+        kept = {*self.held.get(_name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
         members = {
             name: before[name]
-            if name in kept
+            if name in before and name in kept
             else self.merge(before[name], value)
             if name in before and name != UNNAMED
             else value

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
@@ -37,14 +37,21 @@ class Definitions:
     Args:
         before: the namespaces of the modules as they were before they ran.
         paths: their files.
+        names: by module of which only some statements run, the names that these bind.
 
     Attributes:
         is_current: whether a function or class is in force; known once the modules have run.
     """
 
-    def __init__(self, before: Mapping[str, Mapping[str, Any]], paths: Iterable[str]) -> None:
+    def __init__(
+        self,
+        before: Mapping[str, Mapping[str, Any]],
+        paths: Mapping[str, str],
+        names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
+    ) -> None:
         self.modules = frozenset(before)
-        self.paths = frozenset(paths)
+        self._names = names
+        self._paths = {path: module for module, path in paths.items()}
         self.is_current: Callable[[object], bool] = lambda _: False
         self._before = before
 
@@ -57,12 +64,19 @@ class Definitions:
             module = type.__getattribute__(value, "__module__")
             name, label = type.__dict__["__qualname__"].__get__(value), "class"
         elif kind is types.CodeType:
-            return (value.co_filename, value.co_qualname, "code") if value.co_filename in self.paths else None
+            owner = self._paths.get(value.co_filename)
+            covered = owner is not None and self._covers(owner, value.co_qualname)
+            return (value.co_filename, value.co_qualname, "code") if covered else None
         elif kind in (staticmethod, classmethod, types.MethodType):
             return None if kind is types.MethodType else self.key(value.__func__)
         else:
             return self._wrapper_key(value)
-        return (module, name, label) if type(module) is str and module in self.modules else None
+        covered = type(module) is str and module in self.modules and self._covers(module, name)
+        return (module, name, label) if covered else None
+
+    def _covers(self, module: str, qualname: str) -> bool:
+        """Whether the statement that makes a definition runs again."""
+        return module not in self._names or qualname.partition(".")[0] in self._names[module]
 
     def _wrapper_key(self, value: object) -> Key | None:
         """The key of an instance that functools.update_wrapper dressed as a function."""
@@ -70,7 +84,7 @@ class Definitions:
         if not space or "__wrapped__" not in space:
             return None
         module, name = space.get("__module__"), space.get("__qualname__")
-        if type(module) is str and type(name) is str and module in self.modules:
+        if type(module) is str and type(name) is str and module in self.modules and self._covers(module, name):
             return module, name, "function"
         return None
 

@@ -20,7 +20,7 @@ from hotmod._live import functions as code_of
 from hotmod._live.heap import CACHE, Heap
 from hotmod._live.journal import Journal
 
-__all__ = ["Refreshed", "codes_in", "move", "refresh"]
+__all__ = ["Refreshed", "codes_in", "move", "refresh", "signature"]
 
 
 def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -166,13 +166,14 @@ def _successor(old: types.CodeType, candidates: Collection[types.CodeType]) -> t
     """The new code of the same place; None when there is none, or none that can be told from the others."""
     if len(candidates) > 1:
         same = [code for code in candidates if code_of.same_code(old, code)]
-        named = [code for code in candidates if _signature(code) == _signature(old)]
+        named = [code for code in candidates if signature(code) == signature(old)]
         candidates = same[:1] or (named if len(named) == 1 else ())
     for code in candidates:
         return code if code_of.fits(old, code) is None else None
     return None
 
 
-def _signature(code: types.CodeType) -> tuple[Any, ...]:
+def signature(code: types.CodeType) -> tuple[Any, ...]:
+    """The parameters of a function by name, and how many of them are positional."""
     count = code.co_argcount + code.co_kwonlyargcount
     return code.co_varnames[:count], code.co_argcount, code.co_posonlyargcount

@@ -25,12 +25,12 @@ from hotmod._source.treescan import Guard, guard_of
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-__all__ = ["EagerCode", "may_run"]
+__all__ = ["FUNCTION_BODY", "EagerCode", "may_run"]
 
 # A function: its head, and below it the lines that are blank or indented by more. Brackets and backslashes
 # may continue a line further left: then the function seems to end early, which errs on the side of running
 # code.
-_BODY = re.compile(
+FUNCTION_BODY = re.compile(
     r"(\n( *+)(?:async +)?def +(\w+)[^\n]*(?:(?<!:)\n[^\n]*)*?:)(?=[^\n:]*\n)"
     r"([^\n]*(?:\n(?:\2 [^\n]*+|[ \t]*+(?=\n)))*+)"
 )
@@ -66,7 +66,7 @@ def may_run(decoded: str, places: Iterable[str]) -> bool:
         bodies.setdefault(found[3], []).append(found[4])
         return found[1]
 
-    left = [_BODY.sub(keep_head, without_strings(f"\n{decoded}\n"))]
+    left = [FUNCTION_BODY.sub(keep_head, without_strings(f"\n{decoded}\n"))]
     seen: set[str] = set()
     while left:
         words = set(_WORD.findall(_DEFINED.sub("", left.pop()))) - seen

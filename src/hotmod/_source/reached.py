@@ -11,13 +11,27 @@ a text is parsed only if it spells such a name.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hotmod._model.changes import SourceText
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["reached"]
+__all__ = ["may_reach", "reached"]
+
+_ATTRIBUTE = re.compile(rb"(?<![\w.])(?!self\b|cls\b)[^\W\d]\w*\s*\.\s*(\w+)")
+
+
+@functools.lru_cache(maxsize=8192)
+def _attributes(text: SourceText) -> frozenset[str]:
+    return frozenset(each.decode("utf-8", "replace") for each in _ATTRIBUTE.findall(text.data))
+
+
+def may_reach(text: SourceText | None, names: frozenset[str]) -> bool:
+    """Whether a text looks up one of some names on another name; costs less than `reached`."""
+    return text is not None and not names.isdisjoint(_attributes(text))
 
 
 def reached(graph: ImportGraph, module: str, packages: frozenset[str]) -> frozenset[str]:

@@ -181,7 +181,7 @@ class Scopes:
                 self.bound.add(name)
 
 
-def parameters(function: Function) -> set[str]:
+def parameters(function: Function | ast.Lambda) -> set[str]:
     """The names of a function's parameters."""
     arguments = function.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]

@@ -1,4 +1,4 @@
-"""The plan: what has to run, in which order and why, worked out from texts alone.
+"""The plan of `strategy="modules"`: every changed module and all its importers, from top to bottom.
 
 Touches: nothing; a pure function of the changes, the import graph and what is loaded.
 
@@ -10,111 +10,19 @@ Assumes: the graph holds every loaded module of the scope, each with the text it
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Literal
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
-from hotmod._model.report import Reason
+from hotmod._plan.plan import Hidden, Plan, Step
 from hotmod._source.algorithms import components
 from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
 
-__all__ = ["Hidden", "Plan", "Step", "make_plan"]
+__all__ = ["cycle_hazards", "entries_of", "following", "make_plan", "unresolved"]
 
-Action = Literal["execute", "remove"]
 TOLD_CYCLE = 6  # members of a cycle that a message spells out
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Step:
-    """What happens to one module.
-
-    Attributes:
-        module: the module's name.
-        action: `execute` its text again, or `remove` it from the process.
-        why: the reason in words.
-        line: the line of the import that made it follow, 0 for a changed module.
-    """
-
-    module: str
-    action: Action
-    why: str
-    line: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.module}: {self.why}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Hidden:
-    """What a module uses without an import statement that says so.
-
-    Attributes:
-        modules: the modules that it uses.
-        how: in words: `reads`, `imports by a computed name`.
-        computed: whether it is the latter.
-        line: where, 0 when no line can be named.
-    """
-
-    modules: frozenset[str]
-    how: str
-    line: int = 0
-    computed: bool = False
-
-
 _NOTHING_HIDDEN: Mapping[str, Hidden] = {}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
-    """What a reload would do; false when there is nothing to do.
-
-    Attributes:
-        changes: what differs between disk and memory.
-        steps: what happens to which module, in order.
-        entries: the modules to execute, in the order in which to ask for them.
-        hazards: what the texts already show can't be done exactly.
-    """
-
-    changes: ChangeSet
-    steps: tuple[Step, ...] = ()
-    entries: tuple[str, ...] = ()
-    hazards: tuple[Hazard, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.changes or self.hazards)
-
-    def __str__(self) -> str:
-        if not self:
-            return "nothing to do: memory equals disk"
-        lines = [str(step) for step in self.steps] or ["no loaded module has to run"]
-        return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
-
-    @property
-    def executed(self) -> tuple[str, ...]:
-        """The modules to execute, dependencies first."""
-        return tuple(step.module for step in self.steps if step.action == "execute")
-
-    @property
-    def removed(self) -> tuple[str, ...]:
-        """The modules to remove from the process."""
-        return tuple(step.module for step in self.steps if step.action == "remove")
-
-    def reasons(self) -> tuple[Reason, ...]:
-        """Why each module takes part."""
-        return tuple(Reason(step.module, step.why, step.line) for step in self.steps)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The plan as JSON-ready values."""
-        return {
-            "changes": [
-                {"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes
-            ],
-            "steps": [dataclasses.asdict(step) for step in self.steps],
-            "hazards": [hazard.as_dict() for hazard in self.hazards],
-        }
 
 
 def make_plan(
@@ -140,20 +48,20 @@ def make_plan(
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
     why = {change.module: (change.kind.value, 0) for change in changes.changes}
-    following, by_hidden = _following(graph, changes.modules, rank, hidden)
-    for importer in sorted(following, key=rank.__getitem__):
-        why[importer] = by_hidden.get(importer) or _why(graph, importer, changes.modules, following)
+    follow, by_hidden = following(graph, changes.modules, rank, hidden)
+    for importer in sorted(follow, key=rank.__getitem__):
+        why[importer] = by_hidden.get(importer) or _why(graph, importer, changes.modules, follow)
     running = {name for name in why if name in rank and name not in gone and name not in frozen}
     order = [name for name in graph.load_order(running, first=list(loaded)) if name in running]
     order += sorted(running - set(order), key=rank.__getitem__)
     steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
     steps += [Step(name, "execute", *why[name]) for name in order]
-    entries = _entries(was or graph, running, rank)
-    hazards = [*frozen_edits, *_hazards(graph, running), *_unresolved(hidden, by_hidden)]
+    entries = entries_of(was or graph, running, rank)
+    hazards = [*frozen_edits, *cycle_hazards(graph, running), *unresolved(hidden, by_hidden)]
     return Plan(changes, tuple(steps), entries, tuple(hazards))
 
 
-def _following(
+def following(
     graph: ImportGraph, changed: Collection[str], rank: Mapping[str, int], hidden: Mapping[str, Hidden]
 ) -> tuple[set[str], dict[str, tuple[str, int]]]:
     """The loaded modules that depend on changed ones, and why those do that no import statement names."""
@@ -172,7 +80,7 @@ def _following(
         following |= {*more, *(graph.dependents(*more) & rank.keys())} - set(changed)
 
 
-def _entries(graph: ImportGraph, running: Collection[str], rank: Mapping[str, int]) -> tuple[str, ...]:
+def entries_of(graph: ImportGraph, running: Collection[str], rank: Mapping[str, int]) -> tuple[str, ...]:
     """The order in which to ask for the modules, each of which imports what it needs by itself.
 
     `sys.modules` tells the order in which modules *finished* (importlib moves each to the end when it is
@@ -216,7 +124,7 @@ def _why(
     return "imports it through a module that is not loaded", 0
 
 
-def _unresolved(hidden: Mapping[str, Hidden], followed: Collection[str]) -> Iterable[Hazard]:
+def unresolved(hidden: Mapping[str, Hidden], followed: Collection[str]) -> Iterable[Hazard]:
     """Modules that run because of imports that no text spells out."""
     for name in sorted(followed):
         if hidden[name].computed:
@@ -229,7 +137,7 @@ def _unresolved(hidden: Mapping[str, Hidden], followed: Collection[str]) -> Iter
             )
 
 
-def _hazards(graph: ImportGraph, running: Collection[str]) -> Iterable[Hazard]:
+def cycle_hazards(graph: ImportGraph, running: Collection[str]) -> Iterable[Hazard]:
     """What the texts show: cycles among the modules that run."""
     for members in graph.cycles():
         inside = [name for name in members if name in running]

@@ -1,0 +1,43 @@
+"""What only the live objects tell a planner: which modules and functions can't be changed in parts.
+
+Touches: modules and what their names hold, read only.
+
+Guarantees: a module that is not named can take new statements and new code one by one.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterable
+
+from hotmod._engine.hooks import runs_its_own_way
+from hotmod._engine.loaded import Ledger
+from hotmod._live.modules import space_of
+from hotmod._live.wrappers import is_opaque
+
+__all__ = ["opaque_functions", "unsure_modules"]
+
+
+def unsure_modules(ledger: Ledger) -> dict[str, str]:
+    """The loaded modules that have to run as a whole when they change, and why."""
+    found = {}
+    for name, loaded in ledger.modules.items():
+        module = sys.modules.get(name)
+        if not loaded.certain:
+            found[name] = "what it was loaded from is not known for sure"
+        elif type(module) is not types.ModuleType:
+            found[name] = "it has replaced the class of its module object"
+        elif runs_its_own_way(getattr(module.__spec__, "loader", None)):
+            found[name] = "its loader runs modules in a way of its own"
+    return found
+
+
+def opaque_functions(modules: Iterable[str]) -> list[tuple[str, str]]:
+    """(module, name) of what may hold the code of a function in a form that it was compiled to."""
+    return [
+        (module, name)
+        for module in modules
+        for name, value in list(space_of(sys.modules.get(module)).items())
+        if is_opaque(value)
+    ]

@@ -1,0 +1,286 @@
+"""The parts of a plan: modules of which some statements run, or none, and whose functions get new code.
+
+Touches: these modules, through the journal.
+
+Guarantees: only the statements of the plan are executed, in the module's own namespace, compiled through
+the module's own loader, with the line numbers of the new text; every other function of the module gets the
+code object that stands at its place in the new text.
+
+Assumes: the names that the statements bind, and no others, may change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import dis
+import functools
+import sys
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hotmod._engine.hooks import RAN, compile_text
+from hotmod._live import codes, patch
+from hotmod._live.binder import Binder
+from hotmod._live.journal import Journal
+from hotmod._live.merge import Merger
+from hotmod._live.namespaces import IMPORT_NAMES
+from hotmod._live.reach import Running
+from hotmod._model.changes import SourceText
+from hotmod._plan import Part
+
+__all__ = ["Parts", "Prepared", "prepared"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A part with its code.
+
+    Attributes:
+        part: the part.
+        old: the code of the text that the module has.
+        new: the code of the text that it is to have.
+        running: the code of the statements that run; None if none does.
+    """
+
+    part: Part
+    old: types.CodeType
+    new: types.CodeType
+    running: types.CodeType | None
+
+
+def prepared(part: Part, old: SourceText, loader: object) -> Prepared:
+    """Compile what a part needs.
+
+    Raises:
+        SyntaxError, SourceError, ValueError, RecursionError, MemoryError: it can't be compiled.
+    """
+    before, after = compile_text(loader, old), compile_text(loader, part.text)
+    running = None
+    if part.runs:
+        masked = SourceText.of(part.text.path, _masked(part).encode())
+        running = _with_codes_of(after, compile_text(loader, masked))
+    return Prepared(part, before, after, running)
+
+
+def _masked(part: Part) -> str:
+    """The new text with nothing but the statements that run, each on its own lines."""
+    lines = part.edits.new.lines
+    kept = [""] * len(lines)
+    spans = [(run.first, run.last) for run in part.runs]
+    spans += [
+        (each.first, each.last) for each in part.edits.new.statements if "__future__" in each.text
+    ]
+    for first, last in spans:
+        kept[first - 1 : last] = lines[first - 1 : last]
+    return "\n".join(kept)
+
+
+def _with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
+    """The code of some statements, with functions and classes taken from the code of the whole text.
+
+    The two are equal; that they are the same lets the references to each code object be counted.
+    """
+    known: dict[types.CodeType, types.CodeType] = {
+        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
+    }
+    consts = tuple(
+        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
+    )
+    return some.replace(co_consts=consts)
+
+
+class Parts:
+    """The parts of one transaction.
+
+    Args:
+        journal: where the changes are noted.
+        every: the parts.
+
+    Attributes:
+        patched: functions that do something else, as `module:qualname`.
+        forgotten: caches that were cleared.
+        unfit: functions that can't take their new code.
+        lost: functions whose text is gone.
+        running: what the modules run from now on.
+    """
+
+    def __init__(self, journal: Journal, every: Iterable[Prepared]) -> None:
+        self._journal = journal
+        self._every = {each.part.module: each for each in every}
+        self._later: patch.Patch | None = None
+        self.patched: list[str] = []
+        self.forgotten: list[str] = []
+        self.unfit: list[patch.Unfit] = []
+        self.lost: list[types.FunctionType] = []
+        self.running: dict[str, Running] = {}
+
+    def __contains__(self, module: str) -> bool:
+        return module in self._every
+
+    def patch(self) -> None:
+        """Give new code to every function whose statement does not run; one step for other threads."""
+        first, later = [], []
+        for name, each in self._every.items():
+            space, runs = vars(sys.modules[name]), {(run.first, run.last) for run in each.part.runs}
+            spans = each.part.edits.spans
+            stay = [span for span in spans if span[2:] not in runs]
+            go = [span for span in spans if span[2:] in runs]
+            running = RAN.get(name)
+            if each.old is not each.new or runs:
+                first.append(
+                    patch.Edited(name, space, codes.pair(each.old, each.new, stay), running)
+                )
+            if go:
+                later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
+        found = patch.prepare(first)
+        self._later = patch.prepare(later) if later else None
+        self.unfit += found.unfit
+        self.lost += found.lost
+        patch.commit(self._journal, found)
+        self.patched += found.patched
+        self.forgotten += found.forgotten
+        self.running = dict(found.running)
+
+    def run(self, name: str, before: dict[str, Any], merger: Merger, *, young: bool) -> None:
+        """Run the statements of one module.
+
+        Args:
+            name: the module.
+            before: its namespace as it was.
+            merger: merges what is bound anew with what was there.
+            young: whether nobody but the module can have seen what its statements make.
+        """
+        each = self._every[name]
+        if each.running is None:
+            self._rebind_stars(each.part, vars(sys.modules[name]))
+            return
+        space = vars(sys.modules[name])
+        self._rebind_stars(each.part, space)
+        direct = _stored_directly(each.running)
+        for gone in each.part.cleared | direct:
+            _clear(space, gone)
+        fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
+        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part))
+        exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
+        binder.bound |= direct & space.keys()
+        for item in direct & before.keys() & space.keys() if young else ():
+            space[item] = merger.merge(before[item], space[item])
+        bound = {item for run in each.part.runs for item in run.binds if item != "*"}
+        for item in bound - binder.bound - IMPORT_NAMES:
+            space.pop(item, None)  # its statement ran, and did not bind it this time
+
+    def _rebind_stars(self, part: Part, space: dict[str, Any]) -> None:
+        """Bind again the names that star imports had brought and that have changed; no others."""
+        for name, bases in part.stars:
+            found = [base for base in bases if _exports(base, name)]
+            if found:
+                space[name] = vars(sys.modules[found[-1]])[name]
+            else:
+                space.pop(name, None)
+
+    def bound(self, module: str) -> frozenset[str]:
+        """The names that statements of a module bound just now."""
+        each = self._every.get(module)
+        return frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
+
+    def remove(self) -> None:
+        """Clear the names that nothing binds any more."""
+        for name, each in self._every.items():
+            space = vars(sys.modules[name])
+            for gone in each.part.removed:
+                _clear(space, gone)
+
+    def prune_annotations(self) -> None:
+        """Forget the annotations of names that the new text does not annotate.
+
+        CPython 3.14 computes annotations from the code of the module.
+        """
+        for name, each in self._every.items():
+            space = vars(sys.modules[name])
+            annotations = space.get("__annotations__")
+            if sys.version_info >= (3, 14) or type(annotations) is not dict:
+                continue
+            gone = {key: annotations[key] for key in annotations if key not in each.part.annotated}
+            if not gone:
+                continue
+            self._journal.record(f"annotations of {name}", functools.partial(annotations.update, gone))
+            for key in gone:
+                del annotations[key]
+            if not annotations:
+                del space["__annotations__"]
+
+    def finish(self) -> None:
+        """After all ran: what is left of the functions whose statements ran, and names that are gone."""
+        if self._later is not None:
+            kept = tuple(step for step in self._later.steps if step.function.__code__ is step.old)
+            functions = {id(step.function) for step in kept}
+            changes = tuple(
+                change for change in self._later.changes if id(change.target) in functions
+            )
+            late = dataclasses.replace(self._later, steps=kept, changes=changes)
+            patch.commit(self._journal, late)
+            self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
+            self._later = None
+
+    def gone(self, before: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+        """(module, name) of every name that was there and is not."""
+        for name in self._every:
+            space = vars(sys.modules[name])
+            for gone in sorted(before.get(name, {}).keys() - space.keys() - IMPORT_NAMES):
+                yield name, gone
+
+    @property
+    def every(self) -> Mapping[str, Prepared]:
+        """The parts by module."""
+        return self._every
+
+
+def _clear(space: dict[str, Any], name: str) -> None:
+    """Make a name as absent as it is in a module that has just been made."""
+    if name == "__doc__":
+        space[name] = None
+    else:
+        space.pop(name, None)
+
+
+def _stored_directly(code: types.CodeType) -> frozenset[str]:
+    """The names that module-level code stores without asking its locals.
+
+    CPython does so for a name that some function of the module declares as global.
+    """
+    return frozenset(
+        each.argval for each in dis.get_instructions(code) if each.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
+    )
+
+
+def _exports(base: str, name: str) -> bool:
+    """Whether a star import of a module brings a name."""
+    space = vars(sys.modules[base]) if base in sys.modules else {}
+    listed = space.get("__all__")
+    if isinstance(listed, (list, tuple)):
+        return name in listed and name in space
+    return name in space and not name.startswith("_")
+
+
+def _leftovers(part: Part) -> frozenset[str]:
+    """Submodules that a star import would bring only because somebody imported them since."""
+    found = set[str]()
+    for run in part.runs:
+        for base, exports in run.stars:
+            space = vars(sys.modules[base]) if base in sys.modules else {}
+            if "__all__" not in space:
+                found.update(
+                    name
+                    for name, value in space.items()
+                    if name not in exports
+                    and isinstance(value, types.ModuleType)
+                    and value.__name__ == f"{base}.{name}"
+                )
+    return frozenset(found)
+
+
+def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
+    each = every.get(function.__module__)
+    return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
+

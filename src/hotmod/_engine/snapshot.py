@@ -1,0 +1,121 @@
+"""The program before a transaction, as far as running statements can change it, and how it is put back.
+
+Touches: reads the namespaces in scope and what is reachable from them; on an undo writes them.
+
+Guarantees: after an undo every namespace, container, class and closure cell that was seen holds what it
+held; changes that other threads made meanwhile to other entries stay.
+
+Assumes: the modules of the plan are the only ones of which anything runs.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from hotmod._engine.loaded import Ledger
+from hotmod._engine.others import Others
+from hotmod._live import modules, namespaces
+from hotmod._live.journal import Journal
+from hotmod._live.registries import Definitions, Registries
+from hotmod._live.state import State
+from hotmod._live.takeback import everything
+
+__all__ = ["Snapshot"]
+
+
+class Snapshot:
+    """The state of the program when this was made.
+
+    Args:
+        journal: where it is noted how the state is put back; None for a snapshot of nothing.
+        ledger: what is loaded.
+        names: the modules to look at; None for all in scope.
+
+    Attributes:
+        before: the namespaces, by module.
+        entries: what `sys.modules` held.
+    """
+
+    def __init__(self, journal: Journal | None, ledger: Ledger, names: Iterable[str] | None = None) -> None:
+        self._ledger = ledger
+        if names is None:
+            found = [(name, module) for name, module in list(sys.modules.items())]
+            inside = {
+                name: module
+                for name, module in found
+                if isinstance(module, types.ModuleType) and ledger.owns(name, module)
+            }
+        else:
+            inside = {
+                name: module for name in names if isinstance(module := sys.modules.get(name), types.ModuleType)
+            }
+        self.entries: dict[str, Any] = dict(inside)
+        self.before = {name: dict(vars(module)) for name, module in inside.items()}
+        self._kinds = {name: type(module) for name, module in inside.items()}
+        self._states: tuple[State, ...] = ()
+        self._others: Others | None = None
+        self._running: Collection[str] = ()
+        if journal is not None:
+            journal.record("namespaces and containers", self._restore, lasting=False)
+
+    def deepen(
+        self, journal: Journal, going: Collection[str], definitions: Definitions, codes: Iterable[types.CodeType]
+    ) -> Registries:
+        """Save the containers in scope as well, for statements that may change them.
+
+        Args:
+            journal: where it is noted how `sys.modules` is put back.
+            going: the modules that run as a whole or are removed.
+            definitions: what runs again.
+            codes: the code that is going to run.
+        """
+        inside = self.entries
+        owned = self._ledger.scope.owns_name
+        self.entries = modules.watch_entries(
+            journal, lambda name: name in inside or self._ledger.owns(name)
+        )
+        others = State([module for name, module in inside.items() if name not in going], owned)
+        own = State([module for name, module in inside.items() if name in going], owned)
+        self._states = own, others
+        self._running = frozenset(going)
+        self._others = Others(definitions, codes)
+        return Registries(others, definitions)
+
+    def _restore(self) -> None:
+        """Abort: put namespaces and the contents of containers back, without losing what others did."""
+        mine = self._others is None or self._others.only_mine()
+        whole = set(self.before) if mine else set(self._running)
+        for undo in self.undos():
+            undo()
+        for name in whole:
+            module = self.entries[name]
+            if isinstance(module, types.ModuleType):
+                namespaces.restore(module, self.before[name], self._kinds[name])
+
+    def undos(self) -> list[Callable[[], None]]:
+        """What takes back, one by one, the changes since this was made."""
+        mine = everything if self._others is None else self._others.attribution()
+        found = [undo for state in self._states for undo in state.undos(mine)]
+        for name, before in self.before.items():
+            module = self.entries[name]
+            if isinstance(module, types.ModuleType):
+                wanted = everything if name in self._running else mine
+                undo = namespaces.undo_of(module, before, self._kinds[name], wanted)
+                found += [undo] if undo is not None else []
+        return found
+
+    def forget(self, kept: Collection[str]) -> None:
+        """Let go of what only an abort needs, and of the namespaces of modules that did not run."""
+        self._states = ()
+        self.before = {name: space for name, space in self.before.items() if name in kept}
+
+    def containers(self) -> set[int]:
+        """Ids of the containers in which old objects are kept here."""
+        return {id(self.before), *map(id, self.before.values())}
+
+    def spaces(self, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        """The saved namespaces of some modules."""
+        return {name: self.before[name] for name in names if name in self.before}

@@ -1,0 +1,279 @@
+"""The live functions of a module's text: found by name, and proved to be all by counting references.
+
+A function refers to its code object, and so do the constants of the code that makes it, and calls that
+are under way; nobody else. So when all references to a code object are accounted for, no function that
+runs it has been missed, and the heap need not be searched.
+
+Touches: nothing; reads namespaces, reference counts, frames, and the heap where the counts do not add up.
+
+Guarantees: the heap is passed over once at most, for all modules together. Never calls code of the subject.
+
+Assumes: the live functions run the code objects of the trees given. After `gc.freeze()` the heap shows less.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import gc
+import inspect
+import sys
+import types
+import weakref
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from hotmod._live.classes import own_dict
+from hotmod._live.functions import is_forwarding
+from hotmod._live.stale import codes_in
+from hotmod._live.state import instance_dict
+from hotmod._live.takeback import size_of
+
+__all__ = ["LRU", "Reach", "Running", "complete"]
+
+MAX_FAR = 1_000  # objects other than definitions that are looked into before the heap is searched
+MAX_SIZE = 1_000  # entries; a longer container is data, no registry
+# Without a global lock calls that are under way count no reference.
+_COUNTS_TELL = "free-threading" not in sys.version
+LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
+_PLAIN = frozenset(
+    [
+        *(str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)),
+        *(types.ModuleType, types.CodeType, types.BuiltinFunctionType, types.WrapperDescriptorType, range),
+        *(types.FrameType, types.TracebackType, types.GeneratorType, types.CoroutineType),
+        *(types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodDescriptorType),
+    ]
+)
+
+
+def _attributes(value: Any) -> Iterable[Any]:
+    return list((instance_dict(value) or {}).values())
+
+
+# What stands around functions, and how to get at what is in it.
+_INSIDE: dict[type, Callable[[Any], Iterable[Any]]] = {
+    staticmethod: lambda value: (value.__func__,),
+    classmethod: lambda value: (value.__func__,),
+    types.MethodType: lambda value: (value.__func__,),
+    property: lambda value: (value.fget, value.fset, value.fdel),
+    functools.partial: lambda value: (value.func, *value.args, *value.keywords.values()),
+    functools.cached_property: _attributes,
+    functools.partialmethod: _attributes,
+    functools.singledispatchmethod: _attributes,
+    LRU: _attributes,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Running:
+    """What is known of the code that a module runs.
+
+    Attributes:
+        trees: module code objects; every live function of the module runs code that is nested in one of
+            them. If one is seen that does not, nothing is taken to be known.
+        hidden: functions and caches that no name of the module leads to.
+    """
+
+    trees: tuple[types.CodeType, ...]
+    hidden: tuple[weakref.ref[Any], ...] = ()
+
+
+class Reach:
+    """The live functions of one module, as far as they were found.
+
+    Attributes:
+        functions: those whose globals are the module's namespace, whatever code they run.
+        wrappers: what stands around functions: properties, caches, functions with `__wrapped__`, ...
+        classes: the classes of the module.
+    """
+
+    def __init__(self, name: str, space: dict[str, Any], running: Running | None) -> None:
+        self.name, self.space, self.running = name, space, running if _COUNTS_TELL else None
+        self.functions: list[types.FunctionType] = []
+        self.wrappers: list[Any] = []
+        self.classes: list[type] = []
+        self._foreign: list[types.FunctionType] = []  # with other globals: they are not the module's
+        self._seen: dict[int, Any] = {id(space): space}
+        self._near = collections.deque(list(space.values()))
+        self._far: collections.deque[Any] = collections.deque()
+        self._walk()
+        self._named = set(self._seen)
+        for ref in running.hidden if running is not None else ():
+            self.add(ref())
+        if not self._is_known():
+            self.running = None
+
+    def add(self, value: Any) -> None:
+        """Take in a function or a cache that was found in another way."""
+        self._near.append(value)
+        self._walk()
+
+    def _is_known(self) -> bool:
+        """Whether the functions found run known code; if not, somebody else has run the module."""
+        trees = self.running.trees if self.running is not None else ()
+        known = {id(code) for tree in trees for code in codes_in(tree)}
+        paths = {tree.co_filename for tree in trees}
+        return all(
+            id(code) in known or code.co_filename not in paths or is_forwarding(code)
+            for code in (function.__code__ for function in self.functions)
+        )
+
+    @property
+    def hidden(self) -> tuple[weakref.ref[Any], ...]:
+        """What no name leads to, to be remembered."""
+        caches = [each for each in self.wrappers if type(each) is LRU]
+        return tuple(weakref.ref(each) for each in (*self.functions, *caches) if id(each) not in self._named)
+
+    def _walk(self) -> None:
+        near, seen = self._near, self._seen
+        while near:
+            value = near.popleft()
+            kind = type(value)
+            if kind in _PLAIN or id(value) in seen:
+                continue
+            seen[id(value)] = value
+            if kind is types.FunctionType:
+                self._enter_function(value)
+            elif issubclass(kind, type):
+                module = own_dict(value).get("__module__")
+                if type(module) is str and module == self.name:
+                    self.classes.append(value)
+                    near.extend(own_dict(value).values())
+            elif kind in _INSIDE:
+                self.wrappers.append(value)
+                near.extend(_INSIDE[kind](value))
+            else:
+                self._far.append(value)
+
+    def _enter_function(self, value: types.FunctionType) -> None:
+        (self.functions if value.__globals__ is self.space else self._foreign).append(value)
+        if value.__dict__:
+            self.wrappers.append(value)
+            self._near.extend(list(value.__dict__.values()))
+        for cell in value.__closure__ or ():
+            self._near.extend(_contents(cell))
+        self._near.extend(value.__defaults__ or ())
+        self._near.extend((value.__kwdefaults__ or {}).values())
+        if sys.version_info >= (3, 14) and value.__annotate__ is not None:
+            self._near.append(value.__annotate__)
+
+    def look_further(self) -> None:
+        """Look into other objects that the names of the module lead to, as decorators make them."""
+        for _ in range(MAX_FAR):
+            if not self._far:
+                return
+            value = self._far.popleft()
+            if size_of(value) > MAX_SIZE or (type(value) is dict and "__builtins__" in value):
+                continue  # data, or the namespace of another module
+            known = len(self.functions)
+            parts = gc.get_referents(value)
+            if len(parts) <= 2 * MAX_SIZE:  # keys and values
+                self._near.extend(parts)
+                self._walk()
+            if len(self.functions) > known and self.running is not None and not self.counted():
+                return
+
+    def counted(self) -> Mapping[int, int]:
+        """How many references to the code of the module are unexplained, by the id of the code object."""
+        if self.running is None:
+            return {}
+        codes = [code for tree in self.running.trees for code in codes_in(tree) if _is_held(code)]
+        others = _others_calls()
+        counts = list(map(sys.getrefcount, codes))
+        excess = {
+            id(code): count - _EXPECTED
+            for code, count in zip(codes, counts, strict=True)
+            if count > _EXPECTED
+        }
+        users = [function.__code__ for function in (*self.functions, *self._foreign)]
+        users += _own_calls()
+        # a call that was under way before and after the counting was under way in between
+        users += [frame.f_code for key, frame in _others_calls().items() if key in others]
+        for code in users:
+            if id(code) in excess:
+                excess[id(code)] -= 1
+        return {key: count for key, count in excess.items() if count > 0}
+
+
+def _contents(cell: types.CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # an empty cell
+        return ()
+
+
+def _is_held(code: types.CodeType) -> bool:
+    """Whether functions with this code live on: those of comprehensions and class bodies are called once."""
+    named = not code.co_name.startswith("<") or code.co_name == "<lambda>"
+    return named and bool(code.co_flags & inspect.CO_OPTIMIZED)
+
+
+def _own_calls() -> list[types.CodeType]:
+    """The code of the calls that are under way in this thread."""
+    found, frame = [], sys._getframe()  # noqa: SLF001 - not to refer to frames longer than needed
+    while frame.f_back is not None:
+        frame = frame.f_back
+        found.append(frame.f_code)
+    return found
+
+
+def _others_calls() -> dict[int, types.FrameType]:
+    """The calls that are under way in other threads, by the id of their frame."""
+    found: dict[int, types.FrameType] = {}
+    todo = list(sys._current_frames().values())  # noqa: SLF001 - the only way to see what other threads run
+    todo.remove(sys._getframe())  # noqa: SLF001 - a frame that refers to itself stays
+    while todo:
+        frame = todo.pop()
+        found[id(frame)] = frame
+        todo += [frame.f_back] if frame.f_back is not None else []
+    return found
+
+
+def _references() -> int:
+    """What `sys.getrefcount` says, as asked above, of a code object that no function runs."""
+    tree = compile("def probe(): pass", "<hotmod>", "exec", dont_inherit=True)
+    codes = [code for code in codes_in(tree) if code is not tree]
+    return list(map(sys.getrefcount, codes))[0]  # noqa: RUF015 - asked in the same way
+
+
+_EXPECTED = _references()
+
+
+def complete(reaches: Iterable[Reach]) -> None:
+    """Find what the names did not lead to, where the counts do not add up or nothing can be counted."""
+    spaces: dict[int, Reach] = {}
+    codes: dict[int, Reach] = {}
+    for reach in reaches:
+        if reach.running is None:
+            reach.look_further()
+            spaces[id(reach.space)] = reach
+        elif reach.counted():
+            reach.look_further()
+            codes.update(dict.fromkeys(reach.counted(), reach))
+    if not spaces and not codes:
+        return
+    for function, value in search(spaces, codes):
+        reach = codes.get(id(function.__code__)) or spaces[id(function.__globals__)]
+        reach.add(value)
+
+
+def search(spaces: Collection[int], codes: Collection[int]) -> list[tuple[types.FunctionType, Any]]:
+    """All functions of the heap with one of these namespaces or of these code objects, and their caches.
+
+    Args:
+        spaces: ids of namespaces.
+        codes: ids of code objects.
+
+    Returns:
+        Each function, with itself or with the cache around it.
+    """
+    kinds = (types.FunctionType, LRU)
+    found = [each for each in gc.get_objects() if type(each) in kinds]
+    inner = [each.__dict__.get("__wrapped__") if type(each) is LRU else each for each in found]
+    return [
+        (function, value)
+        for function, value in zip(inner, found, strict=True)
+        if type(function) is types.FunctionType
+        and (id(function.__code__) in codes or id(function.__globals__) in spaces)
+    ]

@@ -1,0 +1,300 @@
+"""The plan of `strategy="minimal"`: the statements that have to run, and code for live functions.
+
+Touches: nothing; a pure function of the changes, the texts before and after, and the import graph.
+
+Guarantees: after the plan the modules are what a fresh process makes of the new texts, as far as the
+analysis of the texts can tell; where it can't tell, a module runs as a whole.
+
+Assumes: as `Spread`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from hotmod._model.changes import ChangeKind, ChangeSet
+from hotmod._model.hazards import Hazard
+from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
+from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
+from hotmod._plan.program import Program
+from hotmod._plan.purity import is_pure
+from hotmod._plan.changed import Cause
+from hotmod._plan.spread import Spread
+from hotmod._source.diff import Edits, diff
+from hotmod._source.facts import Kind, facts_in
+from hotmod._source.graph import ImportGraph
+from hotmod._source.resolve import ModuleSource, ancestors
+
+__all__ = ["make_minimal_plan"]
+
+SHOWN = 72  # characters of a statement that are shown
+
+
+def make_minimal_plan(
+    changes: ChangeSet,
+    graph: ImportGraph,
+    sources: Mapping[str, ModuleSource],
+    loaded: Sequence[str],
+    frozen: Collection[str] = (),
+    was: ImportGraph | None = None,
+    hidden: Mapping[str, Hidden] | None = None,
+    frozen_edits: Sequence[Hazard] = (),
+    unsure: Mapping[str, str] | None = None,
+    opaque: Collection[tuple[str, str]] = (),
+) -> Plan:
+    """The smallest plan that is safe.
+
+    Args:
+        changes: what differs.
+        graph: the imports of all loaded modules and of all changed ones, deleted ones still known.
+        sources: the texts that the loaded modules were executed from.
+        loaded: the loaded modules of the scope, in the order of their first import.
+        frozen: loaded modules that can't be executed again (compiled ones, the main module).
+        was: the graph of the texts that the modules were loaded from; that of the new texts by default.
+        hidden: by module, what it uses without an import statement that says so.
+        frozen_edits: the edits of modules that can't be executed again.
+        unsure: modules that can't be changed in parts, and why.
+        opaque: (module, name) of functions behind decorators whose results can't take new code.
+    """
+    rank = {name: index for index, name in enumerate(loaded)}
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {})
+    maker.seed(unsure or {}, opaque)
+    maker.spread()
+    return maker.plan(was or graph, frozen_edits)
+
+
+class _Maker:
+    """The making of one plan."""
+
+    def __init__(
+        self,
+        changes: ChangeSet,
+        graph: ImportGraph,
+        sources: Mapping[str, ModuleSource],
+        rank: Mapping[str, int],
+        frozen: Collection[str],
+        hidden: Mapping[str, Hidden],
+    ) -> None:
+        self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
+        self._hidden, self._sources = hidden, sources
+        self._by_hidden: set[str] = set()
+        self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
+        new = {
+            each.module: ModuleSource(each.text, os.path.basename(each.path).startswith("__init__."))
+            for each in changes.changes
+            if each.text is not None
+        }
+        after = {name: source for name, source in {**sources, **new}.items() if name not in self._gone}
+        # who imports a package may use all that is in it; and a function may import when it is called
+        above = {package for name in changes.modules for package in ancestors(name) if package in graph}
+        follow = graph.dependents(*changes.modules, *above, deferred=True) | above
+        follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
+        self._region = [name for name in rank if name in after and (name in new or name in follow)]
+        self._after = after
+        self._edits: dict[str, Edits] = {
+            name: diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
+            for name, source in new.items()
+            if name in sources and name in rank
+        }
+        others = graph_names(graph) - after.keys() - self._gone
+        self._spread = Spread(
+            Program(after, others), Program(sources, others), self._edits, self._region, graph.dependents
+        )
+
+    def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
+        """Take in what differs."""
+        spread = self._spread
+        for change in self._changes.changes:
+            name = change.module
+            if change.kind is ChangeKind.EDITED and name in self._rank:
+                if name in unsure:
+                    spread.run_whole(name, Cause(name, 1, unsure[name]))
+                spread.seed(name)
+            elif change.kind is ChangeKind.MOVED and name in self._rank:
+                spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
+                spread.seed(name)
+            else:
+                spread.came_or_went(name, change.kind.value)
+        for module, name in opaque:
+            if module in self._edits:
+                spread.refresh(module, name)
+
+    def spread(self) -> None:
+        """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
+        spread = self._spread
+        size: object = None
+        while size != (size := (len(spread.whole), sum(map(len, spread.runs.values())))):
+            spread.spread()
+            self._by_hidden_ways()
+            self._together()
+
+    def _by_hidden_ways(self) -> None:
+        touched = {module for module, _ in self._spread.changed.values} | self._gone
+        touched |= {module for module, _ in self._spread.changed.classes} | set(self._spread.changed.modules)
+        for name, use in self._hidden.items():
+            if use.computed and name in self._after and not touched.isdisjoint(use.modules):
+                used = next(each for each in sorted(use.modules) if each in touched)
+                self._by_hidden.add(name)
+                self._spread.run_whole(name, Cause(name, use.line, f"it {use.how} {used}"))
+
+    def _together(self) -> None:
+        """Of modules that import each other, all that take part run as a whole, or none."""
+        taking = {name for name, runs in self._spread.runs.items() if runs} | set(self._spread.whole)
+        for members in self._graph.cycles():
+            inside = [name for name in members if name in taking]
+            whole = [name for name in inside if name in self._spread.whole]
+            for name in inside if whole and len(inside) > len(whole) else ():
+                self._spread.run_whole(name, Cause(name, 1, f"it and {whole[0]} import each other"))
+
+    def plan(self, was: ImportGraph, frozen_edits: Sequence[Hazard]) -> Plan:
+        """The finished plan."""
+        spread, rank = self._spread, self._rank
+        whole = {name for name in spread.whole if name in rank and name not in self._frozen}
+        running = {name for name, runs in spread.runs.items() if runs and name in rank} - whole
+        running |= {name for name in spread.stars if name in rank} - whole
+        patched = {
+            name
+            for name, edits in self._edits.items()
+            if name not in whole and name in rank and name not in self._frozen
+        }
+        order = self._order(whole | running | patched)
+        parts = {name: self._part(name) for name in order if name not in whole}
+        steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
+        steps += [self._step(name, parts.get(name)) for name in order]
+        acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
+        pure = not whole and not self._gone
+        pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
+        hazards = [
+            *frozen_edits,
+            *cycle_hazards(self._graph, whole),
+            *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
+            *self._foreign(),
+        ]
+        return Plan(
+            self._changes,
+            tuple(steps),
+            self._entries(was, acting, whole),
+            tuple(hazards),
+            tuple(parts.values()),
+            pure,
+            self._kept(),
+        )
+
+    def _kept(self) -> tuple[str, ...]:
+        """The values that calls have made in edited modules, and that stay."""
+        spread, found = self._spread, []
+        for name in self._edits:
+            if name in spread.whole or name not in self._after:
+                continue
+            ran = spread.runs.get(name, {})
+            for index, facts in enumerate(spread.program.facts(name)):
+                if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
+                    found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
+        return tuple(found)
+
+    def _order(self, names: Collection[str]) -> list[str]:
+        order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
+        return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
+
+    def _entries(self, was: ImportGraph, acting: Iterable[str], whole: Collection[str]) -> tuple[str, ...]:
+        """Parts in their order; between them, runs of whole modules in the order in which to ask for them."""
+        found: list[str] = []
+        batch: list[str] = []
+        for name in acting:
+            if name in whole:
+                batch.append(name)
+                continue
+            found += entries_of(was, batch, self._rank)
+            batch = []
+            found.append(name)
+        return (*found, *entries_of(was, batch, self._rank))
+
+    def _part(self, module: str) -> Part:
+        spread = self._spread
+        text = self._after[module].text
+        edits = self._edits.get(module)
+        if edits is None:
+            statements = facts_in(text)[0]
+            edits = diff(statements, statements)
+        causes = spread.runs.get(module, {})
+        runs = tuple(self._run(module, index, causes[index]) for index in sorted(causes))
+        return Part(
+            module,
+            text,
+            edits,
+            runs,
+            frozenset(spread.cleared.get(module, ())),
+            frozenset(spread.removed.get(module, ())),
+            spread.held(module),
+            tuple(sorted(spread.stars.get(module, {}).items())),
+            frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
+        )
+
+    def _run(self, module: str, index: int, cause: Cause) -> Run:
+        statement = self._spread.program.statements(module)[index]
+        facts = self._spread.program.facts(module)[index]
+        head = statement.text.partition("\n")[0].strip()
+        shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
+        program = self._spread.program
+        bases = [program.absolute(module, each) for each in facts.imports if each.name == "*"]
+        own = cause.module == module and cause.line == statement.first and cause.because is None
+        why = "edited" if own else f"because {self._told(cause)}"
+        return Run(
+            statement.first,
+            statement.last,
+            tuple(name for name in facts.binds if name != "__annotations__"),
+            self._where(module, statement.first),
+            shown,
+            why,
+            fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
+            rebinds=facts.kind is Kind.IMPORT,
+            acts=not is_pure(program, module, facts),
+            imports=tuple(program.absolute(module, each) for each in facts.imports),
+            stars=tuple((base, frozenset(program.exports(base))) for base in bases),
+        )
+
+    def _told(self, cause: Cause | None) -> str:
+        parts = []
+        while cause is not None and len(parts) < 6:  # noqa: PLR2004 - longer chains are not read
+            where = self._where(cause.module, cause.line)
+            parts.append(f"{cause.what} ({where})" if where else cause.what)
+            cause = cause.because
+        return ", because ".join(parts)
+
+    def _where(self, module: str, line: int) -> str:
+        source = self._after.get(module)
+        if source is None or not line:
+            return ""
+        parts = module.split(".")
+        depth = len(parts) + (1 if source.is_package else 0)
+        return f"{'/'.join(source.text.path.split(os.sep)[-depth:])}:{line}"
+
+    def _step(self, module: str, part: Part | None) -> Step:
+        if part is None:
+            cause = self._spread.whole[module]
+            return Step(module, "execute", self._told(cause), cause.line)
+        if part.stars and not part.runs:
+            names = ", ".join(name for name, _ in part.stars)
+            return Step(module, "run", f"star imports bring {names} anew", 0)
+        if part.runs:
+            count = len(part.runs)
+            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs)
+        return Step(module, "patch", "edited")
+
+    def _foreign(self) -> Iterable[Hazard]:
+        for module, name, line in dict.fromkeys(self._spread.foreign):
+            yield Hazard(
+                "effect-not-undone",
+                module,
+                name,
+                message="a statement that ran again or is gone changed an object of another module",
+                advice="What it put there before stays, beside what it puts there now.",
+                path=self._after[module].text.path if module in self._after else "",
+                line=line,
+            )
+
+
+def graph_names(graph: ImportGraph) -> set[str]:
+    """The names of all modules that a graph knows."""
+    return set(graph)

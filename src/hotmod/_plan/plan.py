@@ -1,0 +1,194 @@
+"""The plan: what has to run, in which order and why. A value.
+
+Touches: nothing.
+
+Guarantees: a plan never changes; it holds no object of the program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from hotmod._model.changes import ChangeSet, SourceText
+from hotmod._model.hazards import Hazard
+from hotmod._model.report import Reason
+from hotmod._source.diff import Edits
+
+__all__ = ["Hidden", "Part", "Plan", "Run", "Step"]
+
+Action = Literal["execute", "remove", "run", "patch"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """One statement that runs again.
+
+    Attributes:
+        first: its first line in the new text, decorators included.
+        last: its last line.
+        binds: the names that it binds.
+        where: its file and line, for people.
+        text: its first line of text.
+        why: the reason, as a chain: `because TAX changed (shop/config.py:1)`.
+        fresh: whether nobody can have seen the function that it makes before its name is bound.
+        rebinds: whether it is an import.
+        acts: whether it may do more than bind names.
+        imports: the modules that it imports.
+        stars: the modules of which it imports everything, each with the names that its text binds.
+    """
+
+    first: int
+    last: int
+    binds: tuple[str, ...]
+    where: str
+    text: str
+    why: str
+    fresh: bool = False
+    rebinds: bool = False
+    acts: bool = False
+    imports: tuple[str, ...] = ()
+    stars: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.text}, {self.why}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """A module of which some statements run, or none.
+
+    Attributes:
+        module: the module's name.
+        text: the text that it has from now on.
+        edits: how that differs from the one that it has.
+        runs: the statements to run, in order.
+        cleared: names that are absent when they begin.
+        removed: names that nothing binds any more.
+        held: by class, the data of its body that stays as it is when its statement runs again.
+        stars: names that come by star imports and have changed, with the modules that may bring them, in order.
+        annotated: the names that the new text annotates.
+    """
+
+    module: str
+    text: SourceText
+    edits: Edits
+    runs: tuple[Run, ...] = ()
+    cleared: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()
+    held: tuple[tuple[str, frozenset[str]], ...] = ()
+    stars: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    annotated: frozenset[str] = frozenset()
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything of the module is done but giving code to its functions."""
+        return bool(self.runs or self.removed or self.stars)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one module.
+
+    Attributes:
+        module: the module's name.
+        action: `execute` its text again, `run` some of its statements, `patch` its functions without
+            running anything, or `remove` it from the process.
+        why: the reason in words.
+        line: the line of the import that made it follow, 0 for a changed module.
+        runs: the statements that run, in order.
+    """
+
+    module: str
+    action: Action
+    why: str
+    line: int = 0
+    runs: tuple[Run, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{self.action} {self.module}: {self.why}"
+        return "\n".join([head, *(f"  {run}" for run in self.runs)])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hidden:
+    """What a module uses without an import statement that says so.
+
+    Attributes:
+        modules: the modules that it uses.
+        how: in words: `reads`, `imports by a computed name`.
+        computed: whether it is the latter.
+        line: where, 0 when no line can be named.
+    """
+
+    modules: frozenset[str]
+    how: str
+    line: int = 0
+    computed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a reload would do; false when there is nothing to do.
+
+    Attributes:
+        changes: what differs between disk and memory.
+        steps: what happens to which module, in order.
+        entries: the modules of which something runs, in the order in which to ask for them.
+        hazards: what the texts already show can't be done exactly.
+        parts: the modules that do not run as a whole.
+        pure: whether the statements of the parts can do nothing but bind names.
+        kept: values made by calls that stay as they are in modules that changed, as `module:name`.
+    """
+
+    changes: ChangeSet
+    steps: tuple[Step, ...] = ()
+    entries: tuple[str, ...] = ()
+    hazards: tuple[Hazard, ...] = ()
+    parts: tuple[Part, ...] = ()
+    pure: bool = False
+    kept: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.hazards)
+
+    def __str__(self) -> str:
+        if not self:
+            return "nothing to do: memory equals disk"
+        lines = [str(step) for step in self.steps] or ["no loaded module has to run"]
+        return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
+
+    @property
+    def executed(self) -> tuple[str, ...]:
+        """The modules to execute, dependencies first."""
+        return tuple(step.module for step in self.steps if step.action == "execute")
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The modules to remove from the process."""
+        return tuple(step.module for step in self.steps if step.action == "remove")
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why each module takes part."""
+        found = []
+        for step in self.steps:
+            if step.runs:
+                found += [
+                    Reason(step.module, f"{run.where} {run.text}, {run.why}", run.first) for run in step.runs
+                ]
+            else:
+                found.append(Reason(step.module, step.why, step.line))
+        return tuple(found)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON-ready values."""
+        return {
+            "changes": [
+                {"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes
+            ],
+            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "hazards": [hazard.as_dict() for hazard in self.hazards],
+            "kept": list(self.kept),
+        }
+
+

@@ -1,0 +1,428 @@
+"""What running a statement depends on, followed until something that changed is met.
+
+Touches: nothing; works on the facts of statements.
+
+Guarantees: if running a statement again could give another result because of a change, the change is
+found: a value that it reads, a definition that it uses, code that it calls, through aliases, re-exports,
+local functions and those of other modules, constructors, and methods by name where the object is unknown.
+
+Assumes: what `Facts` assume; a name of a function or method that is on no way to a change (`tainted`
+does not hold it) need not be followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from hotmod._plan.changed import Cause, Changed, is_special
+from hotmod._plan.program import Place, Program
+from hotmod._plan.purity import is_plain_base
+from hotmod._source.facts import Facts
+from hotmod._source.regions import Chain, ClassFacts, Mode, Region
+
+__all__ = ["Reach"]
+
+_CONSTRUCTORS = frozenset(("__new__", "__init__", "__post_init__", "__attrs_post_init__"))
+_WHEN_CALLED = _CONSTRUCTORS | {"__set_name__"}
+_WHEN_APPLIED = _WHEN_CALLED | {"__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__get__"}
+_HOOKS = frozenset(("__init_subclass__", "__class_getitem__", "__mro_entries__"))
+_OF_METACLASSES = _WHEN_APPLIED | _HOOKS | {"__prepare__", "__setattr__", "__getattr__"}
+
+
+class Reach:
+    """Looks from statements for what changed.
+
+    Args:
+        program: the new program.
+        changed: what changed.
+        tainted: words on the way to a change; see `Taint`.
+        modules: the modules that can see a change.
+        importers: gives the modules that import one, directly or not.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        changed: Changed,
+        tainted: set[str],
+        modules: Collection[str],
+        importers: Callable[[str], frozenset[str]],
+    ) -> None:
+        self._program = program
+        self._changed = changed
+        self._tainted = tainted
+        self._modules = modules
+        self._importers = importers
+        self._visible: dict[str, frozenset[str]] = {}
+        self._seen: set[tuple[object, ...]] = set()
+        self._left: list[tuple[str, Region, bool, str]] = []
+        self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
+        self._known_classes: dict[tuple[str, str], bool] = {}
+        self._origin = ""  # the module of the statement that is looked from
+        self._heirs_matter = True
+        self._named: dict[str, list[tuple[str, str]]] = {}
+        self._related: dict[tuple[tuple[str, str], tuple[str, str]], bool] = {}
+
+    def cause(self, module: str, index: int) -> Cause | None:
+        """Why a statement has to run again; None if nothing that it depends on changed."""
+        facts = self._program.facts(module)[index]
+        self._origin = module
+        self._heirs_matter = not all(
+            self._is_looked_at_by_type_only(module, name) for name in facts.classes
+        )
+        return self._by_imports(module, facts) or self._search(module, facts.eager)
+
+    def calls_change(self, module: str, qualname: str) -> Cause | None:
+        """Why a function does something else when it is called, though its own text is as it was."""
+        region = self._function(module, qualname)
+        return self._search(module, region) if region is not None else None
+
+    def _search(self, module: str, region: Region) -> Cause | None:
+        """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
+        # what was met on the way from a statement of this module, and led nowhere, need not be met again
+        self._seen = self._clean.setdefault((self._origin, self._heirs_matter), set())
+        self._left = [(module, region, False, "")]
+        while self._left:
+            owner, one, called, qualname = self._left.pop()
+            cause = self._region(owner, one, called=called) or self._own(owner, one, qualname)
+            if cause is not None:
+                self._seen.clear()
+                return cause
+        return None
+
+    # imports
+
+    def _by_imports(self, module: str, facts: Facts) -> Cause | None:
+        for each in facts.imports:
+            base = self._program.absolute(module, each)
+            if each.name == "*":
+                cause = next((c for (owner, _), c in self._changed.values.items() if owner == base), None)
+            elif each.name:
+                cause = self._changed.values.get((base, each.name)) or self._came_or_went(
+                    f"{base}.{each.name}"
+                )
+            else:
+                cause = None
+            cause = cause or self._came_or_went(base)
+            if cause is not None:
+                return cause
+        return None
+
+    def _came_or_went(self, name: str) -> Cause | None:
+        while name:
+            if name in self._changed.modules:
+                return self._changed.modules[name]
+            name = name.rpartition(".")[0]
+        return None
+
+    # regions
+
+    def _region(self, module: str, region: Region, *, called: bool = False) -> Cause | None:
+        if region.dynamic:
+            cause = next(self._changed.of_module(module), None)
+            if cause is not None:
+                return cause
+        for each in region.imports:
+            cause = self._came_or_went(self._program.absolute(module, each))
+            if cause is not None:
+                return cause
+        for chain, mode in region.reads.items():
+            if not region.imports and self._tainted.isdisjoint(chain):
+                continue  # by no name on this way can a change be met
+            stronger = Mode.CALLED if called else self._handed(module, region, chain, mode)
+            for place in self._program.places(module, chain, region.imports):
+                cause = self._place(place, stronger)
+                if cause is not None:
+                    return cause
+        for name in sorted(region.attributes.intersection(self._tainted)):
+            cause = self._by_name(name, module)
+            if cause is not None:
+                return cause
+        return None
+
+    def _handed(self, module: str, region: Region, chain: Chain, mode: Mode) -> Mode:
+        """What is done with an argument: a function in scope shows whether it calls what it is given."""
+        if mode not in (Mode.HANDED, Mode.STORED, Mode.PLAIN):
+            return mode
+        for callee, argument in region.handed:
+            if argument != chain:
+                continue
+            places = self._program.places(module, callee, region.imports) if callee else ()
+            for place in places:
+                found = self._function(place.module, ".".join((place.name, *place.rest)))
+                if found is not None and found.calls_parameters:
+                    return Mode.CALLED
+            if mode is Mode.HANDED and not places:
+                return Mode.CALLED  # code of others, whose result is used: it may have called it
+        return mode
+
+    def _place(self, place: Place, mode: Mode) -> Cause | None:
+        """Something that a dotted name leads to, and what is done with it."""
+        key = place.module, place.name
+        if not place.name:
+            return self._changed.modules.get(place.module)
+        cause = self._changed.values.get(key)
+        if place.rest:
+            mode = max(mode, Mode.USED)
+        if cause is None and mode >= Mode.STORED and (mode is not Mode.BASE or self._heirs_matter):
+            cause = self._changed.classes.get(key)
+        if cause is None and mode >= Mode.HANDED:
+            cause = self._changed.functions.get(key)
+        if cause is not None or mode < Mode.BASE:
+            return cause
+        if place.name not in self._tainted and self._tainted.isdisjoint(place.rest):
+            return None
+        mark = (place, mode)
+        if mark in self._seen:
+            return None
+        self._seen.add(mark)
+        return self._follow(place, mode)
+
+    def _follow(self, place: Place, mode: Mode) -> Cause | None:
+        if place.module not in self._program:
+            return None
+        facts = self._program.facts(place.module)
+        for index in self._program.binders(place.module).get(place.name, ()):
+            one = facts[index]
+            if place.name in one.functions:
+                cause = self._called(place, one) if mode >= Mode.CALLED else None
+            elif place.name in one.classes:
+                cause = self._class(place, mode)
+            elif any(each.local == place.name for each in one.imports):
+                cause = None  # where it comes from is a place of its own
+            else:
+                cause = self._value(place, index, mode)
+            if cause is not None:
+                return cause
+        return None
+
+    def _called(self, place: Place, facts: Facts) -> Cause | None:
+        if facts.decorated:  # the decorator's own function is what is called
+            self._left.append((place.module, facts.eager, False, ""))
+        return self._body(place.module, place.name)
+
+    def _body(self, module: str, qualname: str) -> Cause | None:
+        """The inside of a function that is called."""
+        cause = self._changed.bodies.get((module, qualname))
+        if cause is not None or (module, qualname) in self._seen:
+            return cause
+        self._seen.add((module, qualname))
+        if qualname.rpartition(".")[2] not in self._tainted:
+            return None
+        region = self._function(module, qualname)
+        if region is not None:
+            self._left.append((module, region, False, qualname))
+        return None
+
+    def _function(self, module: str, qualname: str) -> Region | None:
+        if module not in self._program:
+            return None
+        facts = self._program.facts(module)
+        for index in reversed(self._program.binders(module).get(qualname.partition(".")[0], ())):
+            if qualname in facts[index].functions:
+                return self._program.region(module, index, qualname)
+        return None
+
+    # classes and values
+
+    def _class(self, place: Place, mode: Mode) -> Cause | None:
+        """A class that is called, descended from, operated on, or of which an attribute is used."""
+        for module, name in self._lineage(place.module, place.name):
+            cause = self._changed.values.get((module, name))
+            if cause is None and (mode is not Mode.BASE or self._heirs_matter):
+                cause = self._changed.classes.get((module, name))
+            if cause is not None:
+                return cause
+            wanted = _HOOKS
+            if place.rest:
+                wanted = frozenset(place.rest[:1])
+            elif mode >= Mode.CALLED:
+                wanted = _WHEN_APPLIED if mode is Mode.APPLIED else _WHEN_CALLED
+            elif self._is_metaclass(module, name):
+                wanted = _OF_METACLASSES
+            for method in self._methods_of(module, name):
+                if method.rpartition(".")[2] in wanted:
+                    cause = self._body(module, method)
+                    if cause is not None:
+                        return cause
+        return None
+
+    def _is_looked_at_by_type_only(self, module: str, name: str) -> bool:
+        """Whether nothing but `type` (or `ABCMeta`) looks at what a class inherits while it is built.
+
+        Then the class need not be built again when a base changes in place: it looks things up there.
+        """
+        for owner, each in self._lineage(module, name):
+            described = self._described(owner, each)
+            if described is None or described.keywords or "__init_subclass__" in described.functions:
+                return False
+            if (owner, each) == (module, name) and not described.plain:
+                return False
+            for base in described.bases:
+                outside = self._program.outside(owner, base)
+                if outside and not is_plain_base(outside):
+                    return False
+                if not outside and not self._program.places(owner, base):
+                    return False
+        return True
+
+    def _is_metaclass(self, module: str, name: str) -> bool:
+        described = self._described(module, name)
+        return described is not None and any(
+            self._program.outside(module, base).rpartition(".")[2] in ("type", "ABCMeta", "EnumMeta", "EnumType")
+            for base in described.bases
+        )
+
+    def _described(self, module: str, name: str) -> ClassFacts | None:
+        facts = self._program.facts(module)
+        for index in self._program.binders(module).get(name.partition(".")[0], ()):
+            if name in facts[index].classes:
+                return facts[index].classes[name]
+        return None
+
+    def _lineage(self, module: str, name: str) -> Iterator[tuple[str, str]]:
+        """A class and its bases in scope."""
+        left, seen = [(module, name)], set[tuple[str, str]]()
+        while left:
+            one = left.pop(0)
+            if one in seen:
+                continue
+            seen.add(one)
+            yield one
+            owner, qualname = one
+            facts = self._program.facts(owner)
+            for index in self._program.binders(owner).get(qualname.partition(".")[0], ()):
+                described = facts[index].classes.get(qualname)
+                for base in described.bases if described is not None else ():
+                    left += [
+                        (place.module, place.name)
+                        for place in self._program.places(owner, base)
+                        if place.name and not place.rest and place.module in self._program
+                    ]
+
+    def _methods_of(self, module: str, name: str) -> Iterable[str]:
+        facts = self._program.facts(module)
+        prefix = f"{name}."
+        for index in self._program.binders(module).get(name.partition(".")[0], ()):
+            for qualname in facts[index].functions:
+                if qualname.startswith(prefix) and "." not in qualname[len(prefix) :]:
+                    yield qualname
+
+    def _value(self, place: Place, index: int, mode: Mode) -> Cause | None:
+        """A value that some statement computed: its class tells what operators and methods do."""
+        facts = self._program.facts(place.module)[index]
+        if not place.rest and mode >= Mode.CALLED:
+            self._left.append((place.module, facts.eager, True, ""))
+            for qualname in facts.functions:
+                region = self._program.region(place.module, index, qualname)
+                self._left += [(place.module, region, False, "")] if region is not None else []
+        unknown = False
+        for callee in facts.eager.unknown:
+            if not callee:
+                unknown = True
+                continue
+            if self._program.outside(place.module, callee):
+                continue
+            for made in self._program.places(place.module, callee):
+                if self._is_class(made):
+                    cause = self._methods(made, place.rest, mode)
+                    if cause is not None:
+                        return cause
+                elif made.module in self._program:
+                    unknown = True
+        for name in place.rest[:1] if unknown else ():
+            cause = self._by_name(name, place.module) if name in self._tainted else None
+            if cause is not None:
+                return cause
+        return None
+
+    def _is_class(self, place: Place) -> bool:
+        if place.module not in self._program or place.rest:
+            return False
+        facts = self._program.facts(place.module)
+        binders = self._program.binders(place.module).get(place.name, ())
+        return any(place.name in facts[index].classes for index in binders)
+
+    def _methods(self, made: Place, rest: Chain, mode: Mode) -> Cause | None:
+        """What an instance of a class does when an attribute of it is used, or an operator applied."""
+        for module, name in self._lineage(made.module, made.name):
+            for method in self._methods_of(module, name):
+                last = method.rpartition(".")[2]
+                if rest:
+                    wanted = last == rest[0] or last in ("__getattr__", "__getattribute__")
+                elif mode >= Mode.CALLED:
+                    wanted = last == "__call__"
+                else:
+                    wanted = is_special(last) and last not in _CONSTRUCTORS
+                if wanted:
+                    cause = self._body(module, method)
+                    if cause is not None:
+                        return cause
+        return None
+
+    def _own(self, module: str, region: Region, qualname: str) -> Cause | None:
+        """The attributes that a method looks up on its own instance: of its class, its bases and its heirs."""
+        cls = (module, qualname.rpartition(".")[0])
+        for name in sorted(region.own.intersection(self._tainted)):
+            for owner, each in self._functions_named(name):
+                if self._sees(owner) and self._are_related(cls, (owner, each.rpartition(".")[0])):
+                    cause = self._body(owner, each)
+                    if cause is not None:
+                        return cause
+        return None
+
+    def _are_related(self, one: tuple[str, str], two: tuple[str, str]) -> bool:
+        if not (one[1] and two[1]):
+            return True  # not a method as they are usually written: any may be meant
+        key = one, two
+        if key not in self._related:
+            self._related[key] = two in self._lineage(*one) or one in self._lineage(*two)
+        return self._related[key]
+
+    def _by_name(self, name: str, where: str) -> Cause | None:
+        """An attribute of an object of unknown kind: every function of that name may be meant."""
+        for module, qualname in self._functions_named(name):
+            if self._sees(module) and self._is_named(qualname, where):
+                cause = self._body(module, qualname)
+                if cause is not None:
+                    return cause
+        return None
+
+    def _is_named(self, qualname: str, where: str) -> bool:
+        """Whether there may be an instance of a method's class: a text near the look-up names the class.
+
+        Near are the texts of the statement's module, of those that it imports from, and of the look-up.
+        """
+        cls, _, method = qualname.partition(".")
+        if not method:
+            return True
+        key = self._origin, cls
+        if key not in self._known_classes:
+            texts = {self._origin, *(self._imported(self._origin))}
+            self._known_classes[key] = any(self._program.words(text).names(cls) for text in texts)
+        return self._known_classes[key] or self._program.words(where).names(cls)
+
+    def _imported(self, module: str) -> Iterator[str]:
+        for facts in self._program.facts(module):
+            for each in facts.imports:
+                base = self._program.absolute(module, each)
+                yield base
+                yield f"{base}.{each.name}"
+
+    def _sees(self, module: str) -> bool:
+        """Whether objects of a module can be there when the statement runs: its module imports that one."""
+        if module not in self._visible:
+            self._visible[module] = self._importers(module) | {module}
+        return self._origin in self._visible[module]
+
+    def _functions_named(self, name: str) -> list[tuple[str, str]]:
+        if name not in self._named:
+            self._named[name] = [
+                (module, qualname)
+                for module in self._modules
+                if name in self._program.words(module).bodies
+                for facts in self._program.facts(module)
+                for qualname in facts.functions
+                if qualname.rpartition(".")[2] == name
+            ]
+        return self._named[name]

@@ -1,0 +1,498 @@
+"""From edits to the statements that have to run: the change spreads until nothing more depends on it.
+
+Touches: nothing; a pure function of the old and the new program, the edits and the import graph.
+
+Guarantees: a statement that is not in `runs` would give what it gave when it ran last: nothing that it
+reads, uses or calls has changed. Where that can't be told, the module is in `whole`.
+
+Assumes: what `Reach` assumes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from hotmod._plan.program import Program, Unreadable
+from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.reach import Reach
+from hotmod._plan.taint import Taint
+from hotmod._source.blocks import differing_names
+from hotmod._source.diff import Edit, EditKind, Edits
+from hotmod._source.facts import Facts, Kind
+from hotmod._source.regions import Chain
+from hotmod._source.statements import parsed
+
+__all__ = ["Spread"]
+
+# Decorators after which a name holds the same object as before, with what is new.
+_IN_PLACE = frozenset(
+    (
+        *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.singledispatch"),
+        *("functools.total_ordering", "dataclasses.dataclass", "contextlib.contextmanager"),
+        *("contextlib.asynccontextmanager", "typing.overload", "typing.final", "typing.runtime_checkable"),
+        *("typing_extensions.overload", "typing_extensions.final", "abc.abstractmethod", "builtins.staticmethod"),
+        *("typing.no_type_check", "enum.unique", "attr.s", "attr.attrs", "attrs.define", "attrs.frozen"),
+    )
+)
+
+
+class Spread:
+    """What follows from the edits of some modules.
+
+    Args:
+        program: the program with the new texts.
+        before: the program with the texts that are loaded.
+        edits: the edits by module.
+        region: the modules that can see a change, in the order in which they are to run.
+        importers: gives the modules that import one, directly or not.
+
+    Attributes:
+        runs: by module, the statements to run (by index in the new text), and why.
+        whole: the modules to run as a whole, and why.
+        cleared: by module, names that are to be absent when its statements begin to run.
+        removed: by module, names that nothing binds any more.
+        stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
+        foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
+        changed: what is not as it was.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        before: Program,
+        edits: Mapping[str, Edits],
+        region: Collection[str],
+        importers: Callable[[str], frozenset[str]],
+    ) -> None:
+        self.program = program
+        self.before = before
+        self.runs: dict[str, dict[int, Cause]] = {}
+        self.whole: dict[str, Cause] = {}
+        self.cleared: dict[str, set[str]] = {}
+        self.removed: dict[str, set[str]] = {}
+        self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.foreign: list[tuple[str, str, int]] = []
+        self.changed = Changed()
+        self._edits = edits
+        self._region = region
+        self._importers = importers
+        self._light: set[tuple[str, int]] = set()
+        self._edited = {
+            name: {each.new: each for each in found.edits if each.new is not None}
+            for name, found in edits.items()
+        }
+
+    # where the change begins
+
+    def came_or_went(self, module: str, what: str) -> None:
+        """A module was added or deleted."""
+        cause = Cause(module, 0, f"{module} was {what}")
+        self.changed.modules[module] = cause
+        package, _, name = module.rpartition(".")
+        if package and name not in self.program.binders(package):
+            self.changed.values[package, name] = cause  # the import system binds it there
+
+    def seed(self, module: str) -> None:
+        """Take in the edits of a module."""
+        edits = self._edits[module]
+        if edits.whole:
+            self.run_whole(module, Cause(module, 1, edits.whole))
+            return
+        position = {each: index for index, each in enumerate(self.program.statements(module))}
+        for edit in edits.edits:
+            index = position[edit.new] if edit.new is not None else -1
+            self._seed(module, edit, index)
+
+    def _seed(self, module: str, edit: Edit, index: int) -> None:
+        line = edit.new.first if edit.new is not None else 0
+        if edit.kind in (EditKind.UNCHANGED, EditKind.MOVED):
+            if edit.reordered:
+                self._reordered(module, edit, index)
+            return
+        for name in edit.bodies:
+            self.changed.bodies[module, name] = Cause(module, line, f"{name}() has changed inside")
+        if edit.kind is EditKind.BODY:
+            self._documented(module, edit, index)
+            return
+        if edit.kind is EditKind.REMOVED:
+            self._removed(module, edit)
+            return
+        names = self.program.facts(module)[index].binds
+        gone = self._old_names(module, edit).difference(names)
+        self._gone(module, gone)
+        self._withdrawn(module, edit)
+        verb = "was added" if edit.kind is EditKind.ADDED else "changed"
+        self.run(module, index, Cause(module, line, f"{_named(edit)} {verb}"), edit)
+
+    def _documented(self, module: str, edit: Edit, index: int) -> None:
+        """A decorator that nobody knows may have copied the docstring of a function."""
+        facts = self.program.facts(module)[index]
+        if facts.kind is Kind.FUNCTION and facts.decorated and edit.old is not None and edit.new is not None:
+            docs = [[ast.get_docstring(node) for node in parsed(each.text)] for each in (edit.old, edit.new)]  # type: ignore[arg-type]
+            if docs[0] != docs[1] and not self._stays(module, facts):
+                cause = Cause(module, edit.new.first, f"the docstring of {_named(edit)} changed")
+                self.run(module, index, cause, edit)
+
+    def refresh(self, module: str, name: str) -> None:
+        """A function whose inside changed stands behind a decorator that may have compiled it: run it again."""
+        if (module, name) in self.changed.bodies:
+            for index in self.program.binders(module).get(name, ()):
+                line = self.program.statements(module)[index].first
+                self.run(module, index, Cause(module, line, f"{name}() changed below a decorator"))
+
+    def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
+        """By class of which only methods changed, the data of its body, which stays."""
+        facts = self.program.facts(module)
+        found = []
+        for owner, index in sorted(self._light):
+            if owner == module:
+                found += [(name, each.data) for name, each in facts[index].classes.items() if "." not in name]
+        return tuple(found)
+
+    def _reordered(self, module: str, edit: Edit, index: int) -> None:
+        """An identical statement stands elsewhere: that is nothing, unless the order matters to somebody."""
+        facts = self.program.facts(module)[index]
+        if facts.kind in (Kind.INERT, Kind.CONSTANT, Kind.IMPORT) or (
+            facts.kind is Kind.FUNCTION and not facts.decorated
+        ):
+            alone = all(len(self.program.binders(module).get(name, ())) <= 1 for name in facts.binds)
+            if alone and not self._out_of_order(module, index, facts):
+                return
+        line = edit.new.first if edit.new is not None else 0
+        self.run(module, index, Cause(module, line, f"{_named(edit)} moved"), edit)
+
+    def _out_of_order(self, module: str, index: int, facts: Facts) -> bool:
+        """Whether a statement reads what is bound only below it now, or binds what is read above it."""
+        binders = self.program.binders(module)
+        if any(other >= index for name in self._roots(module, facts) for other in binders.get(name, ())):
+            return True
+        every, bound = self.program.facts(module), set(facts.binds)
+        return any(not bound.isdisjoint(self._roots(module, each)) for each in every[:index])
+
+    def _old_names(self, module: str, edit: Edit) -> set[str]:
+        if edit.old is None:
+            return set()
+        facts = self._facts_before(module, edit)
+        return set(facts.binds) if facts is not None else set()
+
+    def _facts_before(self, module: str, edit: Edit) -> Facts | None:
+        if module not in self.before:
+            return None
+        for statement, facts in zip(
+            self.before.statements(module), self.before.facts(module), strict=True
+        ):
+            if statement == edit.old:
+                return facts
+        return None
+
+    def _removed(self, module: str, edit: Edit) -> None:
+        if edit.docstring:
+            self._gone(module, ["__doc__"])
+        self._gone(module, self._old_names(module, edit))
+        self._withdrawn(module, edit)
+
+    def _gone(self, module: str, names: Iterable[str]) -> None:
+        """Names that a removed or changed statement bound: others may still bind them."""
+        binders = self.program.binders(module)
+        for name in sorted(set(names) - {"__annotations__"}):
+            cause = Cause(module, 0, f"{name} was removed from {module}")
+            if name == "*":
+                self.run_whole(module, Cause(module, 1, "a star import was removed"))
+            elif name not in binders:
+                self.removed.setdefault(module, set()).add(name)
+                self.changed.values.setdefault((module, name), cause)
+                for star in binders.get("*", ()):
+                    self.run(module, star, cause)
+            else:
+                self.changed.values.setdefault((module, name), cause)
+                for index in binders[name]:
+                    self.run(module, index, cause)
+
+    def _withdrawn(self, module: str, edit: Edit) -> None:
+        """What a removed or changed statement did to objects is undone by making them anew."""
+        if edit.old is None:
+            return
+        facts = self._facts_before(module, edit)
+        line = edit.new.first if edit.new is not None else edit.old.first
+        for chain in facts.eager.changes if facts is not None else ():
+            self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
+
+    # what a statement that runs brings with it
+
+    def run(self, module: str, index: int, cause: Cause, edit: Edit | None = None) -> None:
+        """A statement runs again."""
+        runs = self.runs.setdefault(module, {})
+        if index in runs or module in self.whole:
+            return
+        facts = self.program.facts(module)[index]
+        if facts.kind is Kind.INERT and not facts.binds:
+            if not self._is_docstring(module, index):
+                return
+            self._value(module, "__doc__", cause)
+        edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
+        if "*" in facts.binds and facts.kind is Kind.IMPORT and _is_as_it_was(edit):
+            self._stars_again(module, index, facts)
+            return
+        runs[index] = cause
+        if facts.eager.dynamic:
+            self.run_whole(module, cause)
+            return
+        self._mark(module, index, facts, cause, edit)
+        for name in self._bound_by(module, index, facts):
+            for other in self.program.touchers(module, name):
+                self.run(module, other, cause)
+        for chain in facts.eager.changes:
+            self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
+        self._leftovers(module, index, facts, cause)
+
+    def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that a statement binds, by calling a function of the module as well."""
+        if not any(len(chain) == 1 for chain in facts.eager.unknown):
+            return [name for name in facts.binds if name not in ("*", "__annotations__")]
+        binders = self.program.binders(module).items()
+        return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
+
+    def _is_docstring(self, module: str, index: int) -> bool:
+        return index == 0 and self.program.has_docstring(module)
+
+    def _mark(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
+        """Note which names of a statement that runs are not as they were."""
+        edited = edit is not None and edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
+        for name in set(self._bound_by(module, index, facts)).difference(facts.binds):
+            self._value(module, name, cause)
+        if edited and edit is not None and edit.kind is EditKind.ADDED:
+            for name in facts.binds:
+                self._value(module, name, cause)
+            for each in facts.imports:
+                if each.name == "*":
+                    self._star(module, self.program.absolute(module, each), cause)
+        elif facts.kind is Kind.IMPORT:
+            self._imports(module, facts, cause, edit)
+        elif facts.kind is Kind.FUNCTION:
+            self._function(module, facts, cause)
+        elif facts.kind is Kind.CLASS:
+            self._class(module, index, facts, cause, edit if edited else None)
+        elif facts.kind is not Kind.CONSTANT or edited:
+            names: Iterable[str] = facts.binds
+            if edited and edit is not None and edit.old is not None and edit.new is not None:
+                names = differing_names(edit.old.text, edit.new.text)
+            for name in names:
+                self._value(module, name, cause)
+
+    def _value(self, module: str, name: str, cause: Cause) -> None:
+        if name not in ("*", "__annotations__"):
+            self.changed.values.setdefault((module, name), self._caused(module, name, cause))
+
+    def _caused(self, module: str, name: str, cause: Cause) -> Cause:
+        line = next(
+            (
+                self.program.statements(module)[index].first
+                for index in reversed(self.program.binders(module).get(name, ()))
+            ),
+            0,
+        )
+        if cause.module == module and cause.line == line:
+            return cause
+        return Cause(module, line, f"{name} changed", cause)
+
+    def _imports(self, module: str, facts: Facts, cause: Cause, edit: Edit | None) -> None:
+        """The names that an import binds to something else than before."""
+        before = self._facts_before(module, edit) if edit is not None and edit.old is not None else facts
+        had = {each.local: each for each in before.imports} if before is not None else {}
+        for each in facts.imports:
+            base = self.program.absolute(module, each)
+            if each.name == "*":
+                self._star(module, base, cause)
+            elif each.local and (
+                had.get(each.local) != each
+                or (base, each.name) in self.changed.values
+                or any(name in self.changed.modules for name in (base, f"{base}.{each.name}"))
+            ):
+                self._value(module, each.local, cause)
+
+    def _star(self, module: str, base: str, cause: Cause) -> None:
+        """A star import runs: whatever it brings is new, and what the module binds below it is bound again."""
+        binders = self.program.binders(module)
+        for name in self.program.exports(base):
+            self._value(module, name, cause)
+            for index in binders.get(name, ()) if name != "*" else ():
+                self.run(module, index, cause)
+
+    def _stars_again(self, module: str, index: int, facts: Facts) -> None:
+        """Of what a star import brought, only what has changed is bound again."""
+        binders = self.program.binders(module)
+        for each in facts.imports:
+            base = self.program.absolute(module, each)
+            for (owner, name), why in list(self.changed.values.items()):
+                if owner == base and not any(other > index for other in binders.get(name, ())):
+                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                    self._value(module, name, why)
+            if base in self.changed.modules:
+                for name in self.program.exports(base):
+                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                    self._value(module, name, self.changed.modules[base])
+
+    def _function(self, module: str, facts: Facts, cause: Cause) -> None:
+        for name in facts.binds:
+            if facts.decorated and not self._stays(module, facts):
+                self._value(module, name, cause)
+            self.changed.functions.setdefault((module, name), self._caused(module, name, cause))
+
+    def _stays(self, module: str, facts: Facts) -> bool:
+        """Whether decorators leave a definition the object that it was."""
+        return all(self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee)
+
+    def _class(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
+        name = facts.binds[0] if facts.binds else ""
+        described = facts.classes.get(name)
+        if edit is not None and described is not None and self._is_light(edit, described.plain):
+            self._light.add((module, index))
+            for member in edit.members:
+                self.changed.bodies.setdefault(
+                    (module, f"{name}.{member.name}"),
+                    Cause(module, edit.new.first if edit.new else 0, f"{name}.{member.name} changed"),
+                )
+            return
+        if (edit is not None and edit.header) or (facts.decorated and not self._stays(module, facts)):
+            self._value(module, name, cause)
+        self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
+
+    def _is_light(self, edit: Edit, plain: bool) -> bool:  # noqa: FBT001 - a fact about the class
+        """Whether only ordinary methods of a class came, went or changed, which nothing else looks at."""
+        return (
+            plain
+            and not edit.header
+            and bool(edit.members)
+            and all(
+                member.is_function and not member.decorated and not member.name.startswith("__")
+                for member in edit.members
+            )
+        )
+
+    def _rebuilt(self, module: str, chain: Chain, line: int, cause: Cause) -> None:
+        """An object that a statement changes is made anew before, if its module makes it."""
+        own = False
+        for place in self.program.places(module, chain):
+            if place.module != module or not place.name:
+                continue
+            binders = self.program.binders(module).get(place.name, ())
+            facts = self.program.facts(module)
+            if any(place.name in each.classes or each.imports for each in map(facts.__getitem__, binders)):
+                continue
+            own = True
+            for index in binders:
+                self.run(module, index, cause)
+            for index, each in enumerate(facts):
+                if any(other[0] == place.name for other in each.eager.changes):
+                    self.run(module, index, cause)
+        if not own and self.program.places(module, chain):
+            self.foreign.append((module, ".".join(chain), line))
+
+    def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
+        """What a statement reads before it is bound must be as absent as in a fresh process."""
+        for name in self._roots(module, facts):
+            if name not in self.program.binders(module):
+                continue
+            touchers = self.program.touchers(module, name)
+            if any(other >= index for other in touchers):
+                self.cleared.setdefault(module, set()).add(name)
+                for other in touchers:
+                    self.run(module, other, cause)
+
+    def _roots(self, module: str, facts: Facts) -> set[str]:
+        """The names of its module that a statement reads, also in functions of the module that it calls."""
+        found = {chain[0] for chain in facts.eager.reads}
+        left, seen = [chain[0] for chain in facts.eager.reads], set[str]()
+        every = self.program.facts(module)
+        called = {chain[0] for chain in facts.eager.unknown if chain}
+        while left:
+            name = left.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for index in self.program.binders(module).get(name, ()):
+                if name in every[index].functions and name in called:
+                    region = self.program.region(module, index, name)
+                    found.update(chain[0] for chain in region.reads) if region is not None else None
+        return found
+
+    def run_whole(self, module: str, cause: Cause) -> None:
+        """A module runs from top to bottom."""
+        if module in self.whole:
+            return
+        self.whole[module] = cause
+        try:
+            every = self.program.facts(module)
+        except Unreadable:
+            every = ()
+        names = {name for facts in every for name in facts.binds}
+        for facts in every:
+            if facts.kind is Kind.OTHER or "*" in facts.binds:
+                for name in facts.binds:
+                    self._value(module, name, cause)
+        if module in self.before:
+            gone = {name for facts in self.before.facts(module) for name in facts.binds} - names
+            for name in gone:
+                self.changed.values.setdefault((module, name), cause)
+
+    # the fixed point
+
+    def spread(self) -> None:
+        """Follow the changes through all modules that can see them, until nothing more has to run.
+
+        What was found to have nothing to do with the changes of one round is not asked about them again.
+        """
+        done = Changed()
+        while self.changed.size() != done.size():
+            fresh, done = self.changed.since(done), self.changed.copy()
+            taint = Taint(self.program, self._region, fresh.names(), fresh.methods())
+            reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
+            for module in self._region:
+                if module not in self.whole:
+                    self._look_at(module, taint.words, reach)
+
+    def _is_hit(self, module: str, known: Collection[str]) -> bool:
+        words = self.program.words(module)
+        return words.star or not (words.eager.isdisjoint(known) and words.imported.isdisjoint(known))
+
+    def _look_at(self, module: str, known: Collection[str], reach: Reach) -> None:
+        if not self._is_hit(module, known):
+            return
+        try:
+            every = self.program.facts(module)
+        except Unreadable:
+            self.run_whole(module, Cause(module, 0, f"{module} can't be looked at statement by statement"))
+            return
+        ran = self.runs.get(module, {})
+        for index, facts in enumerate(every):
+            if (module, index) in self._light:
+                self._recheck(module, index, facts, reach)
+            if index in ran or facts.kind is Kind.INERT:
+                continue
+            star = "*" in facts.binds
+            if star or facts.eager.dynamic or not facts.words.isdisjoint(known):
+                cause = reach.cause(module, index)
+                if cause is not None:
+                    self.run(module, index, cause)
+                    if module in self.whole:
+                        return
+
+    def _recheck(self, module: str, index: int, facts: Facts, reach: Reach) -> None:
+        """The data of a class stays only if nothing that it is computed from has changed."""
+        cause = reach.cause(module, index)
+        if cause is not None:
+            self._light.discard((module, index))
+            self._class(module, index, facts, cause, None)
+
+
+def _is_as_it_was(edit: Edit | None) -> bool:
+    return edit is None or (edit.kind in (EditKind.UNCHANGED, EditKind.MOVED) and not edit.reordered)
+
+
+def _named(edit: Edit) -> str:
+    names = [name for name in edit.names if name not in ("*", "__annotations__")]
+    if names:
+        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    statement = edit.new or edit.old
+    return statement.text.partition("\n")[0][:60] if statement is not None else "a statement"

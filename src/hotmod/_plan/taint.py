@@ -1,0 +1,112 @@
+"""Which functions lead to a change when they are called: a screen for `Reach`, by words first, then by names.
+
+Touches: nothing; works on the words of texts and on the facts of those that hold a word of the change.
+
+Guarantees: a function that calls or reads anything that changed, directly or through others, is among
+`words`, and so is every name that a statement gives to what leads to a change.
+
+Assumes: as `Reach`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from hotmod._plan.program import Program, Unreadable
+from hotmod._source.facts import Facts, Kind
+from hotmod._source.regions import Region
+
+__all__ = ["Taint"]
+
+
+class Taint:
+    """The words on the way to some changes.
+
+    Args:
+        program: the new program.
+        modules: the modules that can see a change.
+        names: the words of what changed.
+        methods: those of them that functions and methods have: what an attribute of an unknown object may mean.
+
+    Attributes:
+        words: the words of the change and of all that leads to it.
+    """
+
+    def __init__(
+        self, program: Program, modules: Collection[str], names: Collection[str], methods: Collection[str]
+    ) -> None:
+        self._program, self._modules = program, modules
+        self.words = set(names) | set(methods)
+        self._methods = set(methods)
+        self._refuted: dict[tuple[str, str], int] = {}
+        self._spread()
+
+    def _spread(self) -> None:
+        size = -1
+        while size != (size := len(self.words)):
+            for module in self._modules:
+                words = self._program.words(module)
+                for name, body in words.bodies.items():
+                    special = name.startswith("__")
+                    if (name in self._methods and not special) or body.isdisjoint(self.words):
+                        continue
+                    if self._leads(module, name):
+                        self._methods.add(name)
+                        self.words.add(name)
+                        self.words |= words.classes if special else set[str]()
+                if not words.eager.isdisjoint(self.words):
+                    self._aliases(module)
+
+    def _leads(self, module: str, name: str) -> bool:
+        """Whether a function of that name refers to a change by more than a word."""
+        key = module, name
+        if self._refuted.get(key) == len(self.words):
+            return False
+        for region in self._regions(module, name):
+            if region is None or self._refers(module, region):
+                return True
+        self._refuted[key] = len(self.words)
+        return False
+
+    def _regions(self, module: str, name: str) -> Iterator[Region | None]:
+        """The functions of that name; None for one that can't be looked at."""
+        found = False
+        try:
+            for index, facts in enumerate(self._program.facts(module)):
+                for qualname in facts.functions:
+                    if qualname.rpartition(".")[2] == name:
+                        found = True
+                        yield self._program.region(module, index, qualname)
+        except Unreadable:
+            found = False
+        if not found:
+            yield None  # in a branch or a class that the facts do not tell of
+
+    def _refers(self, module: str, region: Region) -> bool:
+        if region.dynamic or not self._methods.isdisjoint(region.attributes | region.own):
+            return True
+        if any(each.name in self.words or not self.words.isdisjoint(each.module.split(".")) for each in region.imports):
+            return True
+        return any(
+            place.name in self.words or not self._methods.isdisjoint(place.rest)
+            for chain in region.reads
+            if not self.words.isdisjoint(chain)
+            for place in self._program.places(module, chain, region.imports)
+        )
+
+    def _aliases(self, module: str) -> None:
+        """Names that statements give to what leads to a change."""
+        try:
+            every = self._program.facts(module)
+        except Unreadable:
+            return
+        for facts in every:
+            if _renames(facts) and not facts.words.isdisjoint(self.words) and not self.words.issuperset(facts.binds):
+                if facts.kind is Kind.IMPORT or self._refers(module, facts.eager):
+                    self.words.update(name for name in facts.binds if name != "*")
+
+
+def _renames(facts: Facts) -> bool:
+    if facts.kind is Kind.IMPORT:
+        return any(each.name and each.name != each.local for each in facts.imports)
+    return facts.kind in (Kind.OTHER, Kind.CLASS) or facts.decorated

@@ -1,0 +1,524 @@
+"""The walk over one statement that collects its facts.
+
+Touches: syntax trees.
+
+Guarantees: each name that running code reads at module level is noted with the most that is done with
+it; where it is not plain which, with more.
+
+Assumes: a function that is handed to code of others is called by it only if the result is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from hotmod._source.regions import Builder, Chain, ClassFacts, Mode, NameImport
+from hotmod._source.treescan import Guard, guard_of
+
+__all__ = ["Visitor"]
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *_COMPREHENSIONS)
+_DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__import__", "import_module"))
+CALLING = frozenset(
+    ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
+)
+_CALLS_ITS_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
+MUTATING = frozenset(
+    (
+        *("append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard"),
+        *("clear", "sort", "reverse", "appendleft", "extendleft", "popleft", "rotate", "move_to_end"),
+        *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
+    )
+)
+_TRANSPARENT = frozenset(("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override"))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where a node stands."""
+
+    builder: Builder
+    name: str = ""  # qualified, of the function or class around it
+    local: frozenset[str] = frozenset()  # names that do not lead to module level
+    imported: frozenset[str] = frozenset()  # local names that imports bind
+    parameters: frozenset[str] = frozenset()
+    owner: str = ""  # the first parameter of a method
+    in_function: bool = False
+    guarded: bool = False
+    methods: frozenset[str] = frozenset()  # in a class body: its functions
+
+
+class Visitor:
+    """Collects the facts of some statements; see `Facts` for the attributes."""
+
+    def __init__(self, eager: Builder, *, postponed: bool, inside: bool) -> None:
+        self._enters = inside
+        self.binds: list[str] = []
+        self.annotates: list[str] = []
+        self.imports: list[NameImport] = []
+        self.functions: dict[str, Builder] = {}
+        self.classes: dict[str, ClassFacts] = {}
+        self.ran = False  # whether anything happens when the statements run
+        self._postponed = postponed
+        self._top = _Scope(eager)
+
+    def block(self, nodes: Iterable[ast.stmt]) -> None:
+        """Visit the statements of a module."""
+        self._block(nodes, self._top)
+
+    # statements
+
+    def _block(self, nodes: Iterable[ast.stmt], scope: _Scope) -> None:
+        for node in nodes:
+            self._statement(node, scope)
+
+    def _statement(self, node: ast.stmt, scope: _Scope) -> None:
+        if isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or _is_text(node):
+            return
+        self.ran = True
+        if isinstance(node, _FUNCTIONS):
+            self._function(node, scope)
+        elif isinstance(node, ast.ClassDef):
+            self._class(node, scope)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self._import(node, scope)
+        elif isinstance(node, ast.If):
+            self._if(node, scope)
+        elif isinstance(node, ast.Expr):
+            self._discarded(node.value, scope)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            self._assign(node, scope)
+        elif isinstance(node, ast.Delete):
+            for target in node.targets:
+                self._target(target, scope, deletes=True)
+        elif isinstance(node, ast.Return):
+            if node.value is not None:
+                self._value(node.value, scope)
+        else:
+            self._compound(node, scope)
+
+    def _compound(self, node: ast.stmt, scope: _Scope) -> None:
+        """Loops, `try`, `with`, `match`, `raise`, `assert` and whatever else there is."""
+        inside = dataclasses.replace(scope, guarded=True)
+        for field, value in ast.iter_fields(node):
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, ast.stmt):
+                    self._statement(part, inside)
+                elif isinstance(part, ast.expr):
+                    if field == "target":
+                        self._target(part, inside)
+                    elif type(node).__name__ != "TypeAlias":
+                        self._expression(part, inside, Mode.USED)
+                    elif field == "name":
+                        self._target(part, inside)
+                    else:
+                        self._deferred(part, inside)
+                elif isinstance(part, ast.AST):
+                    self._clause(part, inside)
+
+    def _clause(self, node: ast.AST, scope: _Scope) -> None:
+        """A `with` item, an exception handler, a case, a pattern."""
+        if isinstance(node, ast.withitem):
+            if isinstance(node.context_expr, ast.Call):
+                self._call(node.context_expr, scope, Mode.HANDED, Mode.APPLIED)
+            else:
+                self._expression(node.context_expr, scope, Mode.USED)
+            if node.optional_vars is not None:
+                self._target(node.optional_vars, scope)
+            return
+        for name in (getattr(node, "name", None), getattr(node, "rest", None)):
+            if isinstance(name, str) and isinstance(node, ast.excepthandler | ast.pattern):
+                self._bind(name, scope)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                self._statement(child, scope)
+            elif isinstance(child, ast.expr):
+                self._expression(child, scope, Mode.USED)
+            else:
+                self._clause(child, scope)
+
+    def _if(self, node: ast.If, scope: _Scope) -> None:
+        guard = guard_of(node.test)
+        inside = dataclasses.replace(scope, guarded=True)
+        self._expression(node.test, scope, Mode.USED)
+        ran = self.ran
+        if guard is not Guard.TYPES and (guard is not Guard.MAIN or scope.in_function):
+            self._block(node.body, inside)
+        if guard is not Guard.NOT_TYPES:
+            self._block(node.orelse, inside)
+        if guard in (Guard.TYPES, Guard.MAIN) and not node.orelse:
+            self.ran = ran and self.ran
+
+    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: _Scope) -> None:
+        if isinstance(node, ast.AnnAssign):
+            if not self._postponed and not scope.in_function:
+                self._expression(node.annotation, scope, Mode.PLAIN)
+            if not scope.in_function and not scope.name:
+                self.binds.append("__annotations__")
+                if isinstance(node.target, ast.Name) and node.simple:
+                    self.annotates.append(node.target.id)
+        if isinstance(node, ast.AugAssign):
+            self._target(node.target, scope)
+            chain = _chain(node.target)
+            if chain:
+                self._read(chain, scope, Mode.USED)
+        if node.value is not None:
+            mode = Mode.USED if isinstance(node, ast.AugAssign) else Mode.PLAIN
+            if mode is Mode.PLAIN and scope.in_function:
+                self._value(node.value, scope)
+            else:
+                self._expression(node.value, scope, mode)
+        if not isinstance(node, ast.AugAssign) and (node.value is not None or isinstance(node, ast.Assign)):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                self._target(target, scope)
+
+    def _target(self, node: ast.expr, scope: _Scope, *, deletes: bool = False) -> None:
+        if isinstance(node, ast.Name):
+            self._bind(node.id, scope)
+        elif isinstance(node, ast.Tuple | ast.List):
+            for part in node.elts:
+                self._target(part, scope, deletes=deletes)
+        elif isinstance(node, ast.Starred):
+            self._target(node.value, scope)
+        elif isinstance(node, ast.Attribute | ast.Subscript):
+            self._expression(node.value, scope, Mode.USED)
+            if isinstance(node, ast.Subscript):
+                self._expression(node.slice, scope, Mode.PLAIN)
+            self._changed(node.value, scope)
+
+    def _changed(self, node: ast.expr, scope: _Scope) -> None:
+        """The object that an expression gives is changed."""
+        while isinstance(node, ast.Subscript):
+            node = node.value
+        chain = _chain(node)
+        if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
+            scope.builder.changes.add(chain)
+
+    def _bind(self, name: str, scope: _Scope) -> None:
+        if scope.in_function:
+            if name not in scope.local:
+                scope.builder.stores.add(name)
+        elif not scope.name or name not in scope.local:
+            self.binds.append(name)
+
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: _Scope) -> None:
+        found = []
+        for alias in node.names:
+            if isinstance(node, ast.ImportFrom):
+                local = "*" if alias.name == "*" else alias.asname or alias.name
+                found.append(NameImport(local, node.module or "", node.level, alias.name, scope.guarded))
+            elif alias.asname:
+                found.append(NameImport(alias.asname, alias.name, 0, "", scope.guarded))
+            else:
+                first = alias.name.partition(".")[0]
+                found.append(NameImport(first, first, 0, "", scope.guarded))
+                if "." in alias.name:
+                    found.append(NameImport("", alias.name, 0, "", scope.guarded))
+        if scope.in_function:
+            scope.builder.imports += found
+            return
+        self.imports += found
+        if not scope.name:
+            self.binds += [each.local for each in found if each.local]
+
+    # definitions
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: _Scope) -> None:
+        if not scope.in_function and not scope.name:
+            self.binds.append(node.name)
+        for decorator in node.decorator_list:
+            self._decorator(decorator, scope)
+        arguments = node.args
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            if default is not None:
+                self._expression(default, scope, Mode.PLAIN)
+        if not self._postponed:
+            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+            every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+            for annotation in [*(each.annotation for each in every), node.returns]:
+                if annotation is not None:
+                    self._expression(annotation, scope, Mode.PLAIN)
+        name = f"{scope.name}.{node.name}" if scope.name else node.name
+        if scope.in_function:
+            builder, parameters = scope.builder, frozenset[str]()
+        else:
+            builder, parameters = self.functions.setdefault(name, Builder()), _parameters(arguments)
+        if self._enters or scope.in_function:
+            self._inside(node.body, arguments, scope, builder, name, parameters)
+
+    def _inside(
+        self,
+        body: list[ast.stmt],
+        arguments: ast.arguments,
+        scope: _Scope,
+        builder: Builder,
+        name: str,
+        parameters: frozenset[str],
+    ) -> None:
+        bound, shared, imported = _bound_in(body)
+        outer = scope.local if scope.in_function else frozenset[str]()
+        local = (outer | _parameters(arguments) | bound) - shared
+        kept = (scope.imported - bound if scope.in_function else frozenset[str]()) | (imported - shared)
+        ran = self.ran
+        first = next((each.arg for each in (*arguments.posonlyargs, *arguments.args)), "")
+        owner = scope.owner if scope.in_function else first if scope.name else ""
+        inside = _Scope(builder, name, local, kept, parameters, owner, in_function=True)
+        self._block(body, inside)
+        self.ran = ran
+
+    def _class(self, node: ast.ClassDef, scope: _Scope) -> None:
+        if not scope.in_function and not scope.name:
+            self.binds.append(node.name)
+        for decorator in node.decorator_list:
+            self._decorator(decorator, scope)
+        for part in (*node.bases, *(keyword.value for keyword in node.keywords)):
+            self._expression(part, scope, Mode.BASE if _chain(part) else Mode.USED)
+        name = f"{scope.name}.{node.name}" if scope.name else node.name
+        bound, shared, _ = _bound_in(node.body)
+        functions = _plain_functions(node.body)
+        if not scope.in_function:
+            self.classes[name] = ClassFacts(
+                tuple(_chain(_origin(base)) for base in node.bases),
+                tuple(_chain(_origin(keyword.value)) for keyword in node.keywords),
+                not node.decorator_list and not node.keywords,
+                functions,
+                bound - shared - functions,
+            )
+            inside = _Scope(scope.builder, name, bound - shared, methods=functions, guarded=scope.guarded)
+        else:
+            inside = dataclasses.replace(scope, local=scope.local | (bound - shared))
+        self._block(node.body, inside)
+
+    def _decorator(self, node: ast.expr, scope: _Scope) -> None:
+        if isinstance(node, ast.Call):
+            self._call(node, scope, Mode.STORED, Mode.APPLIED)
+        else:
+            self._expression(node, scope, Mode.CALLED)
+            scope.builder.unknown.add(_chain(node))
+
+    def _deferred(self, node: ast.expr, scope: _Scope) -> None:
+        """An expression that runs later, if ever: the inside of a lambda, the value of a type alias."""
+        builder = scope.builder if scope.in_function else self.functions.setdefault("<lambda>", Builder())
+        if not self._enters and not scope.in_function:
+            return
+        self._value(node, dataclasses.replace(scope, builder=builder, in_function=True))
+
+    # expressions
+
+    def _discarded(self, node: ast.expr, scope: _Scope) -> None:
+        """An expression whose value nobody uses: what it is handed is registered somewhere, not called."""
+        if isinstance(node, ast.Await):
+            node = node.value
+        if isinstance(node, ast.Call):
+            self._call(node, scope, Mode.PLAIN)
+        else:
+            self._expression(node, scope, Mode.USED)
+
+    def _value(self, node: ast.expr, scope: _Scope) -> None:
+        """A value in a function that goes on under another name, so that it may be called."""
+        chain = _chain(node)
+        if chain and scope.in_function:
+            self._read(chain, scope, Mode.CALLED)
+        else:
+            self._expression(node, scope, Mode.PLAIN)
+
+    def _expression(self, node: ast.AST, scope: _Scope, mode: Mode) -> None:
+        if isinstance(node, ast.Name | ast.Attribute):
+            self._name(node, scope, mode)
+        elif isinstance(node, ast.Call):
+            self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode is Mode.CALLED else Mode.CALLED)
+        elif isinstance(node, ast.Lambda):
+            self._lambda(node, scope, mode)
+        elif isinstance(node, _COMPREHENSIONS):
+            self._comprehension(node, scope)
+        elif isinstance(node, ast.NamedExpr):
+            self._expression(node.value, scope, Mode.USED)
+            self._target(node.target, scope)
+        elif isinstance(node, ast.IfExp):
+            self._expression(node.test, scope, Mode.USED)
+            self._expression(node.body, scope, mode)
+            self._expression(node.orelse, scope, mode)
+        elif isinstance(node, ast.Subscript):
+            self._expression(node.value, scope, Mode.USED)
+            self._expression(node.slice, scope, Mode.PLAIN)
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.Slice | ast.keyword):
+            for child in ast.iter_child_nodes(node):
+                self._expression(child, scope, min(mode, Mode.PLAIN))
+        elif isinstance(node, ast.Yield) and node.value is not None:
+            self._value(node.value, scope)
+        else:
+            for child in ast.iter_child_nodes(node):
+                self._expression(child, scope, Mode.USED)
+
+    def _name(self, node: ast.Name | ast.Attribute, scope: _Scope, mode: Mode) -> None:
+        chain = _chain(node)
+        if chain:
+            self._read(chain, scope, mode)
+            return
+        names = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value  # type: ignore[assignment]
+        # the first is looked up on what the expression gives; what a literal gives is known
+        scope.builder.attributes.update(names[:-1] if isinstance(node, _LITERALS) else names)
+        self._expression(node, scope, Mode.USED)
+
+    def _read(self, chain: Chain, scope: _Scope, mode: Mode) -> None:
+        builder, root = scope.builder, chain[0]
+        if root in _DYNAMIC and root not in scope.local:
+            builder.dynamic = True
+        if chain[-1] in ("__dict__", "import_module") or chain[:2] == ("sys", "modules"):
+            builder.dynamic = True
+        if root not in scope.local or root in scope.imported:
+            builder.read(chain, mode)
+            return
+        (builder.own if root == scope.owner else builder.attributes).update(chain[1:2])
+        builder.attributes.update(chain[2:])
+        if mode >= Mode.CALLED:
+            if root in scope.parameters and len(chain) == 1:
+                builder.calls_parameters = True
+            if root in scope.methods:
+                builder.read((*scope.name.split("."), *chain), mode)
+
+    def _call(self, node: ast.Call, scope: _Scope, handing: Mode, calling: Mode = Mode.CALLED) -> None:
+        callee = _chain(node.func)
+        last = callee[-1] if callee else getattr(node.func, "attr", "")
+        if callee:
+            self._read(callee, scope, calling)
+            self._mutation(node.func, scope, last)
+        else:
+            self._expression(node.func, scope, Mode.CALLED)
+        if not (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, _LITERALS)):
+            local = bool(callee) and callee[0] in scope.local and callee[0] not in scope.imported
+            scope.builder.unknown.add(() if local else callee)
+        mode = handing
+        if last in CALLING:
+            mode = Mode.CALLED
+        elif handing is Mode.HANDED and last[:1].isupper():
+            mode = Mode.STORED
+        for argument in (*node.args, *node.keywords):
+            value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
+            chain = _chain(value)
+            keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in _CALLS_ITS_KEY
+            self._expression(value, scope, Mode.CALLED if keyed else mode)
+            if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
+                scope.builder.handed.add((callee, chain))
+            elif chain and chain[0] in scope.parameters and mode is Mode.CALLED:
+                scope.builder.calls_parameters = True
+
+    def _mutation(self, func: ast.expr, scope: _Scope, last: str) -> None:
+        if isinstance(func, ast.Attribute) and last in MUTATING:
+            self._changed(func.value, scope)
+
+    def _lambda(self, node: ast.Lambda, scope: _Scope, mode: Mode) -> None:
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            if default is not None:
+                self._expression(default, scope, Mode.PLAIN)
+        runs = mode >= Mode.HANDED  # handed to a call that may call it before it returns
+        builder = scope.builder
+        if not runs and not scope.in_function:
+            builder = self.functions.setdefault("<lambda>", Builder())
+            if not self._enters:
+                return
+        local = (scope.local if scope.in_function else frozenset[str]()) | _parameters(node.args)
+        inside = dataclasses.replace(
+            scope, builder=builder, local=local, in_function=True, parameters=frozenset()
+        )
+        self._value(node.body, inside)
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp, scope: _Scope
+    ) -> None:
+        inside = scope
+        for generator in node.generators:
+            self._expression(generator.iter, inside, Mode.USED)
+            names = {part.id for part in ast.walk(generator.target) if isinstance(part, ast.Name)}
+            # what a class body binds is not seen in a comprehension, but what the module binds is
+            inside = dataclasses.replace(
+                inside, local=inside.local | names, imported=inside.imported - names
+            )
+            for test in generator.ifs:
+                self._expression(test, inside, Mode.USED)
+        elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        for element in elements:
+            self._expression(element, inside, Mode.PLAIN)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _chain(node: ast.AST) -> Chain:
+    """`("a", "b")` of `a.b`; empty for what is no dotted name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ()
+    return (node.id, *reversed(parts))
+
+
+def _origin(node: ast.expr) -> ast.expr:
+    """`Generic` of `Generic[T]`."""
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def _parameters(arguments: ast.arguments) -> frozenset[str]:
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+    return frozenset(each.arg for each in every)
+
+
+def _plain_functions(body: list[ast.stmt]) -> frozenset[str]:
+    return frozenset(
+        node.name
+        for node in body
+        if isinstance(node, _FUNCTIONS)
+        and all(_is_transparent(decorator) for decorator in node.decorator_list)
+    )
+
+
+def _is_transparent(decorator: ast.expr) -> bool:
+    chain = _chain(decorator)
+    last = chain[-1] if chain else ""
+    return last in _TRANSPARENT or (len(chain) == 2 and last in ("setter", "getter", "deleter"))  # noqa: PLR2004
+
+
+def _nodes_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of one scope: those of functions, classes and comprehensions in it are left out."""
+    left = list(body)
+    while left:
+        node = left.pop()
+        yield node
+        if isinstance(node, _SCOPES):
+            if not isinstance(node, ast.Lambda):
+                left += node.decorator_list
+        elif isinstance(node, _COMPREHENSIONS):
+            left += [each for each in ast.walk(node) if isinstance(each, ast.NamedExpr)]
+        else:
+            left += ast.iter_child_nodes(node)
+
+
+def _bound_in(body: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names that a scope binds, those of them that it declares as belonging elsewhere, and imports."""
+    bound, shared, imported = set[str](), set[str](), set[str]()
+    for node in _nodes_of_scope(body):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound.add(node.id)
+        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Global):
+            shared.update(node.names)
+        elif isinstance(node, ast.excepthandler | ast.MatchAs | ast.MatchStar) and node.name:  # type: ignore[attr-defined]
+            bound.add(node.name)  # type: ignore[attr-defined]
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            bound.add(node.rest)
+    return frozenset(bound | imported), frozenset(shared), frozenset(imported)

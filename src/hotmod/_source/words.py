@@ -1,0 +1,95 @@
+"""Which words of a text may run when the module is imported, and which when one of its functions is called.
+
+A screen, not an analysis: what has no word of a change in it need not be parsed to know that the change is
+nothing to it.
+
+Touches: text.
+
+Guarantees: an identifier in code that runs with the module body is among `Words.eager` or
+`Words.imported`; one in the body of a function, under the name of the function or among `eager`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from hotmod._model.errors import SourceError
+from hotmod._source.eager import FUNCTION_BODY
+from hotmod._source.lexer import without_strings
+from hotmod._source.parse import decode
+
+if TYPE_CHECKING:
+    from hotmod._model.changes import SourceText
+
+__all__ = ["Words", "words_of"]
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_NAMED = re.compile(r"\b(?:def|class) +\w+|^__all__\b(?=[^=\n]*=)", re.MULTILINE)
+_ON_STRING = re.compile(r"""(["'])\s*\.\s*\w+""")  # methods of strings are nobody's
+_CLASS = re.compile(r"\bclass +(\w+)")
+_STAR = re.compile(r"\bimport\s*\(?\s*\*")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)", re.MULTILINE
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one text.
+
+    Attributes:
+        eager: those outside of functions and of imports that give no other name.
+        imported: those of import statements outside of functions.
+        bodies: those inside of functions, by the name of the function.
+        classes: the names of its classes.
+        star: whether it imports everything from somewhere.
+    """
+
+    eager: frozenset[str] = frozenset()
+    imported: frozenset[str] = frozenset()
+    bodies: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    classes: frozenset[str] = frozenset()
+    star: bool = False
+
+    def names(self, word: str) -> bool:
+        """Whether a word is anywhere in the code."""
+        return (
+            word in self.eager
+            or word in self.imported
+            or word in self.classes
+            or any(word in body for body in self.bodies.values())
+        )
+
+
+@functools.lru_cache(maxsize=8192)
+def words_of(text: SourceText) -> Words:
+    """The words of a text; none for one that can't be decoded."""
+    try:
+        decoded = decode(text)
+    except SourceError:
+        return Words()
+    code = without_strings(_ON_STRING.sub(r"\1", f"\n{decoded}\n"))
+    bodies: dict[str, set[str]] = {}
+    imported: set[str] = set()
+
+    def keep_head(found: re.Match[str]) -> str:
+        bodies.setdefault(found[3], set()).update(_WORD.findall(found[4]))
+        return found[1]
+
+    def keep_renamed(found: re.Match[str]) -> str:
+        words = _WORD.findall(found[0])
+        imported.update(words)
+        return found[0] if "as" in words else ""
+
+    eager = _IMPORT.sub(keep_renamed, FUNCTION_BODY.sub(keep_head, code))
+    return Words(
+        frozenset(_WORD.findall(_NAMED.sub("", eager))),
+        frozenset(imported),
+        {name: frozenset(words) for name, words in bodies.items()},
+        frozenset(_CLASS.findall(code)),
+        _STAR.search(code) is not None,
+    )
