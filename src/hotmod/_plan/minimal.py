@@ -260,6 +260,8 @@ class _Maker:
         return tuple(found)
 
     def _order(self, names: Collection[str]) -> list[str]:
+        if len(names) < 2:  # noqa: PLR2004 - nothing to order
+            return list(names)
         order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 

@@ -519,7 +519,8 @@ class Spread:
         done = Changed()
         if self.changed.is_inside_only() and not self.runs and not self.whole:
             # the usual edit: it is something to others only if an import calls what was edited
-            rewired = [each for each in self.changed.bodies if self._is_rewired(*each)]
+            met = self._import_time.met(self.changed.bodies)
+            rewired = [each for each in met if self._is_rewired(*each)]
             self._import_time.rewire(self.program, self._edits, rewired)
             if self._called().isdisjoint(self.changed.bodies):
                 return
