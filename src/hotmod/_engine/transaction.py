@@ -151,11 +151,11 @@ class Transaction:
             if verify is not None:
                 with self._phase("verify"):
                     self._verify(verify)
+            self._commit()
         except BaseException:
             with self._phase("roll back"):
                 self.undo()
             raise
-        self._commit()
 
     def _is_pure(self) -> bool:
         """Whether what runs can do nothing but bind names, now that it can be seen what is loaded."""
@@ -232,13 +232,13 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
+        part = self._parts.every[name].part
+        self.texts[name] = part.text
         self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
             self._rerun.order.append(name)
-        part = self._parts.every[name].part
-        self.texts[name] = part.text
         self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:

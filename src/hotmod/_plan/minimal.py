@@ -136,7 +136,7 @@ class _Maker:
             name = change.module
             if change.kind is ChangeKind.EDITED and name in self._rank:
                 if name in unsure:
-                    spread.run_whole(name, Cause(name, 1, unsure[name]))
+                    spread.run_unknown(name, Cause(name, 1, unsure[name]))
                 self._seed(name)
             elif change.kind is ChangeKind.MOVED and name in self._rank:
                 spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
@@ -153,7 +153,7 @@ class _Maker:
 
     def _seed(self, name: str) -> None:
         if name in self._unread:
-            self._spread.run_whole(name, Cause(name, 1, "its statements can't be told apart"))
+            self._spread.run_unknown(name, Cause(name, 1, "its statements can't be told apart"))
         else:
             self._spread.seed(name)
 

@@ -109,6 +109,11 @@ class Step:
     line: int = 0
     runs: tuple[Run, ...] = ()
 
+    def as_dict(self) -> dict[str, Any]:
+        """The step as JSON-ready values."""
+        runs = [{"line": run.first, "binds": list(run.binds), "text": run.text, "why": run.why} for run in self.runs]
+        return {"module": self.module, "action": self.action, "why": self.why, "line": self.line, "runs": runs}
+
     def __str__(self) -> str:
         head = f"{self.action} {self.module}: {self.why}"
         return "\n".join([head, *(f"  {run}" for run in self.runs)])
@@ -192,7 +197,7 @@ class Plan:
             "changes": [
                 {"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes
             ],
-            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "steps": [step.as_dict() for step in self.steps],
             "hazards": [hazard.as_dict() for hazard in self.hazards],
             "kept": list(self.kept),
         }

@@ -298,6 +298,9 @@ class Spread:
             for each in facts.imports:
                 if each.name == "*":
                     self._star(module, self.program.absolute(module, each), cause)
+        elif edited and edit is not None and edit.kind is EditKind.CHANGED and self._is_of_another_kind(module, edit, facts):
+            for name in facts.binds:
+                self._value(module, name, cause)
         elif facts.kind is Kind.IMPORT:
             self._imports(module, facts, cause, edit)
         elif facts.kind is Kind.FUNCTION:
@@ -310,6 +313,11 @@ class Spread:
                 names = differing_names(edit.old.text, edit.new.text)
             for name in names:
                 self._value(module, name, cause)
+
+    def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
+        """Whether a definition has taken the place of something else."""
+        before = self._facts_before(module, edit)
+        return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
         if name not in ("*", "__annotations__"):
@@ -495,6 +503,24 @@ class Spread:
             for name in had:
                 if had[name] != kinds.get(name):
                     self.changed.values.setdefault((module, name), cause)
+
+    def run_unknown(self, module: str, cause: Cause) -> None:
+        """A module runs from top to bottom, and its texts do not tell what differs: anything may."""
+        self.run_whole(module, cause)
+        try:
+            every = self.program.facts(module)
+        except Unreadable:
+            every = ()
+        for facts in every:
+            for name in facts.binds:
+                if facts.kind in (Kind.FUNCTION, Kind.CLASS) and not facts.decorated:
+                    changed = self.changed.functions if facts.kind is Kind.FUNCTION else self.changed.classes
+                    changed.setdefault((module, name), cause)
+                else:
+                    self._value(module, name, cause)
+            for qualname in facts.functions:
+                self.changed.bodies.setdefault((module, qualname), cause)
+        self._unspelled(module, cause)
 
     def _unspelled(self, module: str, cause: Cause) -> None:
         """Names that others take from a module though its text does not bind them: it computes them."""
