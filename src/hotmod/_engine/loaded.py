@@ -113,6 +113,9 @@ class Ledger:
         text = readable(path)
         if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
+        held = view.read(name) if view is not None else None
+        if held is not None:
+            return Loaded(name, path, is_package, SourceText.of(path, held))
         if view is not None:
             return Loaded(name, path, is_package, text, view.still_holds(name, path, text.data))
         # Imported past the hook: if the file changed since the last look, it may be older than the import.

@@ -24,9 +24,7 @@ def unsure_modules(ledger: Ledger) -> dict[str, str]:
     found = {}
     for name, loaded in ledger.modules.items():
         module = sys.modules.get(name)
-        if not loaded.certain:
-            found[name] = "what it was loaded from is not known for sure"
-        elif type(module) is not types.ModuleType:
+        if type(module) is not types.ModuleType:
             found[name] = "it has replaced the class of its module object"
         elif runs_its_own_way(getattr(module.__spec__, "loader", None)):
             found[name] = "its loader runs modules in a way of its own"

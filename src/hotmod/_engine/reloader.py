@@ -351,6 +351,7 @@ class Reloader:
             hidden=hidden,
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger),
+            unknown=[name for name, each in self.ledger.modules.items() if not each.certain],
             opaque=opaque_functions(changes.modules),
             import_time=self._import_time,
         )
@@ -412,6 +413,7 @@ class Reloader:
             started,
             changed=plan.changes.modules,
             executed=outcome.executed,
+            ran=outcome.ran,
             patched=tuple(outcome.patched),
             rebound=tuple(outcome.rebound),
             cleared=tuple(outcome.cleared),

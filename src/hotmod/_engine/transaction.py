@@ -58,7 +58,12 @@ class Outcome:
     hazards: list[Hazard] = dataclasses.field(default_factory=list)
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
     disposed: list[str] = dataclasses.field(default_factory=list)
-    statements: list[str] = dataclasses.field(default_factory=list)
+    statements: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """Modules that ran as a whole, and places of single statements, in order."""
+        return tuple(each for name in self.executed for each in self.statements.get(name, [name]))
 
 
 class NotPure(Exception):  # noqa: N818 - not told to anybody: the transaction is made again, with more care
@@ -239,7 +244,7 @@ class Transaction:
             self._rerun.order.append(name)
         part = self._parts.every[name].part
         self.texts[name] = part.text
-        self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
+        self.outcome.statements[name] = [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:
         if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:

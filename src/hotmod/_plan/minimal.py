@@ -42,6 +42,7 @@ def make_minimal_plan(
     hidden: Mapping[str, Hidden] | None = None,
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
+    unknown: Collection[str] = (),
     opaque: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
 ) -> Plan:
@@ -57,6 +58,7 @@ def make_minimal_plan(
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
+        unknown: loaded modules of which it is not known which text they ran.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
@@ -67,7 +69,7 @@ def make_minimal_plan(
         import_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
     maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time)
-    maker.seed(unsure or {}, opaque)
+    maker.seed(unsure or {}, unknown, opaque)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
 
@@ -116,13 +118,15 @@ class _Maker:
             import_time,
         )
 
-    def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
+    def seed(self, unsure: Mapping[str, str], unknown: Collection[str], opaque: Collection[tuple[str, str]]) -> None:
         """Take in what differs."""
         spread = self._spread
         for change in self._changes.changes:
             name = change.module
             if change.kind is ChangeKind.EDITED and name in self._rank:
-                if name in unsure:
+                if name in unknown:
+                    spread.run_anew(name, Cause(name, 1, "what it was loaded from is not known for sure"))
+                elif name in unsure:
                     spread.run_whole(name, Cause(name, 1, unsure[name]))
                 spread.seed(name)
             elif change.kind is ChangeKind.MOVED and name in self._rank:

@@ -108,7 +108,6 @@ class Spread:
         edits = self._edits[module]
         if edits.whole:
             self.run_whole(module, Cause(module, 1, edits.whole))
-            return
         position = {each: index for index, each in enumerate(self.program.statements(module))}
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
@@ -237,9 +236,14 @@ class Spread:
     def run(self, module: str, index: int, cause: Cause, edit: Edit | None = None) -> None:
         """A statement runs again."""
         runs = self.runs.setdefault(module, {})
-        if index in runs or module in self.whole:
+        if index in runs:
             return
         facts = self.program.facts(module)[index]
+        if module in self.whole:  # it runs anyway; what matters is what that changes
+            runs[index] = cause
+            edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
+            self._mark(module, index, facts, cause, edit)
+            return
         if facts.kind is Kind.INERT and not facts.binds:
             if not self._is_docstring(module, index):
                 return
@@ -463,6 +467,15 @@ class Spread:
             gone = {name for facts in self.before.facts(module) for name in facts.binds} - names
             for name in gone:
                 self.changed.values.setdefault((module, name), cause)
+
+    def run_anew(self, module: str, cause: Cause) -> None:
+        """A module runs as a whole, and what it ran before is not known: nothing of it is as it was."""
+        self.run_whole(module, cause)
+        for facts in self.program.facts(module):
+            for name in facts.binds:
+                self._value(module, name, cause)
+            for name in facts.functions:
+                self.changed.bodies.setdefault((module, name), cause)
 
     # the fixed point
 
