@@ -115,7 +115,7 @@ def test_a_part_shows_the_edit_and_what_came_of_it(
     [
         (1, "patched total"),
         (2, "re-ran shop.config:3; rebound TAX in shop.pricing"),
-        (4, "re-ran shop.config:4; rebound TAX in shop.pricing"),
+        (4, "re-ran shop.config:3, shop.config:4; rebound TAX in shop.pricing"),
     ],
     ids=["body", "constant", "fix"],
 )

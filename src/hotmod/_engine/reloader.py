@@ -25,7 +25,7 @@ from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import opaque_functions, unsure_modules
+from hotmod._engine.obstacles import opaque_functions, overwritten_definitions, unsure_modules
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
@@ -353,6 +353,7 @@ class Reloader:
             unsure=unsure_modules(self.ledger),
             unknown=[name for name, each in self.ledger.modules.items() if not each.certain],
             opaque=opaque_functions(changes.modules),
+            overwritten=overwritten_definitions(changes.modules),
             import_time=self._import_time,
         )
 

@@ -205,8 +205,8 @@ class Transaction:
         with self._phase("save"):
             registries = self._save()
         with self._phase("run"):
-            self._parts.patch()
             self._dispose()
+            self._parts.patch()
             self._parts.remove()
             registries.withdraw()
             self._run()
@@ -274,7 +274,7 @@ class Transaction:
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
-        acting = [part.module for part in self.plan.parts if any(run.acts for run in part.runs)]
+        acting = [part.module for part in self.plan.parts if part.disposes]
         for name in reversed((*self.plan.removed, *self.plan.executed, *acting)):
             hook = self._snapshot.before.get(name, {}).get(DISPOSE)
             if callable(hook):
