@@ -216,7 +216,8 @@ class Transaction:
             for name, (text, _) in self._codes.items()
         }
         texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
-        identity = Identity(self.journal, before, texts, hooks.RAN)
+        edits = {part.module: part.edits for part in self.plan.parts}
+        identity = Identity(self.journal, before, texts, hooks.RAN, edits)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
