@@ -19,11 +19,13 @@ from hotmod._live.wrappers import is_opaque
 __all__ = ["opaque_functions", "unsure_modules"]
 
 
-def unsure_modules(ledger: Ledger) -> dict[str, str]:
-    """The loaded modules that have to run as a whole when they change, and why."""
+def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
+    """Those of some modules that have to run as a whole when they change, and why."""
     found = {}
-    for name, loaded in ledger.modules.items():
-        module = sys.modules.get(name)
+    for name in names:
+        loaded, module = ledger.modules.get(name), sys.modules.get(name)
+        if loaded is None:
+            continue
         if not loaded.certain:
             found[name] = "what it was loaded from is not known for sure"
         elif type(module) is not types.ModuleType:
