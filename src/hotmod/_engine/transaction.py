@@ -220,14 +220,9 @@ class Transaction:
             name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update(
-            (each.part.module, (self._old_text(each.part), each.part.text))
-            for each in self._prepared
-        )
-        as_they_were = {
-            each.part.module for each in self._prepared if not each.part.edits.constructors
-        }
-        identity = Identity(self.journal, before, texts, hooks.RAN, as_they_were)
+        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        edits = {part.module: part.edits for part in self.plan.parts}
+        identity = Identity(self.journal, before, texts, hooks.RAN, edits)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
