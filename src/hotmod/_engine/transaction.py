@@ -156,11 +156,11 @@ class Transaction:
             if verify is not None:
                 with self._phase("verify"):
                     self._verify(verify)
+            self._commit()
         except BaseException:
             with self._phase("roll back"):
                 self.undo()
             raise
-        self._commit()
 
     def _is_pure(self) -> bool:
         """Whether what runs can do nothing but bind names, now that it can be seen what is loaded."""
