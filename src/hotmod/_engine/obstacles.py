@@ -19,14 +19,14 @@ from hotmod._live.wrappers import is_opaque
 __all__ = ["opaque_functions", "overwritten_definitions", "unsure_modules"]
 
 
-def unsure_modules(ledger: Ledger) -> dict[str, str]:
-    """The loaded modules that have to run as a whole when they change, and why."""
+def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
+    """Those of some modules that have to run as a whole when they change, and why."""
     found = {}
-    for name, loaded in ledger.modules.items():
+    for name in names:
         module = sys.modules.get(name)
-        if not loaded.certain:
-            found[name] = "what it was loaded from is not known for sure"
-        elif type(module) is not types.ModuleType:
+        if name not in ledger.modules:
+            continue
+        if type(module) is not types.ModuleType:
             found[name] = "it has replaced the class of its module object"
         elif runs_its_own_way(getattr(module.__spec__, "loader", None)):
             found[name] = "its loader runs modules in a way of its own"

@@ -58,7 +58,12 @@ class Outcome:
     hazards: list[Hazard] = dataclasses.field(default_factory=list)
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
     disposed: list[str] = dataclasses.field(default_factory=list)
-    statements: list[str] = dataclasses.field(default_factory=list)
+    statements: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """Modules that ran as a whole, and places of single statements, in order."""
+        return tuple(each for name in self.executed for each in self.statements.get(name, [name]))
 
 
 class NotPure(Exception):  # noqa: N818 - not told to anybody: the transaction is made again, with more care
@@ -215,14 +220,9 @@ class Transaction:
             name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update(
-            (each.part.module, (self._old_text(each.part), each.part.text))
-            for each in self._prepared
-        )
-        as_they_were = {
-            each.part.module for each in self._prepared if not each.part.edits.constructors
-        }
-        identity = Identity(self.journal, before, texts, hooks.RAN, as_they_were)
+        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        edits = {part.module: part.edits for part in self.plan.parts}
+        identity = Identity(self.journal, before, texts, hooks.RAN, edits)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -239,7 +239,7 @@ class Transaction:
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
             self._rerun.order.append(name)
-        self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
+        self.outcome.statements[name] = [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:
         if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:

@@ -43,6 +43,7 @@ def make_minimal_plan(
     hidden: Mapping[str, Hidden] | None = None,
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
+    unknown: Collection[str] = (),
     opaque: Collection[tuple[str, str]] = (),
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
@@ -59,6 +60,7 @@ def make_minimal_plan(
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
+        unknown: loaded modules of which it is not known which text they ran.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
@@ -70,7 +72,7 @@ def make_minimal_plan(
         import_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
     maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was)
-    maker.seed(unsure or {}, opaque, overwritten)
+    maker.seed(unsure or {}, unknown, opaque, overwritten)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
 
@@ -127,6 +129,7 @@ class _Maker:
     def seed(
         self,
         unsure: Mapping[str, str],
+        unknown: Collection[str],
         opaque: Collection[tuple[str, str]],
         overwritten: Collection[tuple[str, str]],
     ) -> None:
@@ -135,8 +138,10 @@ class _Maker:
         for change in self._changes.changes:
             name = change.module
             if change.kind is ChangeKind.EDITED and name in self._rank:
-                if name in unsure:
-                    spread.run_unknown(name, Cause(name, 1, unsure[name]))
+                if name in unknown:
+                    spread.run_anew(name, Cause(name, 1, "what it was loaded from is not known for sure"))
+                elif name in unsure:
+                    spread.run_anew(name, Cause(name, 1, unsure[name]))
                 self._seed(name)
             elif change.kind is ChangeKind.MOVED and name in self._rank:
                 spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
@@ -153,7 +158,7 @@ class _Maker:
 
     def _seed(self, name: str) -> None:
         if name in self._unread:
-            self._spread.run_unknown(name, Cause(name, 1, "its statements can't be told apart"))
+            self._spread.run_anew(name, Cause(name, 1, "its statements can't be told apart"))
         else:
             self._spread.seed(name)
 

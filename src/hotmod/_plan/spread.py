@@ -112,7 +112,6 @@ class Spread:
         edits = self._edits[module]
         if edits.whole:
             self.run_whole(module, Cause(module, 1, edits.whole))
-            return
         position = {each: index for index, each in enumerate(self.program.statements(module))}
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
@@ -254,6 +253,11 @@ class Spread:
         if index in runs:
             return
         facts = self.program.facts(module)[index]
+        if module in self.whole:  # it runs anyway; what matters is what that changes
+            runs[index] = cause
+            edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
+            self._mark(module, index, facts, cause, edit)
+            return
         if facts.kind is Kind.INERT and not facts.binds:
             if not self._is_docstring(module, index):
                 return
@@ -504,24 +508,6 @@ class Spread:
                 if had[name] != kinds.get(name):
                     self.changed.values.setdefault((module, name), cause)
 
-    def run_unknown(self, module: str, cause: Cause) -> None:
-        """A module runs from top to bottom, and its texts do not tell what differs: anything may."""
-        self.run_whole(module, cause)
-        try:
-            every = self.program.facts(module)
-        except Unreadable:
-            every = ()
-        for facts in every:
-            for name in facts.binds:
-                if facts.kind in (Kind.FUNCTION, Kind.CLASS) and not facts.decorated:
-                    changed = self.changed.functions if facts.kind is Kind.FUNCTION else self.changed.classes
-                    changed.setdefault((module, name), cause)
-                else:
-                    self._value(module, name, cause)
-            for qualname in facts.functions:
-                self.changed.bodies.setdefault((module, qualname), cause)
-        self._unspelled(module, cause)
-
     def _unspelled(self, module: str, cause: Cause) -> None:
         """Names that others take from a module though its text does not bind them: it computes them."""
         known = self.program.binders(module)
@@ -534,6 +520,20 @@ class Spread:
                     for place in self.program.places(importer, chain):
                         if place.module == module and place.name not in known and not hasattr(builtins, place.name):
                             self._value(module, place.name, cause)
+
+    def run_anew(self, module: str, cause: Cause) -> None:
+        """A module runs as a whole, and what it ran before is not known: nothing of it is as it was."""
+        self.run_whole(module, cause)
+        try:
+            every = self.program.facts(module)
+        except Unreadable:
+            every = ()
+        for facts in every:
+            for name in facts.binds:
+                self._value(module, name, cause)
+            for name in facts.functions:
+                self.changed.bodies.setdefault((module, name), cause)
+        self._unspelled(module, cause)
 
     # the fixed point
 
