@@ -66,12 +66,12 @@ def make_minimal_plan(
         import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
     import_time = import_time or ImportTime()
-    if was is not None and any(
+    rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
-    ):
-        import_time.forget()
+    )
     rank = {name: index for index, name in enumerate(loaded)}
     maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was)
+    import_time.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, opaque, overwritten)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
@@ -117,8 +117,9 @@ class _Maker:
                 except (SourceError, RecursionError):
                     self._unread.add(name)  # whether it can be compiled is for the transaction to see
         others = graph_names(graph) - after.keys() - self._gone
+        self.program = Program(after, others)
         self._spread = Spread(
-            Program(after, others),
+            self.program,
             Program(sources, others),
             self._edits,
             self._region,
