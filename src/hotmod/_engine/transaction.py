@@ -197,6 +197,7 @@ class Transaction:
             self._note_merged()
             self._settle_names({})
             self._rebind_outside(self._snapshot.spaces(running))
+            self.outcome.rebound.sort()
             self._pin()
 
     def _apply_all(self) -> None:

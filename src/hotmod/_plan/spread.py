@@ -24,7 +24,7 @@ from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
-from hotmod._source.regions import Chain
+from hotmod._source.regions import Chain, ClassFacts
 from hotmod._source.statements import parsed
 
 __all__ = ["Spread"]
@@ -397,9 +397,21 @@ class Spread:
                     Cause(module, edit.new.first if edit.new else 0, f"{name}.{member.name} changed"),
                 )
             return
-        if (edit is not None and edit.header) or (facts.decorated and not self._stays(module, facts)):
+        if (
+            (edit is not None and (edit.header or any(member.name == "__slots__" for member in edit.members)))
+            or (facts.decorated and (not self._stays(module, facts) or "slots" in facts.keywords))
+            or (described is not None and self._has_another_base(module, described))
+        ):
             self._value(module, name, cause)
         self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
+
+    def _has_another_base(self, module: str, described: ClassFacts) -> bool:
+        """Whether a class is built upon another object than before: it may have to be another object itself."""
+        return any(
+            (place.module, place.name) in self.changed.values
+            for base in (*described.bases, *described.keywords)
+            for place in self.program.places(module, base)
+        )
 
     def _is_light(self, edit: Edit, plain: bool) -> bool:  # noqa: FBT001 - a fact about the class
         """Whether only ordinary methods of a class came, went or changed, which nothing else looks at."""
