@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from hotmod._config import Config, configure
+from hotmod._engine.ahead import Ahead
 from hotmod._engine import hooks
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
@@ -31,7 +32,7 @@ from hotmod._engine.transaction import Transaction
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import Plan, make_minimal_plan, make_plan
+from hotmod._plan import ImportTime, Plan, make_minimal_plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
@@ -41,6 +42,7 @@ __all__ = ["LOCK", "Reloader", "reloads_here"]
 LOCK = threading.RLock()
 HISTORY = 32
 KEPT_JOURNALS = 3
+PREPARING = 1.0  # seconds
 _NOTHING = ChangeSet()
 logger = logging.getLogger("hotmod")
 
@@ -101,6 +103,7 @@ class Reloader:
             exclude=None if exclude is None else list(exclude),
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+        self.prepare(PREPARING)
 
     @classmethod
     def made(
@@ -125,12 +128,32 @@ class Reloader:
         self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         self._graph = self._loaded_graph = build({})
+        self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
         self._sources: dict[str, ModuleSource] = {}
+        self._import_time = ImportTime()
         self._sourceless: set[str] = set()  # the other loaded modules
         with LOCK:
             self.ledger = Ledger(scope, view)
             self._frozen = Frozen(scope)
+            self._ahead = Ahead(self.ledger, self.graph, self._import_time)
             hooks.install(self.ledger)
+
+    def prepare(self, seconds: float) -> bool:
+        """Read and analyse what is loaded, so that reloads need not; changes nothing.
+
+        Making a reloader does this for a second at most, and a watcher does it bit by bit while nobody saves.
+        What is not done is done by the first reload that needs it.
+
+        Args:
+            seconds: how long to go on at the most.
+
+        Returns:
+            Whether everything is prepared.
+        """
+        if self.config.strategy != "minimal":
+            return True
+        with LOCK:
+            return self._ahead.run(time.perf_counter() + seconds)
 
     def __repr__(self) -> str:
         return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"
@@ -297,7 +320,7 @@ class Reloader:
         if not changes:
             return Plan(changes, hazards=tuple(edits))
         was = self.graph()
-        graph = self._graph = self._graph_after(changes)
+        graph = self._graph_after(changes)
         relevant = tuple(
             change
             for change in changes.changes
@@ -334,6 +357,7 @@ class Reloader:
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger, changes.modules),
             opaque=opaque_functions(changes.modules),
+            import_time=self._import_time,
         )
 
     def graph(self) -> ImportGraph:
@@ -357,8 +381,16 @@ class Reloader:
             self._sourceless = known
             self._loaded_graph = build(self._sources, known)
         elif changed or gone:
-            self._loaded_graph = update(self._loaded_graph, changed, gone)
+            self._loaded_graph = self._updated(changed) if not gone else update(self._loaded_graph, changed, gone)
         return self._loaded_graph
+
+    def _updated(self, changed: dict[str, ModuleSource]) -> ImportGraph:
+        """The graph with other texts. A plan asks for it, and when it is carried out, so does the next one."""
+        graph, known = self._derived
+        if graph is not self._loaded_graph or known != changed:
+            self._graph = update(self._loaded_graph, changed)
+            self._derived = self._loaded_graph, changed
+        return self._graph
 
     def _graph_after(self, changes: ChangeSet) -> ImportGraph:
         """The import graph with the changed texts in place; deleted modules are still known."""
@@ -367,7 +399,8 @@ class Reloader:
             for change in changes.changes
             if change.text is not None
         }
-        return update(self.graph(), changed)
+        self.graph()
+        return self._updated(changed)
 
     def _imported_by(self, module: str) -> list[str]:
         """The modules of the scope that a module imports when it runs, in order."""

@@ -247,7 +247,7 @@ class Transaction:
     def _save(self) -> Registries:
         self._snapshot = Snapshot(self.journal, self.ledger)
         names = {
-            part.module: {*part.removed, *(name for run in part.runs for name in run.binds)}
+            part.module: {*part.removed, *part.registered, *(name for run in part.runs for name in run.binds)}
             for part in self.plan.parts
         }
         going = {*self.plan.executed, *self.plan.removed}
@@ -256,7 +256,8 @@ class Transaction:
             for name, loaded in self.ledger.modules.items()
             if name in going or name in names
         }
-        self._definitions = Definitions(self.superseded(), paths, names)
+        anew = {part.module: part.registered | part.removed for part in self.plan.parts}
+        self._definitions = Definitions(self.superseded(), paths, names, anew, self.plan.withdrawn)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
         return self._snapshot.deepen(self.journal, going, self._definitions, running)

@@ -20,10 +20,12 @@ from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Kind, facts_in
 from hotmod._source.graph import ImportGraph
+from hotmod._source.layers import layered
 from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
@@ -35,13 +37,14 @@ def make_minimal_plan(
     changes: ChangeSet,
     graph: ImportGraph,
     sources: Mapping[str, ModuleSource],
-    loaded: Sequence[str],
+    rank: Mapping[str, int],
     frozen: Collection[str] = (),
     was: ImportGraph | None = None,
     hidden: Mapping[str, Hidden] | None = None,
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     opaque: Collection[tuple[str, str]] = (),
+    import_time: ImportTime | None = None,
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -49,16 +52,21 @@ def make_minimal_plan(
         changes: what differs.
         graph: the imports of all loaded modules and of all changed ones, deleted ones still known.
         sources: the texts that the loaded modules were executed from.
-        loaded: the loaded modules of the scope, in the order of their first import.
+        rank: the loaded modules of the scope, by a number that grows in the order of their first import.
         frozen: loaded modules that can't be executed again (compiled ones, the main module).
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
+        import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
-    rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {})
+    import_time = import_time or ImportTime()
+    if was is not None and any(
+        name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
+    ):
+        import_time.forget()
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time)
     maker.seed(unsure or {}, opaque)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
@@ -75,6 +83,7 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
+        import_time: ImportTime,
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._hidden, self._sources = hidden, sources
@@ -85,21 +94,29 @@ class _Maker:
             for each in changes.changes
             if each.text is not None
         }
-        after = {name: source for name, source in {**sources, **new}.items() if name not in self._gone}
+        after = layered(sources, new)
+        if self._gone:
+            after = {name: source for name, source in after.items() if name not in self._gone}
         # who imports a package may use all that is in it; and a function may import when it is called
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
-        self._region = [name for name in rank if name in after and (name in new or name in follow)]
+        inside = {name for name in (*new, *follow) if name in after and name in rank}
+        self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
         self._edits: dict[str, Edits] = {
             name: diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
             for name, source in new.items()
             if name in sources and name in rank
         }
-        others = graph_names(graph) - after.keys() - self._gone
+        others = [name for name in graph.without_text if name not in after and name not in self._gone]
         self._spread = Spread(
-            Program(after, others), Program(sources, others), self._edits, self._region, graph.dependents
+            Program(after, others),
+            Program(sources, others),
+            self._edits,
+            self._region,
+            graph.dependents,
+            import_time,
         )
 
     def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
@@ -140,6 +157,8 @@ class _Maker:
 
     def _together(self) -> None:
         """Of modules that import each other, all that take part run as a whole, or none."""
+        if not self._spread.whole:
+            return
         taking = {name for name, runs in self._spread.runs.items() if runs} | set(self._spread.whole)
         for members in self._graph.cycles():
             inside = [name for name in members if name in taking]
@@ -160,14 +179,14 @@ class _Maker:
         }
         order = self._order(whole | running | patched)
         parts = {name: self._part(name) for name in order if name not in whole}
-        steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
+        steps = [Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
-        pure = not whole and not self._gone
+        pure = not whole and not self._gone and not any(spread.registered.values())
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
             *frozen_edits,
-            *cycle_hazards(self._graph, whole),
+            *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
         ]
@@ -179,6 +198,7 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            frozenset(spread.withdrawn),
         )
 
     def _kept(self) -> tuple[str, ...]:
@@ -194,7 +214,9 @@ class _Maker:
         return tuple(found)
 
     def _order(self, names: Collection[str]) -> list[str]:
-        order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
+        if len(names) < 2:  # noqa: PLR2004 - nothing to order
+            return list(names)
+        order = [name for name in self._graph.load_order(names, first=self._rank) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 
     def _entries(self, was: ImportGraph, acting: Iterable[str], whole: Collection[str]) -> tuple[str, ...]:
@@ -229,6 +251,7 @@ class _Maker:
             spread.held(module),
             tuple(sorted(spread.stars.get(module, {}).items())),
             frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
+            frozenset(spread.registered.get(module, ())),
         )
 
     def _run(self, module: str, index: int, cause: Cause) -> Run:
@@ -293,8 +316,3 @@ class _Maker:
                 path=self._after[module].text.path if module in self._after else "",
                 line=line,
             )
-
-
-def graph_names(graph: ImportGraph) -> set[str]:
-    """The names of all modules that a graph knows."""
-    return set(graph)
