@@ -132,6 +132,9 @@ class Ledger:
         text = readable(path)
         if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
+        held = view.read(name) if view is not None else None
+        if held is not None:
+            return Loaded(name, path, is_package, SourceText.of(path, held))
         if view is not None:
             return Loaded(name, path, is_package, text, view.still_holds(name, path, text.data))
         # Imported past the hook: if the file changed since the last look, it may be older than the import.
@@ -145,6 +148,11 @@ class Ledger:
         for ledger in self._sharing(name, text.path):
             ledger._put(name, loaded)  # noqa: SLF001 - another ledger
             ledger._refused.pop(name, None)  # noqa: SLF001 - the same
+
+    def is_certain(self, name: str) -> bool:
+        """Whether it is known which text a module ran."""
+        loaded = self.modules.get(name)
+        return loaded is None or loaded.certain
 
     def drop(self, name: str) -> None:
         """A module was removed from the process."""

@@ -25,7 +25,7 @@ from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import opaque_functions, unsure_modules
+from hotmod._engine.obstacles import opaque_functions, overwritten_definitions, unsure_modules
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
@@ -356,7 +356,9 @@ class Reloader:
             hidden=hidden,
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger, changes.modules),
+            unknown=[name for name in changes.modules if not self.ledger.is_certain(name)],
             opaque=opaque_functions(changes.modules),
+            overwritten=overwritten_definitions(changes.modules),
             import_time=self._import_time,
         )
 
@@ -433,6 +435,7 @@ class Reloader:
             started,
             changed=plan.changes.modules,
             executed=outcome.executed,
+            ran=outcome.ran,
             patched=tuple(outcome.patched),
             rebound=tuple(outcome.rebound),
             cleared=tuple(outcome.cleared),

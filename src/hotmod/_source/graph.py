@@ -45,7 +45,7 @@ class ImportGraph:
 
     __slots__ = (
         *("_called", "_checked", "_code", "_errors", "_links", "_plain", "_resolver", "_reverse", "_scans"),
-        *("_sources", "_unsure", "_without_text"),
+        *("_cycles", "_sources", "_unsure", "_without_text"),
     )
 
     def __init__(
@@ -64,6 +64,7 @@ class ImportGraph:
         self._plain: dict[str, frozenset[str]] = {}
         self._called: dict[str, frozenset[str]] = {}
         self._code: dict[str, EagerCode] = {}
+        self._cycles: tuple[tuple[str, ...], ...] | None = None
         self._unsure: tuple[str, ...] | None = None
         self._without_text: tuple[str, ...] | None = None
 
@@ -166,9 +167,10 @@ class ImportGraph:
 
     def cycles(self) -> tuple[tuple[str, ...], ...]:
         """The groups of modules that import each other while their bodies run, each sorted."""
-        successors = self._successors(self._sources)
-        parts = components(self.modules, successors)
-        return tuple(sorted(tuple(sorted(part)) for part in parts if len(part) > 1))
+        if self._cycles is None:
+            parts = components(self.modules, self._successors(self._sources))
+            self._cycles = tuple(sorted(tuple(sorted(part)) for part in parts if len(part) > 1))
+        return self._cycles
 
     def load_order(
         self, modules: Iterable[str] | None = None, first: Sequence[str] | Mapping[str, int] | None = None
@@ -356,17 +358,18 @@ class ImportGraph:
 
     def _successors(self, modules: Iterable[str]) -> dict[str, list[str]]:
         inside = modules if isinstance(modules, (set, dict)) else set(modules)
-        successors = {}
-        for module in sorted(inside):
-            plain = self._plainly(module)
-            later = {
-                link.imported
-                for link in self._links.get(module, ())
-                if link.deferred and link.imported in inside and link.imported not in plain
-                if self._runs(module, link, deferred=False)
-            }
-            successors[module] = sorted(later.union(plain.intersection(inside)))
-        return successors
+        return {module: sorted(self._runs_first(module, inside)) for module in sorted(inside)}
+
+    def _runs_first(self, module: str, inside: Collection[str]) -> set[str]:
+        """Those of some modules that a module imports while its body runs."""
+        plain = self._plainly(module)
+        later = {
+            link.imported
+            for link in self._links.get(module, ())
+            if link.deferred and link.imported in inside and link.imported not in plain
+            if self._runs(module, link, deferred=False)
+        }
+        return later | {name for name in plain if name in inside}
 
     def _step(self, importer: str, imported: str, *, deferred: bool) -> DirectImport:
         edges = [edge for edge in self.imports(importer) if edge.imported == imported]
@@ -415,6 +418,10 @@ class ImportGraph:
         self._plain = before._plain if same else {**before._plain, **self._plain}
         if all(self.targets(name) == before.targets(name) for name in changed):
             self._reverse = before._reverse
+        if before._cycles is not None and all(
+            self._runs_first(n, self._sources) == before._runs_first(n, self._sources) for n in changed
+        ):
+            self._cycles = before._cycles
         if before._unsure is not None:
             others = [name for name in before._unsure if name not in changed]
             found = [name for name in changed if name in self._scans and self._scans[name].unsure]

@@ -33,7 +33,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _NAMED = re.compile(r"\b(?:def|class) +\w+|^__all__\b(?=[^=\n]*=)", re.MULTILINE)
 _ON_STRING = re.compile(r"""(["'])\s*\.\s*\w+""")  # methods of strings are nobody's
 _CLASS = re.compile(r"\bclass +(\w+)")
-_STAR = re.compile(r"\bimport\s*\(?\s*\*")
+_STAR = re.compile(r"\bimport\s*\(?\s*\*|\bimport_module\b|\b__import__\b")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)", re.MULTILINE
 )
@@ -48,7 +48,7 @@ class Words:
         imported: those of import statements outside of functions.
         bodies: those inside of functions, by the name of the function.
         classes: the names of its classes.
-        star: whether it imports everything from somewhere.
+        star: whether it may import everything from somewhere.
     """
 
     eager: frozenset[str] = frozenset()
