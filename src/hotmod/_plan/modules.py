@@ -56,7 +56,7 @@ def make_plan(
     order += sorted(running - set(order), key=rank.__getitem__)
     steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
     steps += [Step(name, "execute", *why[name]) for name in order]
-    entries = entries_of(was or graph, running, rank)
+    entries = entries_of(graph if was is None else was, running, rank)
     hazards = [*frozen_edits, *cycle_hazards(graph, running), *unresolved(hidden, by_hidden)]
     return Plan(changes, tuple(steps), entries, tuple(hazards))
 
