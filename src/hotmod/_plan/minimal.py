@@ -253,7 +253,7 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
-            frozenset(spread.withdrawn),
+            tuple((*place, self._made_of(*place)) for place in sorted(spread.withdrawn)),
         )
 
     def _kept(self) -> tuple[str, ...]:
@@ -267,6 +267,15 @@ class _Maker:
                 if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
                     found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
         return tuple(found)
+
+    def _made_of(self, module: str, name: str) -> frozenset[str]:
+        """The words of the statements that bind a name and do not run."""
+        spread = self._spread
+        if module not in spread.program or module in spread.whole:
+            return frozenset()
+        ran, facts = spread.runs.get(module, {}), spread.program.facts(module)
+        binders = spread.program.binders(module).get(name, ())
+        return frozenset(word for index in binders if index not in ran for word in facts[index].words)
 
     def _order(self, names: Collection[str]) -> list[str]:
         if len(names) < 2:  # noqa: PLR2004 - nothing to order

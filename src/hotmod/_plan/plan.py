@@ -148,7 +148,8 @@ class Plan:
         parts: the modules that do not run as a whole.
         pure: whether the statements of the parts can do nothing but bind names.
         kept: values made by calls that stay as they are in modules that changed, as `module:name`.
-        withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
+        withdrawn: the registries that statements which changed or are gone may have filled, as module, name,
+            and the words of the statements that make them and do not run: what these put in is no registration.
     """
 
     changes: ChangeSet
@@ -158,7 +159,7 @@ class Plan:
     parts: tuple[Part, ...] = ()
     pure: bool = False
     kept: tuple[str, ...] = ()
-    withdrawn: frozenset[tuple[str, str]] = frozenset()
+    withdrawn: tuple[tuple[str, str, frozenset[str]], ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)

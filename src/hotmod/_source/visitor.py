@@ -474,6 +474,16 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
+def _written_out(node: ast.Call, callee: Chain) -> list[ast.stmt] | None:
+    """The statements that `exec("...")` runs in the namespace around it, where the text is spelled."""
+    if callee != ("exec",) or len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Constant):
+        return None
+    try:
+        return ast.parse(str(node.args[0].value)).body
+    except (SyntaxError, ValueError):
+        return None  # it raises: whoever runs it is prepared for that, or not
+
+
 def _is_super(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
