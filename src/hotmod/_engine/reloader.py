@@ -13,12 +13,13 @@ import contextlib
 import dataclasses
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from hotmod._config import Config, configure
+from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
@@ -28,10 +29,11 @@ from hotmod._engine.obstacles import opaque_functions, unsure_modules
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
-from hotmod._model.changes import ChangeKind, ChangeSet
+from hotmod._live.modules import space_of
+from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import Plan, make_minimal_plan, make_plan
+from hotmod._plan import Keeping, Plan, make_minimal_plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
@@ -81,6 +83,10 @@ class Reloader:
             False, everything is taken back.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
+        on_rude: what follows an edit that this process can't take: `"report"` (the status is
+            `restart-required`), `"raise"` a ReloadError, or `"restart"` the process.
+        keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
+        paranoid: whether the program is compared with a fresh process after each reload.
 
     Raises:
         ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
@@ -94,11 +100,17 @@ class Reloader:
         verify: Callable[[], object] | None = None,
         include: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
+        on_rude: str | None = None,
+        keep: Iterable[str] | None = None,
+        paranoid: bool | None = None,
     ) -> None:
         config = configure(
             strategy=strategy,
-            include=None if include is None else list(include),
-            exclude=None if exclude is None else list(exclude),
+            include=listed(include),
+            exclude=listed(exclude),
+            on_rude=on_rude,
+            keep=listed(keep),
+            paranoid=paranoid,
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
 
@@ -316,8 +328,16 @@ class Reloader:
         plain = self.config.strategy == "modules"
         hidden = hidden_uses(graph, self.ledger.modules, computed=not plain)
         if plain:
+            keeping = Keeping(self._after(changes), self._text_of, self.config.kept(), self._held)
             return make_plan(
-                changes, graph, loaded, frozen=frozen, was=self.graph(), hidden=hidden, frozen_edits=edits
+                changes,
+                graph,
+                loaded,
+                frozen=frozen,
+                was=self.graph(),
+                hidden=hidden,
+                frozen_edits=edits,
+                keeping=keeping,
             )
         return make_minimal_plan(
             changes,
@@ -330,7 +350,20 @@ class Reloader:
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger),
             opaque=opaque_functions(changes.modules),
+            keep=self.config.kept(),
+            held=self._held,
         )
+
+    def _text_of(self, module: str) -> SourceText | None:
+        source = self._sources.get(module)
+        return None if source is None else source.text
+
+    def _after(self, changes: ChangeSet) -> Callable[[str], SourceText | None]:
+        new = {change.module: change.text for change in changes.changes}
+        return lambda module: new[module] if module in new else self._text_of(module)
+
+    def _held(self, module: str) -> Collection[str]:
+        return space_of(sys.modules.get(module)).keys()
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""

@@ -21,9 +21,10 @@ from typing import Any
 
 from hotmod._engine import hooks
 from hotmod._engine.foreign import foreign_attributes
-from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
+from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.importers import outside_imports
+from hotmod._engine.keeping import code_without, misfits
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
@@ -83,6 +84,8 @@ class Transaction:
         self.outcome = Outcome(hazards=list(plan.hazards))
         self.texts: dict[str, SourceText] = {}
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
+        self._keeps = {keep.module: keep for keep in plan.keeps}
+        self._without: dict[str, types.CodeType] = {}  # of modules that keep something
         self._prepared: list[Prepared] = []
         self._parts = Parts(self.journal, ())
         self._snapshot = Snapshot(None, ledger, ())
@@ -114,6 +117,10 @@ class Transaction:
                 if text is not None:
                     with self._compiling(text):
                         self._codes[name] = text, compile_text(_loader(name), text)
+                        if name in self._keeps:
+                            whole = self._codes[name][1]
+                            keep = self._keeps[name]
+                            self._without[name] = code_without(keep, text, _loader(name), whole)
             for part in self.plan.parts:
                 with self._compiling(part.text):
                     self._prepared.append(prepared(part, self._old_text(part), _loader(part.module)))
@@ -200,8 +207,8 @@ class Transaction:
         with self._phase("save"):
             registries = self._save()
         with self._phase("run"):
+            self._dispose()  # by the code that opened what is to be closed
             self._parts.patch()
-            self._dispose()
             self._parts.remove()
             registries.withdraw()
             self._run()
@@ -226,7 +233,8 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
-        self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
+        before = self._snapshot.before[name]
+        self._parts.run(name, before, self._identity.merger, self._kept(name).keys(), young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
@@ -239,6 +247,11 @@ class Transaction:
         if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:
             self._run_part(name, young=False)
             self._identity.ran(name, vars(sys.modules[name]))
+
+    def _kept(self, name: str) -> Mapping[str, Any]:
+        """What a module holds under names that it keeps."""
+        before, keep = self._snapshot.before.get(name, {}), self._keeps.get(name)
+        return {item: before[item] for item in (keep.names if keep is not None else ()) if item in before}
 
     def _known_codes(self) -> list[types.CodeType]:
         return [code for each in self._prepared for code in codes_in(each.new)]
@@ -262,8 +275,7 @@ class Transaction:
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
-        acting = [part.module for part in self.plan.parts if any(run.acts for run in part.runs)]
-        for name in reversed((*self.plan.removed, *self.plan.executed, *acting)):
+        for name in reversed((*self.plan.removed, *self.plan.executed, *self.plan.disposes)):
             hook = self._snapshot.before.get(name, {}).get(DISPOSE)
             if callable(hook):
                 self.outcome.disposed.append(name)
@@ -283,7 +295,11 @@ class Transaction:
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
         self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs)])
-        rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
+        kept = {
+            name: Kept(self._kept(name), code, self._keeps[name].mixed) for name, code in self._without.items()
+        }
+        owns = self.ledger.owns
+        rerun = Rerun(owns, reused, residents, self._imports, self._codes, self._identity, kept)
         rerun.texts = self.texts  # filled as modules start
         self._rerun = rerun
         for name in (*going, *residents):
@@ -361,6 +377,8 @@ class Transaction:
         outcome.patched += [name for name in self._parts.patched if name not in outcome.patched]
         outcome.patched.sort()
         outcome.cleared += sorted(self._parts.forgotten)
+        outcome.kept += [f"{keep.module}:{item}" for keep in self.plan.keeps for item in keep.told]
+        outcome.hazards += misfits(self.plan.keeps, self._snapshot.before)
         self.left.lost += self._parts.lost
         for part in self.plan.parts:
             names = [name for run in part.runs if run.rebinds for name in run.binds]

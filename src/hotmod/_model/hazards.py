@@ -30,6 +30,7 @@ HAZARDS: dict[str, str] = {
     "effect-not-undone": "the effect of an undone or removed statement remains",
     "extension-module": "a compiled module can't be executed again in this process",
     "main-module": "the program's main module is not executed again",
+    "kept-state": "a kept value no longer fits its initialiser",
     "foreign-attribute": "an attribute that others set on the module was kept",
 }
 

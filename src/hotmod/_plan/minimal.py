@@ -11,10 +11,12 @@ Assumes: as `Spread`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
+from hotmod._plan.dispose import dispose
+from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
 from hotmod._plan.program import Program
@@ -42,6 +44,8 @@ def make_minimal_plan(
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     opaque: Collection[tuple[str, str]] = (),
+    keep: Mapping[str, frozenset[str]] | None = None,
+    held: Callable[[str], Collection[str]] | None = None,
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -56,9 +60,11 @@ def make_minimal_plan(
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
+        keep: by module, the names that the options ask to keep.
+        held: gives the names that are bound in a module now; what its old text binds by default.
     """
     rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {})
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held)
     maker.seed(unsure or {}, opaque)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
@@ -75,10 +81,13 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
+        keep: Mapping[str, frozenset[str]],
+        held: Callable[[str], Collection[str]] | None,
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._hidden, self._sources = hidden, sources
         self._by_hidden: set[str] = set()
+        self._disposing: set[str] = set()
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
         new = {
             each.module: ModuleSource(each.text, os.path.basename(each.path).startswith("__init__."))
@@ -97,9 +106,15 @@ class _Maker:
             for name, source in new.items()
             if name in sources and name in rank
         }
+        self._keeping = Keeping(_texts(after), _texts(sources), keep, held)
         others = graph_names(graph) - after.keys() - self._gone
         self._spread = Spread(
-            Program(after, others), Program(sources, others), self._edits, self._region, graph.dependents
+            Program(after, others),
+            Program(sources, others),
+            self._edits,
+            self._region,
+            graph.dependents,
+            self._keeping,
         )
 
     def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
@@ -128,6 +143,9 @@ class _Maker:
             spread.spread()
             self._by_hidden_ways()
             self._together()
+            for name in [name for name in self._region if name in self._edits or name in spread.runs]:
+                if name not in spread.whole and dispose(spread, name, self._edits.get(name)):
+                    self._disposing.add(name)
 
     def _by_hidden_ways(self) -> None:
         touched = {module for module, _ in self._spread.changed.values} | self._gone
@@ -163,13 +181,18 @@ class _Maker:
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
-        pure = not whole and not self._gone
+        pure = not whole and not self._gone and not self._disposing
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
             *frozen_edits,
             *cycle_hazards(self._graph, whole),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
+            *(hazard for name in order for hazard in self._keeping.misfits(name)),
+        ]
+        keeping = self._order({*order, *spread.spared})
+        keeps = [
+            self._keeping.keep(name, None if name in whole else spread.spared.get(name, ())) for name in keeping
         ]
         return Plan(
             self._changes,
@@ -179,6 +202,8 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            tuple(each for each in keeps if each is not None),
+            tuple(name for name in order if name in self._disposing and name not in whole),
         )
 
     def _kept(self) -> tuple[str, ...]:
@@ -191,7 +216,10 @@ class _Maker:
             for index, facts in enumerate(spread.program.facts(name)):
                 if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
                     found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
-        return tuple(found)
+        for name in self._order(spread.whole.keys() | spread.spared.keys()):
+            spared = self._keeping.names(name) if name in spread.whole else spread.spared.get(name, ())
+            found += [f"{name}:{each}" for each in sorted(spared)]
+        return tuple(dict.fromkeys(found))
 
     def _order(self, names: Collection[str]) -> list[str]:
         order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
@@ -293,6 +321,10 @@ class _Maker:
                 path=self._after[module].text.path if module in self._after else "",
                 line=line,
             )
+
+
+def _texts(sources: Mapping[str, ModuleSource]) -> Texts:
+    return lambda name: sources[name].text if name in sources else None
 
 
 def graph_names(graph: ImportGraph) -> set[str]:

@@ -15,7 +15,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._model.report import Reason
 from hotmod._source.diff import Edits
 
-__all__ = ["Hidden", "Part", "Plan", "Run", "Step"]
+__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step"]
 
 Action = Literal["execute", "remove", "run", "patch"]
 
@@ -128,6 +128,28 @@ class Hidden:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Keep:
+    """What a module keeps while something of it runs.
+
+    Attributes:
+        module: the module's name.
+        names: the names that hold on to their objects.
+        spared: the statements that only make these: first and last line in the new text, and what is left of
+            each when it makes nothing.
+        mixed: whether other statements may bind them as well.
+        makers: the dotted names that are called to make the values.
+        told: the names that would hold something else if they were not kept.
+    """
+
+    module: str
+    names: frozenset[str]
+    spared: tuple[tuple[int, int, str], ...] = ()
+    mixed: bool = False
+    makers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    told: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a reload would do; false when there is nothing to do.
 
@@ -138,7 +160,10 @@ class Plan:
         hazards: what the texts already show can't be done exactly.
         parts: the modules that do not run as a whole.
         pure: whether the statements of the parts can do nothing but bind names.
-        kept: values made by calls that stay as they are in modules that changed, as `module:name`.
+        kept: values that stay as they are in modules that change, as `module:name`: those that calls have made,
+            and those that the module or the options ask to keep.
+        keeps: what modules of which something runs are to keep.
+        disposes: the modules of which some statements run, and that are told so before by `__hotmod_dispose__`.
     """
 
     changes: ChangeSet
@@ -148,6 +173,8 @@ class Plan:
     parts: tuple[Part, ...] = ()
     pure: bool = False
     kept: tuple[str, ...] = ()
+    keeps: tuple[Keep, ...] = ()
+    disposes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)
@@ -156,6 +183,7 @@ class Plan:
         if not self:
             return "nothing to do: memory equals disk"
         lines = [str(step) for step in self.steps] or ["no loaded module has to run"]
+        lines += [f"keep {', '.join(self.kept)}"] if self.kept else []
         return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
 
     @property

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.keeping import Keeping
 from hotmod._plan.reach import Reach
 from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
@@ -46,6 +47,7 @@ class Spread:
         edits: the edits by module.
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
+        keeping: the names that keep what they hold.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -53,6 +55,7 @@ class Spread:
         cleared: by module, names that are to be absent when its statements begin to run.
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
+        spared: by module, the names that would be made anew if they were not kept.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
     """
@@ -64,6 +67,7 @@ class Spread:
         edits: Mapping[str, Edits],
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
+        keeping: Keeping,
     ) -> None:
         self.program = program
         self.before = before
@@ -77,6 +81,8 @@ class Spread:
         self._edits = edits
         self._region = region
         self._importers = importers
+        self._keeping = keeping
+        self.spared: dict[str, set[str]] = {}
         self._light: set[tuple[str, int]] = set()
         self._edited = {
             name: {each.new: each for each in found.edits if each.new is not None}
@@ -103,6 +109,9 @@ class Spread:
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
             self._seed(module, edit, index)
+        for name in sorted(self._keeping.released(module)):
+            for index in self.program.binders(module).get(name, ()):
+                self.run(module, index, Cause(module, 0, f"{name} is not kept any more"))
 
     def _seed(self, module: str, edit: Edit, index: int) -> None:
         line = edit.new.first if edit.new is not None else 0
@@ -150,6 +159,10 @@ class Spread:
                 found += [(name, each.data) for name, each in facts[index].classes.items() if "." not in name]
         return tuple(found)
 
+    def kept(self, module: str) -> frozenset[str]:
+        """The names of a module that keep what they hold."""
+        return self._keeping.names(module)
+
     def _reordered(self, module: str, edit: Edit, index: int) -> None:
         """An identical statement stands elsewhere: that is nothing, unless the order matters to somebody."""
         facts = self.program.facts(module)[index]
@@ -195,7 +208,7 @@ class Spread:
     def _gone(self, module: str, names: Iterable[str]) -> None:
         """Names that a removed or changed statement bound: others may still bind them."""
         binders = self.program.binders(module)
-        for name in sorted(set(names) - {"__annotations__"}):
+        for name in sorted(set(names) - {"__annotations__"} - self._keeping.names(module)):
             cause = Cause(module, 0, f"{name} was removed from {module}")
             if name == "*":
                 self.run_whole(module, Cause(module, 1, "a star import was removed"))
@@ -226,6 +239,9 @@ class Spread:
         if index in runs or module in self.whole:
             return
         facts = self.program.facts(module)[index]
+        if self._keeping.spares(module, facts):
+            self.spared.setdefault(module, set()).update(set(facts.binds) - {"__annotations__"})
+            return
         if facts.kind is Kind.INERT and not facts.binds:
             if not self._is_docstring(module, index):
                 return
@@ -239,7 +255,7 @@ class Spread:
             self.run_whole(module, cause)
             return
         self._mark(module, index, facts, cause, edit)
-        for name in self._bound_by(module, index, facts):
+        for name in self._made_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
@@ -252,6 +268,13 @@ class Spread:
             return [name for name in facts.binds if name not in ("*", "__annotations__")]
         binders = self.program.binders(module).items()
         return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
+
+    def _made_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that hold something else after a statement has run."""
+        kept = self._keeping.names(module)
+        bound = self._bound_by(module, index, facts)
+        self.spared.setdefault(module, set()).update(kept.intersection(bound))
+        return [name for name in bound if name not in kept]
 
     def _is_docstring(self, module: str, index: int) -> bool:
         return index == 0 and self.program.has_docstring(module)
@@ -281,7 +304,7 @@ class Spread:
                 self._value(module, name, cause)
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
-        if name not in ("*", "__annotations__"):
+        if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
             self.changed.values.setdefault((module, name), self._caused(module, name, cause))
 
     def _caused(self, module: str, name: str, cause: Cause) -> Cause:
@@ -376,6 +399,9 @@ class Spread:
         for place in self.program.places(module, chain):
             if place.module != module or not place.name:
                 continue
+            if place.name in self._keeping.names(module):
+                own = True  # it stays the object that it is, with what it holds
+                continue
             binders = self.program.binders(module).get(place.name, ())
             facts = self.program.facts(module)
             if any(place.name in each.classes or each.imports for each in map(facts.__getitem__, binders)):
@@ -392,7 +418,7 @@ class Spread:
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
-            if name not in self.program.binders(module):
+            if name not in self.program.binders(module) or name in self._keeping.names(module):
                 continue
             touchers = self.program.touchers(module, name)
             if any(other >= index for other in touchers):
@@ -433,6 +459,7 @@ class Spread:
                     self._value(module, name, cause)
         if module in self.before:
             gone = {name for facts in self.before.facts(module) for name in facts.binds} - names
+            gone -= self._keeping.names(module)
             for name in gone:
                 self.changed.values.setdefault((module, name), cause)
 
