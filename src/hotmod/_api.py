@@ -61,8 +61,8 @@ def watch(
         strategy: `"modules"` executes every changed module and all its importers again.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
-        on_rude: what follows an edit that this process can't take: `"report"`, `"raise"` (the watcher logs the
-            error), or `"restart"` the process.
+        on_rude: what follows an edit that this process can't take: `"report"`, `"raise"` (the watcher logs
+            the error), or `"restart"` the process.
         keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
         paranoid: whether the program is compared with a fresh process after each reload.
 

@@ -35,7 +35,8 @@ class Config:
         delay: seconds without a further event after which a burst of saves is taken to be over.
         include: gitignore-style patterns of files to watch; empty means all.
         exclude: gitignore-style patterns of files never to touch.
-        on_rude: what follows an edit that this process can't take: `report` it, `raise`, or `restart` the process.
+        on_rude: what follows an edit that this process can't take: to `report` it, to `raise` an error, or to
+            `restart` the process.
         keep: names that hold on to their objects whatever runs again, as `module:name`.
         paranoid: whether the program is compared with a fresh process after each reload.
     """

@@ -62,7 +62,8 @@ class TestKeep:
         db.write({"shop/config.py": "TAX = 2\n"})
         report = reloader.reload()
         assert space("shop.db")["CACHE"] is kept == {"rate": 1, "mine": 1}
-        assert space("shop.db")["OTHER"] == {"rate": 2} is not other
+        assert space("shop.db")["OTHER"] == {"rate": 2}
+        assert space("shop.db")["OTHER"] is not other
         assert space("shop.db")["CALLS"][-1:] == [2]
         assert space("shop.db")["CALLS"].count(2) == 1
         assert (report.status, report.kept, codes(report)) == ("applied", ("shop.db:CACHE",), [])
@@ -104,7 +105,9 @@ class TestKeep:
         reloader = hotmod.Reloader("shop", strategy=strategy)
         log = space("shop.log")["LOG"]
         log.append("mine")
-        shop.write({"shop/config.py": "TAX = 2\n", "shop/log.py": lines.replace("len(LOG)", "len(LOG) * TAX")})
+        shop.write(
+            {"shop/config.py": "TAX = 2\n", "shop/log.py": lines.replace("len(LOG)", "len(LOG) * TAX")}
+        )
         report = reloader.reload()
         assert (report.status, report.kept) == ("applied", ("shop.log:LOG",))
         assert space("shop.log")["LOG"] is log
@@ -191,7 +194,12 @@ class TestKeptState:
         cache = space("shop.db")["CACHE"]
         db.write({"shop/db.py": text("CACHE: dict = make(TAX)", "CACHE: dict = {}")})
         (hazard,) = reloader.reload().hazards
-        assert (hazard.code, hazard.module, hazard.name, hazard.line) == ("kept-state", "shop.db", "CACHE", 12)
+        assert (hazard.code, hazard.module, hazard.name, hazard.line) == (
+            "kept-state",
+            "shop.db",
+            "CACHE",
+            12,
+        )
         assert space("shop.db")["CACHE"] is cache
         db.write({"shop/config.py": "TAX = 2\n"})
         assert codes(reloader.reload()) == []
@@ -211,7 +219,7 @@ class TestKeptState:
         shop.write(
             {
                 "shop/store.py": "class Store:\n    __slots__ = ('a',)\n",
-                "shop/app.py": "from shop import store\n__hotmod_keep__ = ('STORE',)\nSTORE = store.Store()\n",
+                "shop/app.py": "from shop import store\n__hotmod_keep__ = 'STORE'\nSTORE = store.Store()\n",
             }
         )
         shop.load("shop.store", "shop.app")
@@ -292,7 +300,7 @@ class TestDispose:
         ids=["body", "added function", "added constant", "other state", "comment", "the hook itself"],
     )
     def test_it_does_not_run_for_anything_else(self, line: Project, old: str, new: str) -> None:
-        """The hook does not run when what it closes is not superseded: the line stays the one that was opened."""
+        """The hook does not run when what it closes is not superseded: the line stays open."""
         reloader = hotmod.Reloader("shop", strategy="minimal")
         held = space("shop.line")["LINE"]
         line.write({"shop/line.py": text(old, new, LINE)})

@@ -32,7 +32,17 @@ from hotmod._live.reach import Running
 from hotmod._model.changes import SourceText
 from hotmod._source.files import read
 
-__all__ = ["FINDER", "RAN", "Kept", "Rerun", "compile_text", "install", "note_codes", "runs_its_own_way", "to_front"]
+__all__ = [
+    "FINDER",
+    "RAN",
+    "Kept",
+    "Rerun",
+    "compile_text",
+    "install",
+    "note_codes",
+    "runs_its_own_way",
+    "to_front",
+]
 
 _SEEDS: dict[str, Any] = {
     "__name__": None,

@@ -2,8 +2,8 @@
 
 Touches: namespaces, read only.
 
-Guarantees: the code is that of the whole text, line numbers included, without the statements that only make what
-is kept.
+Guarantees: the code is that of the whole text, line numbers included, without the statements that only make
+what is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Spaces = Mapping[str, Mapping[str, Any]]
 
 
 def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str]:
-    """The lines of a text with nothing but some statements, each on its own lines, and what `__future__` says."""
+    """The lines of a text with nothing but some statements, each in its place, and what `__future__` says."""
     kept = [""] * len(statements.lines)
     future = [(each.first, each.last) for each in statements.statements if "__future__" in each.text]
     for first, last in (*spans, *future):
@@ -52,7 +52,9 @@ def code_without(keep: Keep, text: SourceText, loader: object, whole: types.Code
     """The code of a text without the statements that only make what is kept."""
     statements = split(text)
     gone = {first: (last, rest) for first, last, rest in keep.spared}
-    lines = masked(statements, [(each.first, each.last) for each in statements.statements if each.first not in gone])
+    lines = masked(
+        statements, [(each.first, each.last) for each in statements.statements if each.first not in gone]
+    )
     for first, (_, rest) in gone.items():
         rests = rest.split("\n")
         lines[first - 1 : first - 1 + len(rests)] = rests
@@ -78,7 +80,7 @@ def misfits(keeps: Iterable[Keep], before: Spaces) -> Iterator[Hazard]:
                     "kept-state",
                     keep.module,
                     name,
-                    message=f"its initialiser makes a {now.__qualname__} of a new class; it keeps one of the old class",
+                    message=f"its initialiser makes a new {now.__qualname__}; it keeps one of the old class",
                     advice=ADVICE,
                 )
 

@@ -2,8 +2,8 @@
 
 Touches: nothing; works on a spread that is being made.
 
-Guarantees: the function is called exactly if something that it refers to is about to be superseded, and then every
-statement that makes what it refers to runs again.
+Guarantees: the function is called exactly if something that it refers to is about to be superseded, and then
+every statement that makes what it refers to runs again.
 
 Assumes: it refers by name to what it closes, or calls functions of its module that do.
 """
@@ -72,7 +72,9 @@ def _referred(program: Program, module: str) -> set[str] | None:
         for index in program.binders(module).get(name, ()):
             region = program.region(module, index, name) if name in every[index].functions else None
             if region is not None:
-                read = {chain[0] for chain in (*region.reads, *region.unknown, *region.changes)} | set(region.stores)
+                read = {chain[0] for chain in (*region.reads, *region.unknown, *region.changes)} | set(
+                    region.stores
+                )
                 left += sorted(read - found)
                 found |= read
     return found
@@ -87,7 +89,7 @@ def _acts(facts: Facts) -> bool:
 
 
 def _concerns(facts: Facts, names: Collection[str]) -> bool:
-    """Whether a statement makes or changes what the function refers to; any statement does if that is nothing."""
+    """Whether a statement makes or changes what the function refers to; if that is nothing, any does."""
     if not _acts(facts) or facts.kind is Kind.CLASS:
         return False
     touched = {*facts.binds, *(chain[0] for chain in facts.eager.changes)}

@@ -117,7 +117,9 @@ class Keeping:
         for edit in diff(facts_in(before)[0], facts_in(after)[0]).edits:
             if edit.kind in _SAME:
                 continue
-            bound = {name for each in (edit.old, edit.new) if each is not None for name in names_bound(each.text)}
+            bound = {
+                name for each in (edit.old, edit.new) if each is not None for name in names_bound(each.text)
+            }
             for name in sorted(bound.intersection(self.names(module)) - told):
                 told.add(name)
                 now = "is gone" if edit.new is None else "was edited"

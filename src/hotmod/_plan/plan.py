@@ -66,7 +66,8 @@ class Part:
         cleared: names that are absent when they begin.
         removed: names that nothing binds any more.
         held: by class, the data of its body that stays as it is when its statement runs again.
-        stars: names that come by star imports and have changed, with the modules that may bring them, in order.
+        stars: names that come by star imports and have changed, with the modules that may bring them,
+            in order.
         annotated: the names that the new text annotates.
     """
 
@@ -160,10 +161,10 @@ class Plan:
         hazards: what the texts already show can't be done exactly.
         parts: the modules that do not run as a whole.
         pure: whether the statements of the parts can do nothing but bind names.
-        kept: values that stay as they are in modules that change, as `module:name`: those that calls have made,
-            and those that the module or the options ask to keep.
+        kept: values that stay as they are in modules that change, as `module:name`: those that calls have
+            made, and those that the module or the options ask to keep.
         keeps: what modules of which something runs are to keep.
-        disposes: the modules of which some statements run, and that are told so before by `__hotmod_dispose__`.
+        disposes: the modules of which some statements run, and whose `__hotmod_dispose__` is called before.
     """
 
     changes: ChangeSet
@@ -218,5 +219,3 @@ class Plan:
             "hazards": [hazard.as_dict() for hazard in self.hazards],
             "kept": list(self.kept),
         }
-
-

@@ -1,4 +1,4 @@
-"""The names that a module wants to keep over a reload, as its text declares them, and how their values are made.
+"""The names that a module keeps over a reload, as its text declares them, and what makes their values.
 
 Touches: text, through its statements.
 
@@ -59,7 +59,7 @@ def _names(value: ast.expr, path: str, line: int) -> Iterator[str]:
 
 
 def defined_in(facts: Collection[Facts]) -> set[str]:
-    """The names to which statements give functions, classes or imports: these stay what they are by themselves."""
+    """The names to which statements give functions, classes or imports: these stay by themselves."""
     found: set[str] = set()
     for each in facts:
         found.update(each.functions, each.classes, (imported.local for imported in each.imports))
