@@ -55,7 +55,7 @@ def db(shop: Project) -> Project:
 class TestKeep:
     @strategies
     def test_a_kept_name_is_not_made_anew(self, db: Project, strategy: str) -> None:
-        """A name in `__hotmod_keep__` holds the very object that it held, and its initialiser does not run."""
+        """A name in `__hotmod_keep__` holds the very object that it held: no initialiser runs."""
         reloader = hotmod.Reloader("shop", strategy=strategy)
         kept, other = space("shop.db")["CACHE"], space("shop.db")["OTHER"]
         kept["mine"] = 1

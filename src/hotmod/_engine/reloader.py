@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from hotmod._config import Config, configure, listed
+from hotmod._engine.ahead import Ahead
 from hotmod._engine import hooks
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
@@ -33,7 +34,7 @@ from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import Keeping, Plan, make_minimal_plan, make_plan
+from hotmod._plan import ImportTime, Keeping, Plan, make_minimal_plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
@@ -43,6 +44,7 @@ __all__ = ["LOCK", "Reloader", "reloads_here"]
 LOCK = threading.RLock()
 HISTORY = 32
 KEPT_JOURNALS = 3
+PREPARING = 1.0  # seconds
 _NOTHING = ChangeSet()
 logger = logging.getLogger("hotmod")
 
@@ -113,6 +115,7 @@ class Reloader:
             paranoid=paranoid,
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+        self.prepare(PREPARING)
 
     @classmethod
     def made(
@@ -138,12 +141,31 @@ class Reloader:
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         self._graph = self._loaded_graph = build({})
         self._sources: dict[str, ModuleSource] = {}
+        self._import_time = ImportTime()
         self._sourceless: set[str] = set()
         self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
         with LOCK:
             self.ledger = Ledger(scope, view)
             self._frozen = Frozen(scope)
+            self._ahead = Ahead(self.ledger, self.graph, self._import_time)
             hooks.install(self.ledger)
+
+    def prepare(self, seconds: float) -> bool:
+        """Read and analyse what is loaded, so that reloads need not; changes nothing.
+
+        Making a reloader does this for a second at most, and a watcher does it bit by bit while nobody saves.
+        What is not done is done by the first reload that needs it.
+
+        Args:
+            seconds: how long to go on at the most.
+
+        Returns:
+            Whether everything is prepared.
+        """
+        if self.config.strategy != "minimal":
+            return True
+        with LOCK:
+            return self._ahead.run(time.perf_counter() + seconds)
 
     def __repr__(self) -> str:
         return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"
@@ -352,6 +374,7 @@ class Reloader:
             opaque=opaque_functions(changes.modules),
             keep=self.config.kept(),
             held=self._held,
+            import_time=self._import_time,
         )
 
     def _text_of(self, module: str) -> SourceText | None:

@@ -222,8 +222,14 @@ class Transaction:
             name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
-        identity = Identity(self.journal, before, texts, hooks.RAN)
+        texts.update(
+            (each.part.module, (self._old_text(each.part), each.part.text))
+            for each in self._prepared
+        )
+        as_they_were = {
+            each.part.module for each in self._prepared if not each.part.edits.constructors
+        }
+        identity = Identity(self.journal, before, texts, hooks.RAN, as_they_were)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -259,7 +265,7 @@ class Transaction:
     def _save(self) -> Registries:
         self._snapshot = Snapshot(self.journal, self.ledger)
         names = {
-            part.module: {*part.removed, *(name for run in part.runs for name in run.binds)}
+            part.module: {*part.removed, *part.registered, *(name for run in part.runs for name in run.binds)}
             for part in self.plan.parts
         }
         going = {*self.plan.executed, *self.plan.removed}
@@ -268,7 +274,8 @@ class Transaction:
             for name, loaded in self.ledger.modules.items()
             if name in going or name in names
         }
-        self._definitions = Definitions(self.superseded(), paths, names)
+        anew = {part.module: part.registered | part.removed for part in self.plan.parts}
+        self._definitions = Definitions(self.superseded(), paths, names, anew, self.plan.withdrawn)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
         return self._snapshot.deepen(self.journal, going, self._definitions, running)

@@ -5,9 +5,21 @@ Touches: nothing. Every part of this room is a pure function of values.
 
 from __future__ import annotations
 
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.minimal import make_minimal_plan
 from hotmod._plan.modules import make_plan
 from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step
 
-__all__ = ["Hidden", "Keep", "Keeping", "Part", "Plan", "Run", "Step", "make_minimal_plan", "make_plan"]
+__all__ = [
+    "Hidden",
+    "ImportTime",
+    "Keep",
+    "Keeping",
+    "Part",
+    "Plan",
+    "Run",
+    "Step",
+    "make_minimal_plan",
+    "make_plan",
+]

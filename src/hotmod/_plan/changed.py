@@ -66,6 +66,10 @@ class Changed:
     def _tables(self) -> tuple[dict[Any, Cause], ...]:
         return self.values, self.functions, self.classes, self.bodies, self.modules
 
+    def is_inside_only(self) -> bool:
+        """Whether nothing but the inside of functions has changed."""
+        return not (self.values or self.functions or self.classes or self.modules)
+
     def size(self) -> int:
         """How much has changed."""
         return sum(map(len, self._tables()))

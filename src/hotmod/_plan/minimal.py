@@ -22,6 +22,7 @@ from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Kind, facts_in
@@ -46,6 +47,7 @@ def make_minimal_plan(
     opaque: Collection[tuple[str, str]] = (),
     keep: Mapping[str, frozenset[str]] | None = None,
     held: Callable[[str], Collection[str]] | None = None,
+    import_time: ImportTime | None = None,
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -62,9 +64,15 @@ def make_minimal_plan(
         opaque: (module, name) of functions behind decorators whose results can't take new code.
         keep: by module, the names that the options ask to keep.
         held: gives the names that are bound in a module now; what its old text binds by default.
+        import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
+    import_time = import_time or ImportTime()
+    if was is not None and any(
+        name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
+    ):
+        import_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held, import_time)
     maker.seed(unsure or {}, opaque)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
@@ -83,6 +91,7 @@ class _Maker:
         hidden: Mapping[str, Hidden],
         keep: Mapping[str, frozenset[str]],
         held: Callable[[str], Collection[str]] | None,
+        import_time: ImportTime,
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._hidden, self._sources = hidden, sources
@@ -115,6 +124,7 @@ class _Maker:
             self._region,
             graph.dependents,
             self._keeping,
+            import_time,
         )
 
     def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
@@ -158,6 +168,8 @@ class _Maker:
 
     def _together(self) -> None:
         """Of modules that import each other, all that take part run as a whole, or none."""
+        if not self._spread.whole:
+            return
         taking = {name for name, runs in self._spread.runs.items() if runs} | set(self._spread.whole)
         for members in self._graph.cycles():
             inside = [name for name in members if name in taking]
@@ -181,11 +193,11 @@ class _Maker:
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
-        pure = not whole and not self._gone and not self._disposing
+        pure = not whole and not self._gone and not self._disposing and not any(spread.registered.values())
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         hazards = [
             *frozen_edits,
-            *cycle_hazards(self._graph, whole),
+            *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
             *(hazard for name in order for hazard in self._keeping.misfits(name)),
@@ -204,6 +216,7 @@ class _Maker:
             self._kept(),
             tuple(each for each in keeps if each is not None),
             tuple(name for name in order if name in self._disposing and name not in whole),
+            frozenset(spread.withdrawn),
         )
 
     def _kept(self) -> tuple[str, ...]:
@@ -222,6 +235,8 @@ class _Maker:
         return tuple(dict.fromkeys(found))
 
     def _order(self, names: Collection[str]) -> list[str]:
+        if len(names) < 2:  # noqa: PLR2004 - nothing to order
+            return list(names)
         order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 
@@ -257,6 +272,7 @@ class _Maker:
             spread.held(module),
             tuple(sorted(spread.stars.get(module, {}).items())),
             frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
+            frozenset(spread.registered.get(module, ())),
         )
 
     def _run(self, module: str, index: int, cause: Cause) -> Run:

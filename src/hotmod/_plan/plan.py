@@ -69,6 +69,7 @@ class Part:
         stars: names that come by star imports and have changed, with the modules that may bring them,
             in order.
         annotated: the names that the new text annotates.
+        registered: definitions that are withdrawn wherever they are registered before the statements run.
     """
 
     module: str
@@ -80,11 +81,12 @@ class Part:
     held: tuple[tuple[str, frozenset[str]], ...] = ()
     stars: tuple[tuple[str, tuple[str, ...]], ...] = ()
     annotated: frozenset[str] = frozenset()
+    registered: frozenset[str] = frozenset()
 
     @property
     def acts(self) -> bool:
         """Whether anything of the module is done but giving code to its functions."""
-        return bool(self.runs or self.removed or self.stars)
+        return bool(self.runs or self.removed or self.stars or self.registered)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class Plan:
             made, and those that the module or the options ask to keep.
         keeps: what modules of which something runs are to keep.
         disposes: the modules of which some statements run, and whose `__hotmod_dispose__` is called before.
+        withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
     """
 
     changes: ChangeSet
@@ -176,6 +179,7 @@ class Plan:
     kept: tuple[str, ...] = ()
     keeps: tuple[Keep, ...] = ()
     disposes: tuple[str, ...] = ()
+    withdrawn: frozenset[tuple[str, str]] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)

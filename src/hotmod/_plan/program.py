@@ -76,6 +76,11 @@ class Program:
         """The text of a module that has one."""
         return self._sources[module].text
 
+    def digest(self, module: str) -> str:
+        """The digest of a module's text; empty for one without."""
+        source = self._sources.get(module)
+        return source.text.digest if source is not None else ""
+
     def statements(self, module: str) -> tuple[Statement, ...]:
         """The statements of a module; none where there is no readable text.
 

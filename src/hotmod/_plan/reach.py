@@ -58,6 +58,7 @@ class Reach:
         self._left: list[tuple[str, Region, bool, str]] = []
         self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
         self._known_classes: dict[tuple[str, str], bool] = {}
+        self._met: set[tuple[str, str]] = set()
         self._origin = ""  # the module of the statement that is looked from
         self._heirs_matter = True
         self._named: dict[str, list[tuple[str, str]]] = {}
@@ -76,6 +77,14 @@ class Reach:
         """Why a function does something else when it is called, though its own text is as it was."""
         region = self._function(module, qualname)
         return self._search(module, region) if region is not None else None
+
+    def all_met(self, module: str) -> frozenset[tuple[str, str]]:
+        """Every function that running a module may call; to be asked where nothing has changed."""
+        self._met = set()
+        for index, facts in enumerate(self._program.facts(module)):
+            if facts.eager.reads or facts.eager.attributes:
+                self.cause(module, index)
+        return frozenset(self._met)
 
     def _search(self, module: str, region: Region) -> Cause | None:
         """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
@@ -207,6 +216,7 @@ class Reach:
         if cause is not None or (module, qualname) in self._seen:
             return cause
         self._seen.add((module, qualname))
+        self._met.add((module, qualname))
         if qualname.rpartition(".")[2] not in self._tainted:
             return None
         region = self._function(module, qualname)

@@ -13,10 +13,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.reach import Reach
+from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
@@ -48,6 +50,7 @@ class Spread:
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
         keeping: the names that keep what they hold.
+        import_time: what is known of the functions that imports call.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -56,6 +59,9 @@ class Spread:
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
         spared: by module, the names that would be made anew if they were not kept.
+        registered: by module, definitions that are withdrawn wherever they were registered, since all statements
+            that hand them to others run again.
+        withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
     """
@@ -68,6 +74,7 @@ class Spread:
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
         keeping: Keeping,
+        import_time: ImportTime,
     ) -> None:
         self.program = program
         self.before = before
@@ -76,6 +83,8 @@ class Spread:
         self.cleared: dict[str, set[str]] = {}
         self.removed: dict[str, set[str]] = {}
         self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.registered: dict[str, set[str]] = {}
+        self.withdrawn: set[tuple[str, str]] = set()
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
         self._edits = edits
@@ -83,6 +92,7 @@ class Spread:
         self._importers = importers
         self._keeping = keeping
         self.spared: dict[str, set[str]] = {}
+        self._import_time = import_time
         self._light: set[tuple[str, int]] = set()
         self._edited = {
             name: {each.new: each for each in found.edits if each.new is not None}
@@ -228,8 +238,12 @@ class Spread:
             return
         facts = self._facts_before(module, edit)
         line = edit.new.first if edit.new is not None else edit.old.first
-        for chain in facts.eager.changes if facts is not None else ():
+        if facts is None:
+            return
+        for chain in facts.eager.changes:
             self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
+        verb = "changed" if edit.new is not None else "was removed"
+        self._register_again(self.before, module, facts, Cause(module, line, f"{_named(edit)} {verb}"))
 
     # what a statement that runs brings with it
 
@@ -260,6 +274,7 @@ class Spread:
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
+        self._register_again(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
 
     def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
@@ -415,6 +430,19 @@ class Spread:
         if not own and self.program.places(module, chain):
             self.foreign.append((module, ".".join(chain), line))
 
+    def _register_again(self, program: Program, module: str, facts: Facts, cause: Cause) -> None:
+        """What a statement hands to others is withdrawn there, and handed to them anew by all who do so."""
+        known = self.registered.setdefault(module, set())
+        names = registered_by(program, module, facts)
+        if names:
+            self.withdrawn |= registries_of(program, module, facts)
+        names -= known
+        known |= names
+        every = self.program.facts(module) if names else ()
+        for index, each in enumerate(every):
+            if not names.isdisjoint(registered_by(self.program, module, each)):
+                self.run(module, index, cause)
+
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
@@ -471,13 +499,31 @@ class Spread:
         What was found to have nothing to do with the changes of one round is not asked about them again.
         """
         done = Changed()
+        if self.changed.is_inside_only() and not self.runs and not self.whole:
+            # the usual edit: it is something to others only if an import calls what was edited
+            met = self._import_time.met(self.changed.bodies)
+            rewired = [each for each in met if self._is_rewired(*each)]
+            self._import_time.rewire(self.program, self._edits, rewired)
+            if self._called().isdisjoint(self.changed.bodies):
+                return
         while self.changed.size() != done.size():
             fresh, done = self.changed.since(done), self.changed.copy()
-            taint = Taint(self.program, self._region, fresh.names(), fresh.methods())
+            taint = Taint(self.program, self._region, fresh.names(), fresh.methods(), self._called())
             reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
             for module in self._region:
                 if module not in self.whole:
                     self._look_at(module, taint.words, reach)
+
+    def _is_rewired(self, module: str, qualname: str) -> bool:
+        """Whether a function reads or calls others than before."""
+        regions = []
+        for program in (self.before, self.program):
+            index = program.binders(module).get(qualname.partition(".")[0], (-1,))[-1]
+            regions.append(program.region(module, index, qualname) if index >= 0 else None)
+        return regions[0] is None or regions[0] != regions[1]
+
+    def _called(self) -> frozenset[tuple[str, str]]:
+        return self._import_time.called(self.program, self._region, self._importers)
 
     def _is_hit(self, module: str, known: Collection[str]) -> bool:
         words = self.program.words(module)

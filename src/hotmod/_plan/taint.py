@@ -2,8 +2,8 @@
 
 Touches: nothing; works on the words of texts and on the facts of those that hold a word of the change.
 
-Guarantees: a function that calls or reads anything that changed, directly or through others, is among
-`words`, and so is every name that a statement gives to what leads to a change.
+Guarantees: a function that calls or reads anything that changed, directly or through others, and that an
+import may call, is among `words`, and so is every name that a statement gives to what leads to a change.
 
 Assumes: as `Reach`.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from hotmod._plan.changed import is_special
 from hotmod._plan.program import Program, Unreadable
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Region
@@ -27,18 +28,28 @@ class Taint:
         modules: the modules that can see a change.
         names: the words of what changed.
         methods: those of them that functions and methods have: what an attribute of an unknown object may mean.
+        called: the functions that imports may call; no other one is looked at.
 
     Attributes:
         words: the words of the change and of all that leads to it.
     """
 
     def __init__(
-        self, program: Program, modules: Collection[str], names: Collection[str], methods: Collection[str]
+        self,
+        program: Program,
+        modules: Collection[str],
+        names: Collection[str],
+        methods: Collection[str],
+        called: Collection[tuple[str, str]],
     ) -> None:
         self._program, self._modules = program, modules
         self.words = set(names) | set(methods)
         self._methods = set(methods)
         self._refuted: dict[tuple[str, str], int] = {}
+        self._called: dict[str, dict[str, list[str]]] = {}
+        for module, qualname in called:
+            named = self._called.setdefault(module, {})
+            named.setdefault(qualname.rpartition(".")[2], []).append(qualname)
         self._spread()
 
     def _spread(self) -> None:
@@ -46,11 +57,12 @@ class Taint:
         while size != (size := len(self.words)):
             for module in self._modules:
                 words = self._program.words(module)
-                for name, body in words.bodies.items():
-                    special = name.startswith("__")
-                    if (name in self._methods and not special) or body.isdisjoint(self.words):
+                for name in self._called.get(module, ()):
+                    special = is_special(name)
+                    if name in self._methods and not special:
                         continue
-                    if self._leads(module, name):
+                    body = words.bodies.get(name)
+                    if (body is None or not body.isdisjoint(self.words)) and self._leads(module, name):
                         self._methods.add(name)
                         self.words.add(name)
                         self.words |= words.classes if special else set[str]()
@@ -69,18 +81,14 @@ class Taint:
         return False
 
     def _regions(self, module: str, name: str) -> Iterator[Region | None]:
-        """The functions of that name; None for one that can't be looked at."""
-        found = False
+        """The functions of that name that are called; None for one that can't be looked at."""
+        wanted = self._called[module][name]
         try:
             for index, facts in enumerate(self._program.facts(module)):
-                for qualname in facts.functions:
-                    if qualname.rpartition(".")[2] == name:
-                        found = True
-                        yield self._program.region(module, index, qualname)
+                for qualname in facts.functions.intersection(wanted):
+                    yield self._program.region(module, index, qualname)
         except Unreadable:
-            found = False
-        if not found:
-            yield None  # in a branch or a class that the facts do not tell of
+            yield None
 
     def _refers(self, module: str, region: Region) -> bool:
         if region.dynamic or not self._methods.isdisjoint(region.attributes | region.own):

@@ -220,6 +220,10 @@ class ImportGraph:
         """
         return any(edge.hard for edge in self.imports(importer) if edge.imported == imported)
 
+    def targets(self, module: str) -> frozenset[str]:
+        """The modules that a module imports, whenever that is."""
+        return frozenset(link.imported for link in self._links.get(module, ()))
+
     def chains(self, module: str) -> frozenset[tuple[str, ...]]:
         """The dotted names, split at the dots, that running code of a module reads; parses its text once."""
         return self._eager(module).chains

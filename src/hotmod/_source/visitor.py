@@ -364,8 +364,13 @@ class Visitor:
         while isinstance(node, ast.Attribute):
             names.append(node.attr)
             node = node.value  # type: ignore[assignment]
-        # the first is looked up on what the expression gives; what a literal gives is known
-        scope.builder.attributes.update(names[:-1] if isinstance(node, _LITERALS) else names)
+        # the last is looked up first, on what the expression gives; what a literal gives is known
+        rest = names[:-1]
+        if _is_super(node):
+            scope.builder.own.update(names[-1:])
+        elif not isinstance(node, _LITERALS):
+            rest = names
+        scope.builder.attributes.update(rest)
         self._expression(node, scope, Mode.USED)
 
     def _read(self, chain: Chain, scope: _Scope, mode: Mode) -> None:
@@ -451,6 +456,10 @@ class Visitor:
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_super(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
 
 
 def _chain(node: ast.AST) -> Chain:
