@@ -112,7 +112,7 @@ class Transaction:
         """
         with self._phase("prepare"):
             for name in self.plan.executed:
-                known = self.ledger.modules.get(name)
+                known = self.ledger.loaded(name)
                 text = self._new_texts.get(name) or (known.text if known is not None else None)
                 if text is not None:
                     with self._compiling(text):
@@ -128,8 +128,8 @@ class Transaction:
             raise self.problems[0]
 
     def _old_text(self, part: Part) -> SourceText:
-        text = self.ledger.modules[part.module].text
-        return part.text if text is None else text
+        loaded = self.ledger.loaded(part.module)
+        return part.text if loaded is None or loaded.text is None else loaded.text
 
     @contextlib.contextmanager
     def _compiling(self, text: SourceText) -> Iterator[None]:
@@ -219,7 +219,7 @@ class Transaction:
         """What merges old and new objects of the modules of which something runs."""
         before = self._snapshot.spaces(running)
         texts: dict[str, tuple[SourceText | None, SourceText]] = {
-            name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
+            name: (loaded.text if (loaded := self.ledger.loaded(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
         texts.update(
@@ -452,14 +452,14 @@ class Transaction:
 
     def _came_by_import(self, module: str, name: str) -> bool:
         """Whether the text that a module ran from before binds a name by an import statement."""
-        loaded = self.ledger.modules.get(module)
+        loaded = self.ledger.loaded(module)
         if loaded is None or loaded.text is None:
             return False
         return any(each.star or name in each.bound for each in scanned(loaded.text).statements)
 
     def _pin(self) -> None:
         changed = {*self.texts, *self._parts.every, *self.plan.removed}
-        known = {name: loaded for name in changed if (loaded := self.ledger.modules.get(name))}
+        known = {name: loaded for name in changed if (loaded := self.ledger.loaded(name))}
         old = {loaded.path: loaded.text for loaded in known.values() if loaded.text}
         new = {text.path: text for text in self.texts.values()}
         new.update((each.part.text.path, each.part.text) for each in self._prepared)
@@ -472,7 +472,7 @@ class Transaction:
     def show_running_texts(self) -> None:
         """After a rejection: let tracebacks show the texts that still run, not those on disk."""
         for change in self.plan.changes.changes:
-            loaded = self.ledger.modules.get(change.module)
+            loaded = self.ledger.loaded(change.module)
             if loaded is not None and loaded.text is not None:
                 modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
@@ -503,7 +503,7 @@ class Transaction:
         rerun = self._rerun
         ran = () if rerun is None else (*rerun.executed, *rerun.added)
         names = (*ran, *self.plan.removed, *self._parts.every)
-        state = {name: self.ledger.modules.get(name) for name in names}
+        state = {name: self.ledger.loaded(name) for name in names}
         self.journal.record("ledger", lambda: self.ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
+from hotmod._plan.mainmodule import with_main_module
 from hotmod._plan.minimal import make_minimal_plan
 from hotmod._plan.modules import make_plan
 from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step
@@ -22,4 +23,5 @@ __all__ = [
     "Step",
     "make_minimal_plan",
     "make_plan",
+    "with_main_module",
 ]

@@ -18,7 +18,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._plan.dispose import dispose
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
-from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
+from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
@@ -31,7 +31,6 @@ from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
 
-SHOWN = 72  # characters of a statement that are shown
 
 
 def make_minimal_plan(
@@ -278,8 +277,6 @@ class _Maker:
     def _run(self, module: str, index: int, cause: Cause) -> Run:
         statement = self._spread.program.statements(module)[index]
         facts = self._spread.program.facts(module)[index]
-        head = statement.text.partition("\n")[0].strip()
-        shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
         program = self._spread.program
         bases = [program.absolute(module, each) for each in facts.imports if each.name == "*"]
         own = cause.module == module and cause.line == statement.first and cause.because is None
@@ -289,7 +286,7 @@ class _Maker:
             statement.last,
             tuple(name for name in facts.binds if name != "__annotations__"),
             self._where(module, statement.first),
-            shown,
+            shown(statement.text),
             why,
             fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
             rebinds=facts.kind is Kind.IMPORT,
@@ -310,9 +307,7 @@ class _Maker:
         source = self._after.get(module)
         if source is None or not line:
             return ""
-        parts = module.split(".")
-        depth = len(parts) + (1 if source.is_package else 0)
-        return f"{'/'.join(source.text.path.split(os.sep)[-depth:])}:{line}"
+        return told_place(module, source.text.path, line, is_package=source.is_package)
 
     def _step(self, module: str, part: Part | None) -> Step:
         if part is None:

@@ -8,14 +8,18 @@ Guarantees: a plan never changes; it holds no object of the program.
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from hotmod._model.changes import ChangeSet, SourceText
+from hotmod._model.changes import Change, ChangeSet, SourceText
 from hotmod._model.hazards import Hazard
-from hotmod._model.report import Reason
+from hotmod._model.report import FROZEN, Reason
 from hotmod._source.diff import Edits
 
-__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step"]
+__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step", "shown", "told_place"]
+
+SHOWN = 72  # characters of a statement that are shown
 
 Action = Literal["execute", "remove", "run", "patch"]
 
@@ -168,6 +172,7 @@ class Plan:
         keeps: what modules of which something runs are to keep.
         disposes: the modules of which some statements run, and whose `__hotmod_dispose__` is called before.
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
+        refused: modules whose edits this process can't take; nothing of them is changed.
     """
 
     changes: ChangeSet
@@ -180,6 +185,7 @@ class Plan:
     keeps: tuple[Keep, ...] = ()
     disposes: tuple[str, ...] = ()
     withdrawn: frozenset[tuple[str, str]] = frozenset()
+    refused: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)
@@ -190,6 +196,42 @@ class Plan:
         lines = [str(step) for step in self.steps] or ["no loaded module has to run"]
         lines += [f"keep {', '.join(self.kept)}"] if self.kept else []
         return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
+
+    def including(
+        self,
+        hazards: Iterable[Hazard] = (),
+        refused: str = "",
+        change: Change | None = None,
+        part: Part | None = None,
+    ) -> Plan:
+        """This plan with the edit of one more module, which nothing depends on.
+
+        Args:
+            hazards: what can't be done.
+            refused: the module, if its edit can't be taken.
+            change: its edit, if it can.
+            part: what of it runs.
+        """
+        found = dataclasses.replace(self, hazards=(*self.hazards, *hazards))
+        if refused:
+            found = dataclasses.replace(found, refused=(*self.refused, refused))
+        if change is None or part is None:
+            return found
+        count, name = len(part.runs), part.module
+        why = f"{count} statement{'s' if count > 1 else ''}" if count else "edited"
+        return dataclasses.replace(
+            found,
+            changes=ChangeSet(tuple(sorted((*self.changes.changes, change), key=lambda each: each.module))),
+            steps=(*self.steps, Step(name, "run" if part.acts else "patch", why, 0, part.runs)),
+            entries=(*self.entries, name) if part.acts else self.entries,
+            parts=(*self.parts, part),
+            pure=(self.pure or not self.steps) and not any(run.acts for run in part.runs),
+        )
+
+    @property
+    def is_rude(self) -> bool:
+        """Whether there are edits that this process can't take."""
+        return any(hazard.code in FROZEN for hazard in self.hazards)
 
     @property
     def executed(self) -> tuple[str, ...]:
@@ -223,3 +265,15 @@ class Plan:
             "hazards": [hazard.as_dict() for hazard in self.hazards],
             "kept": list(self.kept),
         }
+
+
+def shown(text: str) -> str:
+    """A statement in one line, for people."""
+    head = text.partition("\n")[0].strip()
+    return head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
+
+
+def told_place(module: str, path: str, line: int, *, is_package: bool = False) -> str:
+    """A place as people write it: `shop/api.py:3`."""
+    depth = len(module.split(".")) + (1 if is_package else 0)
+    return f"{'/'.join(path.split(os.sep)[-depth:])}:{line}"
