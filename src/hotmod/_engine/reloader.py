@@ -33,6 +33,7 @@ from hotmod._model.errors import HotmodError, ReloadError, RollbackError, Source
 from hotmod._model.report import Report, Status
 from hotmod._plan import Plan
 from hotmod._scope import Scope, Target, scope_of
+from hotmod._source.graph import ImportGraph
 from hotmod._source.parse import parse
 
 __all__ = ["LOCK", "Reloader", "reloads_here"]
@@ -331,6 +332,10 @@ class Reloader:
 
     def _changes(self) -> ChangeSet:
         return self.ledger.changes()
+
+    def graph(self) -> ImportGraph:
+        """The import graph of the loaded modules, by the texts that they were executed from."""
+        return self.planner.graph()
 
     def _record(self, report: Report) -> Report:
         self.history.append(report)

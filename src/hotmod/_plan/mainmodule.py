@@ -26,6 +26,7 @@ __all__ = ["with_main_module"]
 
 _SAME = (EditKind.UNCHANGED, EditKind.MOVED, EditKind.BODY)
 _DEFINING = (Kind.FUNCTION, Kind.CLASS, Kind.IMPORT)
+WORKER = "__mp_main__"  # the main module as `multiprocessing` executes it in a process that it spawns
 ADVICE = "Restart the process to run it."
 
 
@@ -61,6 +62,8 @@ class _Draft:
     def added_to(self, plan: Plan, change: Change) -> Plan:
         """A plan that has this one in it."""
         refused = list(self._refused())
+        if self._name == WORKER and not refused:
+            return plan  # other line numbers, and nothing else
         if refused:
             return plan.including(hazards=refused, refused=change.module)
         runs = tuple(self._runs())
@@ -90,6 +93,10 @@ class _Draft:
 
     def _refused(self) -> Iterator[Hazard]:
         """What the edit asks for and can't be done, statement by statement."""
+        if self._name == WORKER and any(edit.kind not in _SAME[:2] for edit in self._edits.edits):
+            # its functions live in a namespace of their own, of which the module has a copy
+            yield self._hazard("", 0, "a worker process has executed the main module in a way of its own")
+            return
         if self._edits.whole:
             yield self._hazard("", 1, self._edits.whole)
         for edit in self._edits.edits:
