@@ -17,7 +17,7 @@ from hotmod._config import Config
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import opaque_functions, unsure_modules
+from hotmod._engine.obstacles import opaque_functions, overwritten_definitions, unsure_modules
 from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
 from hotmod._plan import ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
@@ -55,11 +55,12 @@ class Planner:
         return with_main_module(self._plan(others), of_main[0], main.text)
 
     def _plan(self, changes: ChangeSet) -> Plan:
-        edits = self._frozen.hazards()
+        """The plan for some changes, without added modules that nobody imports."""
+        edits = self._frozen.hazards(self._ledger.looks)
         if not changes:
             return Plan(changes, hazards=tuple(edits))
+        was = self.graph()
         graph = self._graph = self._graph_after(changes)
-        loaded = list(self._ledger.modules)
         relevant = tuple(
             change
             for change in changes.changes
@@ -73,32 +74,32 @@ class Planner:
             kept = ChangeSet(relevant)
             self._ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
             changes = kept
-        frozen = [name for name, module in self._ledger.modules.items() if module.text is None]
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
         if plain:
-            keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
             return make_plan(
                 changes,
                 graph,
-                loaded,
-                frozen=frozen,
-                was=self.graph(),
+                list(self._ledger.modules),
+                frozen=self._sourceless,
+                was=was,
                 hidden=hidden,
                 frozen_edits=edits,
-                keeping=keeping,
+                keeping=Keeping(self._after(changes), self._text_of, self._config.kept(), self._held),
             )
         return make_minimal_plan(
             changes,
             graph,
             self._sources,
-            loaded,
-            frozen=frozen,
-            was=self.graph(),
+            self._ledger.rank,
+            frozen=self._sourceless,
+            was=was,
             hidden=hidden,
             frozen_edits=edits,
-            unsure=unsure_modules(self._ledger),
+            unsure=unsure_modules(self._ledger, changes.modules),
+            unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
             opaque=opaque_functions(changes.modules),
+            overwritten=overwritten_definitions(changes.modules),
             keep=self._config.kept(),
             held=self._held,
             import_time=self.import_time,
@@ -117,19 +118,26 @@ class Planner:
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
-        sources = {
-            name: ModuleSource(loaded.text, loaded.is_package)
-            for name, loaded in self._ledger.modules.items()
-            if loaded.text is not None
+        touched = self._ledger.touched()
+        loaded = {name: self._ledger.modules.get(name) for name in touched}
+        known = (self._sourceless - touched) | {
+            name for name, each in loaded.items() if each is not None and each.text is None
         }
-        known = self._ledger.modules.keys() - sources.keys()
+        changed = {
+            name: ModuleSource(each.text, each.is_package)
+            for name, each in loaded.items()
+            if each is not None and each.text is not None
+        }
+        gone = {name for name in touched if name in self._sources and name not in changed}
+        changed = {name: source for name, source in changed.items() if self._sources.get(name) != source}
+        for name in gone:
+            del self._sources[name]
+        self._sources.update(changed)
         if known != self._sourceless:
-            self._loaded_graph, self._sources, self._sourceless = build({}, known), {}, known
-        changed = {name: source for name, source in sources.items() if self._sources.get(name) != source}
-        gone = self._sources.keys() - sources.keys()
-        if changed or gone:
+            self._sourceless = known
+            self._loaded_graph = build(self._sources, known)
+        elif changed or gone:
             self._loaded_graph = update(self._loaded_graph, changed, gone)
-            self._sources = sources
         return self._loaded_graph
 
     def _graph_after(self, changes: ChangeSet) -> ImportGraph:

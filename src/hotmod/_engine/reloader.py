@@ -365,6 +365,7 @@ class Reloader:
             started,
             changed=plan.changes.modules,
             executed=outcome.executed,
+            ran=outcome.ran,
             patched=tuple(outcome.patched),
             rebound=tuple(outcome.rebound),
             cleared=tuple(outcome.cleared),

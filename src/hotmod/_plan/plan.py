@@ -74,6 +74,7 @@ class Part:
             in order.
         annotated: the names that the new text annotates.
         registered: definitions that are withdrawn wherever they are registered before the statements run.
+        disposes: whether the module is asked to close what it opened.
     """
 
     module: str
@@ -86,6 +87,17 @@ class Part:
     stars: tuple[tuple[str, tuple[str, ...]], ...] = ()
     annotated: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
+    disposes: bool = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What happens to functions and names without running anything, for people."""
+        found, running = [], {run.first for run in self.runs}
+        for edit in self.edits.edits:
+            if edit.new is not None and edit.new.first not in running:
+                place = told_place(self.module, self.text.path, edit.new.first)
+                found += [f"{place} {name}: new code, without running it" for name in edit.bodies]
+        return (*found, *(f"{name} is cleared: nothing binds it any more" for name in sorted(self.removed)))
 
     @property
     def acts(self) -> bool:
@@ -104,6 +116,7 @@ class Step:
         why: the reason in words.
         line: the line of the import that made it follow, 0 for a changed module.
         runs: the statements that run, in order.
+        notes: what happens beside, line by line: functions that get new code, names that are cleared.
     """
 
     module: str
@@ -111,10 +124,26 @@ class Step:
     why: str
     line: int = 0
     runs: tuple[Run, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         head = f"{self.action} {self.module}: {self.why}"
-        return "\n".join([head, *(f"  {run}" for run in self.runs)])
+        return "\n".join([head, *(f"  {each}" for each in (*self.notes, *self.runs))])
+
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step as JSON-ready values."""
+        runs = [
+            {"where": run.where, "text": run.text, "why": run.why, "binds": list(run.binds)} for run in self.runs
+        ]
+        return {
+            "module": self.module,
+            "action": self.action,
+            "why": self.why,
+            "line": self.line,
+            "runs": runs,
+            "notes": list(self.notes),
+        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,7 +199,6 @@ class Plan:
         kept: values that stay as they are in modules that change, as `module:name`: those that calls have
             made, and those that the module or the options ask to keep.
         keeps: what modules of which something runs are to keep.
-        disposes: the modules of which some statements run, and whose `__hotmod_dispose__` is called before.
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
         refused: modules whose edits this process can't take; nothing of them is changed.
     """
@@ -183,7 +211,6 @@ class Plan:
     pure: bool = False
     kept: tuple[str, ...] = ()
     keeps: tuple[Keep, ...] = ()
-    disposes: tuple[str, ...] = ()
     withdrawn: frozenset[tuple[str, str]] = frozenset()
     refused: tuple[str, ...] = ()
 
@@ -222,7 +249,7 @@ class Plan:
         return dataclasses.replace(
             found,
             changes=ChangeSet(tuple(sorted((*self.changes.changes, change), key=lambda each: each.module))),
-            steps=(*self.steps, Step(name, "run" if part.acts else "patch", why, 0, part.runs)),
+            steps=(*self.steps, Step(name, "run" if part.acts else "patch", why, 0, part.runs, part.notes)),
             entries=(*self.entries, name) if part.acts else self.entries,
             parts=(*self.parts, part),
             pure=(self.pure or not self.steps) and not any(run.acts for run in part.runs),
@@ -261,7 +288,7 @@ class Plan:
             "changes": [
                 {"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes
             ],
-            "steps": [dataclasses.asdict(step) for step in self.steps],
+            "steps": [step.as_dict() for step in self.steps],
             "hazards": [hazard.as_dict() for hazard in self.hazards],
             "kept": list(self.kept),
         }
@@ -273,7 +300,7 @@ def shown(text: str) -> str:
     return head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
 
 
-def told_place(module: str, path: str, line: int, *, is_package: bool = False) -> str:
+def told_place(module: str, path: str, line: int) -> str:
     """A place as people write it: `shop/api.py:3`."""
-    depth = len(module.split(".")) + (1 if is_package else 0)
+    depth = len(module.split(".")) + (1 if os.path.basename(path).startswith("__init__.") else 0)
     return f"{'/'.join(path.split(os.sep)[-depth:])}:{line}"
