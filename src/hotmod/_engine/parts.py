@@ -16,10 +16,11 @@ import dis
 import functools
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from hotmod._engine.hooks import RAN, compile_text
+from hotmod._engine.keeping import masked, with_codes_of
 from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
 from hotmod._live.journal import Journal
@@ -58,36 +59,10 @@ def prepared(part: Part, old: SourceText, loader: object) -> Prepared:
     before, after = compile_text(loader, old), compile_text(loader, part.text)
     running = None
     if part.runs:
-        masked = SourceText.of(part.text.path, _masked(part).encode())
-        running = _with_codes_of(after, compile_text(loader, masked))
+        lines = masked(part.edits.new, [(run.first, run.last) for run in part.runs])
+        text = SourceText.of(part.text.path, "\n".join(lines).encode())
+        running = with_codes_of(after, compile_text(loader, text))
     return Prepared(part, before, after, running)
-
-
-def _masked(part: Part) -> str:
-    """The new text with nothing but the statements that run, each on its own lines."""
-    lines = part.edits.new.lines
-    kept = [""] * len(lines)
-    spans = [(run.first, run.last) for run in part.runs]
-    spans += [
-        (each.first, each.last) for each in part.edits.new.statements if "__future__" in each.text
-    ]
-    for first, last in spans:
-        kept[first - 1 : last] = lines[first - 1 : last]
-    return "\n".join(kept)
-
-
-def _with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
-    """The code of some statements, with functions and classes taken from the code of the whole text.
-
-    The two are equal; that they are the same lets the references to each code object be counted.
-    """
-    known: dict[types.CodeType, types.CodeType] = {
-        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
-    }
-    consts = tuple(
-        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
-    )
-    return some.replace(co_consts=consts)
 
 
 class Parts:
@@ -142,13 +117,16 @@ class Parts:
         self.forgotten += found.forgotten
         self.running = dict(found.running)
 
-    def run(self, name: str, before: dict[str, Any], merger: Merger, *, young: bool) -> None:
+    def run(
+        self, name: str, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
+    ) -> None:
         """Run the statements of one module.
 
         Args:
             name: the module.
             before: its namespace as it was.
             merger: merges what is bound anew with what was there.
+            kept: the names that hold on to what they hold.
             young: whether nobody but the module can have seen what its statements make.
         """
         each = self._every[name]
@@ -158,18 +136,19 @@ class Parts:
         space = vars(sys.modules[name])
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
-        direct = _stored_directly(each.running)
+        direct = _stored_directly(each.running).difference(kept)
         for gone in each.part.cleared | direct:
             _clear(space, gone)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
-        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part))
+        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
         exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
         binder.bound |= direct & space.keys()
         for item in direct & before.keys() & space.keys() if young else ():
             space[item] = merger.merge(before[item], space[item])
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
-        for item in bound - binder.bound - IMPORT_NAMES:
+        for item in bound - binder.bound - IMPORT_NAMES - set(kept):
             space.pop(item, None)  # its statement ran, and did not bind it this time
+        space.update({item: before[item] for item in kept})  # a function may have bound it
 
     def _save_annotations(self, name: str, space: dict[str, Any]) -> None:
         """Annotated statements that run write into the dictionary that is there."""

@@ -11,13 +11,14 @@ Assumes: as `Spread`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
+from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
-from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
+from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
@@ -31,7 +32,6 @@ from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
 
-SHOWN = 72  # characters of a statement that are shown
 
 
 def make_minimal_plan(
@@ -46,6 +46,8 @@ def make_minimal_plan(
     unsure: Mapping[str, str] | None = None,
     unknown: Collection[str] = (),
     opaque: Collection[tuple[str, str]] = (),
+    keep: Mapping[str, frozenset[str]] | None = None,
+    held: Callable[[str], Collection[str]] | None = None,
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
 ) -> Plan:
@@ -63,6 +65,8 @@ def make_minimal_plan(
         unsure: modules that can't be changed in parts, and why.
         unknown: loaded modules of which it is not known which text they ran.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
+        keep: by module, the names that the options ask to keep.
+        held: gives the names that are bound in a module now; what its old text binds by default.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
@@ -70,7 +74,7 @@ def make_minimal_plan(
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held, import_time, was)
     import_time.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, opaque, overwritten)
     maker.spread()
@@ -88,6 +92,8 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
+        keep: Mapping[str, frozenset[str]],
+        held: Callable[[str], Collection[str]] | None,
         import_time: ImportTime,
         was: ImportGraph | None,
     ) -> None:
@@ -111,6 +117,7 @@ class _Maker:
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
+        self._keeping = Keeping(_texts(after), _texts(sources), keep, held)
         self._edits: dict[str, Edits] = {}
         self._unread: set[str] = set()
         for name, source in new.items():
@@ -127,6 +134,7 @@ class _Maker:
             self._edits,
             self._region,
             graph.dependents,
+            self._keeping,
             import_time,
         )
 
@@ -244,6 +252,11 @@ class _Maker:
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
+            *(hazard for name in order for hazard in self._keeping.misfits(name)),
+        ]
+        keeping = self._order({*order, *spread.spared})
+        keeps = [
+            self._keeping.keep(name, None if name in whole else spread.spared.get(name, ())) for name in keeping
         ]
         return Plan(
             self._changes,
@@ -253,6 +266,7 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            tuple(each for each in keeps if each is not None),
             tuple((*place, self._made_of(*place)) for place in sorted(spread.withdrawn)),
         )
 
@@ -266,7 +280,10 @@ class _Maker:
             for index, facts in enumerate(spread.program.facts(name)):
                 if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
                     found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
-        return tuple(found)
+        for name in self._order(spread.whole.keys() | spread.spared.keys()):
+            spared = self._keeping.names(name) if name in spread.whole else spread.spared.get(name, ())
+            found += [f"{name}:{each}" for each in sorted(spared)]
+        return tuple(dict.fromkeys(found))
 
     def _made_of(self, module: str, name: str) -> frozenset[str]:
         """The words of the statements that bind a name and do not run."""
@@ -322,8 +339,6 @@ class _Maker:
     def _run(self, module: str, index: int, cause: Cause) -> Run:
         statement = self._spread.program.statements(module)[index]
         facts = self._spread.program.facts(module)[index]
-        head = statement.text.partition("\n")[0].strip()
-        shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
         program = self._spread.program
         bases = [program.absolute(module, each) for each in facts.imports if each.name == "*"]
         own = cause.module == module and cause.line == statement.first and cause.because is None
@@ -333,7 +348,7 @@ class _Maker:
             statement.last,
             tuple(name for name in facts.binds if name != "__annotations__"),
             self._where(module, statement.first),
-            shown,
+            shown(statement.text),
             why,
             fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
             rebinds=facts.kind is Kind.IMPORT,
@@ -362,9 +377,7 @@ class _Maker:
         source = self._after.get(module)
         if source is None or not line:
             return ""
-        parts = module.split(".")
-        depth = len(parts) + (1 if source.is_package else 0)
-        return f"{'/'.join(source.text.path.split(os.sep)[-depth:])}:{line}"
+        return told_place(module, source.text.path, line)
 
     def _step(self, module: str, part: Part | None) -> Step:
         if part is None:
@@ -389,3 +402,7 @@ class _Maker:
                 path=self._after[module].text.path if module in self._after else "",
                 line=line,
             )
+
+
+def _texts(sources: Mapping[str, ModuleSource]) -> Texts:
+    return lambda name: sources[name].text if name in sources else None

@@ -18,6 +18,7 @@ from hotmod._plan.importtime import ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.disposing import is_disposed, used_by_hook
+from hotmod._plan.keeping import Keeping
 from hotmod._plan.reach import Reach
 from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
@@ -50,6 +51,7 @@ class Spread:
         edits: the edits by module.
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
+        keeping: the names that keep what they hold.
         import_time: what is known of the functions that imports call.
 
     Attributes:
@@ -58,6 +60,7 @@ class Spread:
         cleared: by module, names that are to be absent when its statements begin to run.
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
+        spared: by module, the names that would be made anew if they were not kept.
         registered: by module, definitions that are withdrawn wherever they were registered, since all statements
             that hand them to others run again.
         disposing: the modules that are asked to close what they opened.
@@ -73,6 +76,7 @@ class Spread:
         edits: Mapping[str, Edits],
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
+        keeping: Keeping,
         import_time: ImportTime,
     ) -> None:
         self.program = program
@@ -90,6 +94,8 @@ class Spread:
         self._edits = edits
         self._region = region
         self._importers = importers
+        self._keeping = keeping
+        self.spared: dict[str, set[str]] = {}
         self._import_time = import_time
         self._light: set[tuple[str, int]] = set()
         self._edited = {
@@ -116,6 +122,9 @@ class Spread:
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
             self._seed(module, edit, index)
+        for name in sorted(self._keeping.released(module)):
+            for index in self.program.binders(module).get(name, ()):
+                self.run(module, index, Cause(module, 0, f"{name} is not kept any more"))
 
     def _seed(self, module: str, edit: Edit, index: int) -> None:
         line = edit.new.first if edit.new is not None else 0
@@ -171,6 +180,10 @@ class Spread:
                 found += [(name, each.data) for name, each in facts[index].classes.items() if "." not in name]
         return tuple(found)
 
+    def kept(self, module: str) -> frozenset[str]:
+        """The names of a module that keep what they hold."""
+        return self._keeping.names(module)
+
     def _reordered(self, module: str, edit: Edit, index: int) -> None:
         """An identical statement stands elsewhere: that is nothing, unless the order matters to somebody."""
         facts = self.program.facts(module)[index]
@@ -216,7 +229,7 @@ class Spread:
     def _gone(self, module: str, names: Iterable[str]) -> None:
         """Names that a removed or changed statement bound: others may still bind them."""
         binders = self.program.binders(module)
-        for name in sorted(set(names) - {"__annotations__"}):
+        for name in sorted(set(names) - {"__annotations__"} - self._keeping.names(module)):
             cause = Cause(module, 0, f"{name} was removed from {module}")
             if name == "*":
                 self.run_whole(module, Cause(module, 1, "a star import was removed"))
@@ -253,6 +266,9 @@ class Spread:
         if index in runs:
             return
         facts = self.program.facts(module)[index]
+        if self._keeping.spares(module, facts):
+            self.spared.setdefault(module, set()).update(set(facts.binds) - {"__annotations__"})
+            return
         if module in self.whole:  # it runs anyway; what matters is what that changes
             runs[index] = cause
             edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
@@ -272,7 +288,7 @@ class Spread:
         self._mark(module, index, facts, cause, edit)
         if module in self.whole:
             return
-        for name in self._bound_by(module, index, facts):
+        for name in self._made_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
@@ -287,6 +303,13 @@ class Spread:
             return [name for name in facts.binds if name not in ("*", "__annotations__")]
         binders = self.program.binders(module).items()
         return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
+
+    def _made_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that hold something else after a statement has run."""
+        kept = self._keeping.names(module)
+        bound = self._bound_by(module, index, facts)
+        self.spared.setdefault(module, set()).update(kept.intersection(bound))
+        return [name for name in bound if name not in kept]
 
     def _is_docstring(self, module: str, index: int) -> bool:
         return index == 0 and self.program.has_docstring(module)
@@ -324,7 +347,7 @@ class Spread:
         return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
-        if name not in ("*", "__annotations__"):
+        if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
             self.changed.values.setdefault((module, name), self._caused(module, name, cause))
 
     def _caused(self, module: str, name: str, cause: Cause) -> Cause:
@@ -431,6 +454,9 @@ class Spread:
         for place in self.program.places(module, chain):
             if place.module != module or not place.name:
                 continue
+            if place.name in self._keeping.names(module):
+                own = True  # it stays the object that it is, with what it holds
+                continue
             binders = self.program.binders(module).get(place.name, ())
             facts = self.program.facts(module)
             if any(place.name in each.classes or each.imports for each in map(facts.__getitem__, binders)):
@@ -470,7 +496,7 @@ class Spread:
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
-            if name not in self.program.binders(module):
+            if name not in self.program.binders(module) or name in self._keeping.names(module):
                 continue
             touchers = self.program.touchers(module, name)
             if any(other >= index for other in touchers):
@@ -516,7 +542,7 @@ class Spread:
             self._unspelled(module, cause)
         if module in self.before:
             kinds, had = _kinds(every), _kinds(self.before.facts(module))
-            for name in had:
+            for name in had.keys() - self._keeping.names(module):
                 if had[name] != kinds.get(name):
                     self.changed.values.setdefault((module, name), cause)
 
