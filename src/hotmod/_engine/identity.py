@@ -70,6 +70,7 @@ class Identity:
         texts: their old and their new text.
         ran: what is known of the code that modules run.
         shaped: modules whose classes have the constructors that they had.
+        names: by module of which only some statements run, the names that these bind or that are gone.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Identity:
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
         ran: Mapping[str, Running],
         shaped: Collection[str] = (),
+        names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
     ) -> None:
         self._ran = ran
         self._texts = texts
+        self._names = names
         self.migration = Migration({key: texts[key] for key in texts if key not in shaped}, before)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
@@ -96,8 +99,8 @@ class Identity:
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
         modules: set[str] = set()
-        for module, _, value in definitions_in(self._before):
-            if isinstance(value, type):
+        for module, name, value in definitions_in(self._before):
+            if isinstance(value, type) and name in self._names.get(module, (name,)):
                 adapters.withdraw(self._journal, value)
                 modules |= {module} if adapters.keeps(value) else set()
         self.merger.keeping = all(self._differs_in_functions(module) for module in modules)

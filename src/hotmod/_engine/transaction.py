@@ -27,6 +27,7 @@ from hotmod._engine.importers import outside_imports
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
+from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
@@ -222,7 +223,7 @@ class Transaction:
         as_they_were = {
             each.part.module for each in self._prepared if not each.part.edits.constructors
         }
-        identity = Identity(self.journal, before, texts, hooks.RAN, as_they_were)
+        identity = Identity(self.journal, before, texts, hooks.RAN, as_they_were, self._going_names())
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -249,12 +250,16 @@ class Transaction:
     def _known_codes(self) -> list[types.CodeType]:
         return [code for each in self._prepared for code in codes_in(each.new)]
 
-    def _save(self) -> Registries:
-        self._snapshot = Snapshot(self.journal, self.ledger)
-        names = {
+    def _going_names(self) -> dict[str, set[str]]:
+        """By module of which only parts run, the names that are bound again or are gone."""
+        return {
             part.module: {*part.removed, *(name for run in part.runs for name in run.binds)}
             for part in self.plan.parts
         }
+
+    def _save(self) -> Registries:
+        self._snapshot = Snapshot(self.journal, self.ledger)
+        names = self._going_names()
         going = {*self.plan.executed, *self.plan.removed}
         paths = {
             name: loaded.path
@@ -264,7 +269,10 @@ class Transaction:
         self._definitions = Definitions(self.superseded(), paths, names)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
-        return self._snapshot.deepen(self.journal, going, self._definitions, running)
+        ties = tied(self.plan, self._snapshot.before, paths)
+        edited = [each.new for each in self._prepared if each.old is not each.new]
+        ties.renewed = frozenset(id(code) for tree in edited for code in codes_in(tree))
+        return self._snapshot.deepen(self.journal, going, self._definitions, ties, running)
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
@@ -288,7 +296,7 @@ class Transaction:
             for name, module in entries.items()
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs)])
+        self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs or part.removed)])
         rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
         rerun.texts = self.texts  # filled as modules start
         self._rerun = rerun

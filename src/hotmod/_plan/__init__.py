@@ -8,6 +8,6 @@ from __future__ import annotations
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.minimal import make_minimal_plan
 from hotmod._plan.modules import make_plan
-from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
+from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, Tie
 
-__all__ = ["Hidden", "ImportTime", "Part", "Plan", "Run", "Step", "make_minimal_plan", "make_plan"]
+__all__ = ["Hidden", "ImportTime", "Part", "Plan", "Run", "Step", "Tie", "make_minimal_plan", "make_plan"]

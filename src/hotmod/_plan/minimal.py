@@ -22,6 +22,7 @@ from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
+from hotmod._plan.ties import ties_of
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Kind, facts_in
 from hotmod._source.graph import ImportGraph
@@ -181,6 +182,7 @@ class _Maker:
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
         pure = not whole and not self._gone
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
+        pure = pure and not any(self._left_something(name) for name in patched)
         hazards = [
             *frozen_edits,
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
@@ -195,7 +197,15 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
+
+    def _left_something(self, module: str) -> bool:
+        """Whether a statement that is gone may have done more than bind names when it ran."""
+        before = self._spread.before
+        gone = {each.old for each in self._edits[module].edits if each.new is None}
+        pairs = zip(before.statements(module), before.facts(module), strict=True) if gone else ()
+        return any(each in gone and not is_pure(before, module, facts) for each, facts in pairs)
 
     def _kept(self) -> tuple[str, ...]:
         """The values that calls have made in edited modules, and that stay."""

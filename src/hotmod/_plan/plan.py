@@ -15,7 +15,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._model.report import Reason
 from hotmod._source.diff import Edits
 
-__all__ = ["Hidden", "Part", "Plan", "Run", "Step"]
+__all__ = ["Hidden", "Part", "Plan", "Run", "Step", "Tie"]
 
 Action = Literal["execute", "remove", "run", "patch"]
 
@@ -128,6 +128,27 @@ class Hidden:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Tie:
+    """A statement as it was that runs again or is gone, and that may have registered something somewhere.
+
+    Attributes:
+        module: its module.
+        first: its first line in the text that is loaded.
+        last: its last line.
+        callees: the dotted names that it called.
+        names: the dotted names of what it handed to them, its own definitions included.
+        gone: whether the statement does not run again as it was: it was removed or changed.
+    """
+
+    module: str
+    first: int
+    last: int
+    callees: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+    gone: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a reload would do; false when there is nothing to do.
 
@@ -139,6 +160,7 @@ class Plan:
         parts: the modules that do not run as a whole.
         pure: whether the statements of the parts can do nothing but bind names.
         kept: values made by calls that stay as they are in modules that changed, as `module:name`.
+        ties: the statements whose registrations are to be taken back.
     """
 
     changes: ChangeSet
@@ -148,6 +170,7 @@ class Plan:
     parts: tuple[Part, ...] = ()
     pure: bool = False
     kept: tuple[str, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)

@@ -219,6 +219,8 @@ class Spread:
             return
         facts = self._facts_before(module, edit)
         line = edit.new.first if edit.new is not None else edit.old.first
+        if facts is not None:
+            self._registered(module, facts, Cause(module, line, f"{_named(edit)} changed"))
         for chain in facts.eager.changes if facts is not None else ():
             self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
 
@@ -248,7 +250,17 @@ class Spread:
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
+        self._registered(module, facts, cause)
         self._leftovers(module, index, facts, cause)
+
+    def _registered(self, module: str, facts: Facts, cause: Cause) -> None:
+        """What a statement registered is taken back by name: who registers the same object there runs too."""
+        pairs = {(callee[:-1], name) for callee, name in facts.eager.handed if len(callee) > 1}
+        if facts.binds or not pairs:
+            return
+        for index, each in enumerate(self.program.facts(module)):
+            if not each.binds and any((callee[:-1], name) in pairs for callee, name in each.eager.handed):
+                self.run(module, index, cause)
 
     def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
         """The names that a statement binds, by calling a function of the module as well."""
