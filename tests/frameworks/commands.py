@@ -352,10 +352,10 @@ SQL_EDITS = {
 
 def _see_sql(modules: Modules) -> Any:
     app, views = modules.app, modules.views
-    app.Base.metadata.create_all(app.engine)
-    for made in app.session.query(views.Item).all():
-        app.session.delete(made)
-    app.session.commit()
+    app.session.rollback()
+    app.session.expunge_all()
+    app.Base.metadata.drop_all(app.session.connection())
+    app.Base.metadata.create_all(app.session.connection())
     app.LOG.clear()
     item = views.Item()
     app.session.add(item)

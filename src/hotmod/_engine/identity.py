@@ -98,11 +98,12 @@ class Identity:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
-        modules: set[str] = set()
+        modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if isinstance(value, type) and name in self._names.get(module, (name,)):
                 adapters.withdraw(self._journal, value)
-                modules |= {module} if adapters.keeps(value) else set()
+                keeps = adapters.keeps(value) and (module, name) not in self.merger.held
+                modules |= {module} if keeps else set()
         self.merger.keeping = all(self._differs_in_functions(module) for module in modules)
         build, thread = builtins.__build_class__, threading.get_ident()
 

@@ -24,7 +24,7 @@ from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import opaque_functions, unsure_modules
+from hotmod._engine.obstacles import made_anew, opaque_functions, unsure_modules
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
@@ -331,6 +331,7 @@ class Reloader:
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger),
             opaque=opaque_functions(changes.modules),
+            made=made_anew(changes.modules, self.ledger.modules),
             import_time=self._import_time,
         )
 

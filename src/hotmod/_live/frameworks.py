@@ -17,7 +17,7 @@ from hotmod._live.entries import parts_of
 from hotmod._live.heap import CACHE
 from hotmod._live.state import instance_dict
 
-__all__ = ["KNOWN", "Around", "RegistryAdapter", "Taken"]
+__all__ = ["KNOWN", "Around", "RegistryAdapter", "Taken", "refuses_repetition"]
 
 Undo = Callable[[], object] | None
 
@@ -240,6 +240,17 @@ def _around_events(_: None, taken: Taken) -> Iterator[Undo]:
                 event.listen(where, name, function)
 
     yield undo if removed else None
+
+
+# argparse: a parser holds no state of the program, and nothing that was added to it can be taken out again
+
+_is_parser = _having("_option_string_actions", "_defaults")
+_is_chooser = _having("_name_parser_map", "_choices_actions")
+
+
+def refuses_repetition(value: Any) -> bool:
+    """Whether an object has to be made anew when something that was told to it changes."""
+    return _is_parser(value) or _is_chooser(value)
 
 
 KNOWN = (

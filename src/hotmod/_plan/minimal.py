@@ -45,6 +45,7 @@ def make_minimal_plan(
     unsure: Mapping[str, str] | None = None,
     opaque: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
+    made: Collection[tuple[str, str]] = (),
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -60,6 +61,7 @@ def make_minimal_plan(
         unsure: modules that can't be changed in parts, and why.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
+        made: (module, name) of objects that are made anew when a statement that called them changes.
     """
     import_time = import_time or ImportTime()
     if was is not None and any(
@@ -67,7 +69,7 @@ def make_minimal_plan(
     ):
         import_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, made)
     maker.seed(unsure or {}, opaque)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
@@ -85,6 +87,7 @@ class _Maker:
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
         import_time: ImportTime,
+        made: Collection[tuple[str, str]],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._hidden, self._sources = hidden, sources
@@ -100,6 +103,8 @@ class _Maker:
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
+        far = {module for module, _ in made if module in graph}
+        follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
         self._region = [name for name in rank if name in after and (name in new or name in follow)]
         self._after = after
         self._edits: dict[str, Edits] = {
@@ -115,6 +120,7 @@ class _Maker:
             self._region,
             graph.dependents,
             import_time,
+            made,
         )
 
     def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:

@@ -48,6 +48,7 @@ class Spread:
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
         import_time: what is known of the functions that imports call.
+        made: (module, name) of objects that are made anew when a statement that called them changes.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -67,7 +68,9 @@ class Spread:
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
         import_time: ImportTime,
+        made: Collection[tuple[str, str]] = (),
     ) -> None:
+        self._made = frozenset(made)
         self.program = program
         self.before = before
         self.runs: dict[str, dict[int, Cause]] = {}
@@ -221,6 +224,7 @@ class Spread:
         line = edit.new.first if edit.new is not None else edit.old.first
         if facts is not None:
             self._registered(module, facts, Cause(module, line, f"{_named(edit)} changed"))
+            self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
         for chain in facts.eager.changes if facts is not None else ():
             self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
 
@@ -251,6 +255,7 @@ class Spread:
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._registered(module, facts, cause)
+        self._made_anew(module, facts, cause)
         self._leftovers(module, index, facts, cause)
 
     def _registered(self, module: str, facts: Facts, cause: Cause) -> None:
@@ -261,6 +266,15 @@ class Spread:
         for index, each in enumerate(self.program.facts(module)):
             if not each.binds and any((callee[:-1], name) in pairs for callee, name in each.eager.handed):
                 self.run(module, index, cause)
+
+    def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
+        """Objects that remember each call, and refuse a second one, are made anew, wherever that is."""
+        for chain in facts.eager.unknown if self._made else ():
+            places = self.program.places(module, chain[:-1]) if len(chain) > 1 else ()
+            for place in places if any((each.module, each.name) in self._made for each in places) else ():
+                if place.name:
+                    for index in self.program.binders(place.module).get(place.name, ()):
+                        self.run(place.module, index, cause)
 
     def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
         """The names that a statement binds, by calling a function of the module as well."""
