@@ -72,12 +72,12 @@ def cases(file: str) -> list[Case]:
 class Live:
     """A program of one module, `shop.m`, and what it holds from before an edit."""
 
-    def __init__(self, project: Project, before: str, beside: str = "") -> None:
+    def __init__(self, project: Project, before: str, beside: str = "", strategy: str = "modules") -> None:
         self.project = project
         project.write({"shop/__init__.py": "", "shop/m.py": before, "shop/n.py": beside})
         project.load("shop", "shop.m")
         self.refuse = False
-        self.reloader = hotmod.Reloader("shop", verify=lambda: not self.refuse)
+        self.reloader = hotmod.Reloader("shop", verify=lambda: not self.refuse, strategy=strategy)
         self.space: dict[str, Any] = {"m": sys.modules["shop.m"], "sys": sys}
 
     def hold(self, statements: str) -> None:

@@ -16,6 +16,7 @@ from hotmod._model.errors import SourceError
 from hotmod._source import part, statements
 from hotmod._source.statements import Statements, parsed, resplit, split
 from tests.source.edits import library, library_name, library_text, source
+from tests.source.random_lines import OPERATIONS, Operation, operate
 
 # Edited texts have escapes where no string was before; that is the parser's business, not ours.
 pytestmark = [
@@ -195,6 +196,46 @@ EDITED = [
         "class A:\n    def f(self): a\n    x = 'b\\\n    def g(self): b'\n    def h(self): c\n",
         "class A:\n    def f(self): a\n    x = 'c\\\n    def g(self): c'\n    def h(self): c\n",
     ),
+    (
+        "class A:\n    def f(self): a\n    @b\n    def g(self): b\n    def h(self): c\n",
+        "class A:\n    def f(self): a\n    @b\n    x = 1\n    def h(self): c\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self): b\n    def h(self): c\nd\n",
+        "class A:\n    def f(self): a\n    b; \\\n    def h(self): c\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self): b\n    def h(self): c\nd\n",
+        "class A:\n    def f(self): a\n    \\\n    def h(self): c\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self): b\n    def h(self): c\nd\n",
+        "class A:\n    def f(self): a\n    @b\\\n    def h(self): c\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\nd\n",
+        "class A:\n    def f(self): a\nelse:\n        b\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\nd\n",
+        "class A:\n    def f(self): a\nelse:\n    def g(self):\n        b\nd\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c",
+        "class A:\n    def f(self): a\n    def g(self):\n        b \\\n        c",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c",
+        "class A:\n    def f(self): a\n    def g(self):\n        b \\\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c \\\n\n",
+        "class A:\n    def f(self): a\n    def g(self):\n        d\n        c \\\n",
+    ),
+    (
+        "class A:\n    def f(self): a\n    def g(self):\n        b\n        c \\\n\nd\n",
+        "class A:\n    def f(self): a\n    def g(self):\n        e\n        c \\\n\nd\n",
+    ),
 ]
 
 
@@ -225,58 +266,7 @@ def test_bytes_are_decoded_anew() -> None:
             assert outcome(old, after) == outcome(None, after)
 
 
-FRAGMENTS = [
-    *(
-        "",
-        "#c",
-        "x = 1 \\",
-        "\\",
-        "  \\",
-        "    b",
-        "\ty",
-        "else:",
-        "elif y:",
-        "try:",
-        "except E:",
-        "finally:",
-    ),
-    *("'''", '"""', ")", "(", "@dec", "@(", "@\\", "if x:", "\x0c", "  \x0cq = 1", "; z", "a; b; \\", "'a\\"),
-    *("async def f():", "    pass", "    def m(self): pass", "    class N:", "        return 1", "class A:"),
-    *("class A: x = 1; \\", "from __future__ import annotations", "\ufeff", "match x:", "    case 1: pass"),
-    *('"doc"', "    '''", "    @dec", "    x = 'a\\", "        '''", "    else:", "    x = ["),
-]
-TAILS = [" \\", ";", "; q", "  # c", "(", ")", "'''", "\\"]
 SMALL = [path for path in LIBRARY if path.stat().st_size < 30_000]
-Operation = tuple[str, int, int, int]
-OPERATIONS = st.tuples(
-    st.sampled_from(["delete", "insert", "repeat", "swap", "append", "replace", "indent"]),
-    st.integers(0, 2**16),
-    st.integers(0, 7),
-    st.integers(0, len(FRAGMENTS) - 1),
-)
-
-
-def operate(lines: list[str], operation: Operation) -> None:
-    """Edit lines at random."""
-    what, number, count, choice = operation
-    at = number % len(lines)
-    if what == "delete":
-        del lines[at : at + count]
-    elif what == "insert":
-        lines.insert(at, FRAGMENTS[choice])
-    elif what == "repeat":
-        lines[at:at] = lines[at : at + count]
-    elif what == "swap":
-        other = (at + count * choice) % len(lines)
-        lines[at], lines[other] = lines[other], lines[at]
-    elif what == "append":
-        lines[at] += TAILS[choice % len(TAILS)]
-    elif what == "indent":
-        lines[at : at + count] = [f"    {line}" for line in lines[at : at + count]]
-    else:
-        lines[at] = FRAGMENTS[choice]
-    if not lines:
-        lines.append("")
 
 
 @given(st.sampled_from(SMALL), st.lists(st.lists(OPERATIONS, min_size=1, max_size=3), min_size=1, max_size=4))

@@ -50,6 +50,7 @@ class Leftovers:
         members: members of enumerations that are gone.
         lacking: instances that do not fit the new constructor; see `Migration`.
         is_current: whether a function or class is in force, under whatever name.
+        nested: classes in classes that were replaced or are gone: module, qualified name and class.
     """
 
     lost: list[types.FunctionType] = dataclasses.field(default_factory=list)
@@ -59,6 +60,7 @@ class Leftovers:
         default_factory=list
     )
     is_current: Callable[[object], bool] = bool
+    nested: list[tuple[str, str, type]] = dataclasses.field(default_factory=list)
 
 
 class Identity:
@@ -215,7 +217,8 @@ class Identity:
         self.merger.give_twins(heap)
         aliases.exchange(modules, owned, self.merger.kept)
         replaced = [old for old, _ in self.merger.replaced]
-        moved, kept = stale.move(self._journal, heap, self.merger.moved(), [*replaced, *self._gone(replaced)])
+        wanted = [*replaced, *self.merger.dropped, *self._gone(replaced)]
+        moved, kept = stale.move(self._journal, heap, self.merger.moved(), wanted)
         refreshed = stale.refresh(
             self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
         )
@@ -229,6 +232,11 @@ class Identity:
             list(self.merger.removed),
             self.migration.lacking,
             self.is_current,
+            [
+                (cls.__module__, cls.__qualname__, cls)
+                for cls in (*replaced, *self.merger.dropped)
+                if "." in cls.__qualname__ and "<locals>" not in cls.__qualname__
+            ],
         )
         self._finish_classes()
 

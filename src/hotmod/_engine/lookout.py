@@ -30,6 +30,7 @@ __all__ = ["Lookout"]
 NAPS = ((30.0, 3), (300.0, 8))
 DOZE = 100
 CLOSE = 0.0006  # seconds; less than half a nap is not worth another one
+SLICE = 0.02  # seconds of work ahead between two looks, while nobody saves
 LARGE = 50  # files in a burst after which everything is looked at: the kernel's queue may have run over
 logger = logging.getLogger("hotmod")
 
@@ -81,6 +82,8 @@ class Lookout:
             self._notifier.nap(nap)
         now = time.monotonic()
         self._listen(now)
+        if not self.burst:
+            self.reloader.prepare(SLICE)
         if not self.burst or held:
             return False
         return self.burst.wait(now, busy=self._is_git_busy(now)) <= CLOSE

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from hotmod._config import Config, configure
+from hotmod._engine.ahead import Ahead
 from hotmod._engine import hooks
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
@@ -41,6 +42,7 @@ __all__ = ["LOCK", "Reloader", "reloads_here"]
 LOCK = threading.RLock()
 HISTORY = 32
 KEPT_JOURNALS = 3
+PREPARING = 1.0  # seconds
 _NOTHING = ChangeSet()
 logger = logging.getLogger("hotmod")
 
@@ -101,6 +103,7 @@ class Reloader:
             exclude=None if exclude is None else list(exclude),
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+        self.prepare(PREPARING)
 
     @classmethod
     def made(
@@ -132,7 +135,25 @@ class Reloader:
         with LOCK:
             self.ledger = Ledger(scope, view)
             self._frozen = Frozen(scope)
+            self._ahead = Ahead(self.ledger, self.graph, self._import_time)
             hooks.install(self.ledger)
+
+    def prepare(self, seconds: float) -> bool:
+        """Read and analyse what is loaded, so that reloads need not; changes nothing.
+
+        Making a reloader does this for a second at most, and a watcher does it bit by bit while nobody saves.
+        What is not done is done by the first reload that needs it.
+
+        Args:
+            seconds: how long to go on at the most.
+
+        Returns:
+            Whether everything is prepared.
+        """
+        if self.config.strategy != "minimal":
+            return True
+        with LOCK:
+            return self._ahead.run(time.perf_counter() + seconds)
 
     def __repr__(self) -> str:
         return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hotmod._engine.identity import Leftovers
 from hotmod._live import survey as heap
-from hotmod._live.classes import bases_of, detach, set_bases
+from hotmod._live.classes import bases_of, detach, own_dict, set_bases
 from hotmod._live.functions import is_forwarding
 from hotmod._live.modules import space_of
 from hotmod._model.hazards import Hazard
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["left_behind", "repeated", "survey"]
 
+_MISSING = object()
 MAX_TOLD = 20  # hazards of one kind in one report; the rest is counted
 _STALE = "Whoever uses it runs old code: take the new one from its module, or restart."
 
@@ -42,6 +43,7 @@ def survey(transaction: Transaction) -> list[Hazard]:
         and not left.is_current(value)  # it lives on under another name, or below a decorator
         and not _is_forwarded(value)
     ]
+    old += left.nested
     known = {id(value) for _, _, value in old}
     lost = [each for each in left.lost if id(each) not in known]
     targets = [value for _, _, value in old] + lost + left.members
@@ -148,7 +150,7 @@ def _definitions(
         if id(instance) in held:
             alive.setdefault(id(cls), []).append(instance)
     for module, name, value in old:
-        gone = name not in space_of(sys.modules.get(module))
+        gone = not _has(space_of(sys.modules.get(module)), name)
         if isinstance(value, type):
             yield from _class(module, name, value, alive.get(id(value), []), held)
         if id(value) in held:
@@ -162,6 +164,15 @@ def _definitions(
                 advice="Whoever uses it runs code that is no longer in the source." if gone else _STALE,
                 holders=tuple(f"{path} -> {module}.{name}" for path in held[id(value)]),
             )
+
+
+def _has(space: Mapping[str, Any], name: str) -> bool:
+    """Whether a namespace leads to something by a dotted name, through classes."""
+    first, *rest = name.split(".")
+    value: object = space.get(first, _MISSING)
+    for part in rest:
+        value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
+    return value is not _MISSING
 
 
 def _class(

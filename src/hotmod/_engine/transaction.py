@@ -260,13 +260,16 @@ class Transaction:
     def _save(self) -> Registries:
         self._snapshot = Snapshot(self.journal, self.ledger)
         names = self._going_names()
+        for part in self.plan.parts:
+            names[part.module] |= part.registered
         going = {*self.plan.executed, *self.plan.removed}
         paths = {
             name: loaded.path
             for name, loaded in self.ledger.modules.items()
             if name in going or name in names
         }
-        self._definitions = Definitions(self.superseded(), paths, names)
+        anew = {part.module: part.registered | part.removed for part in self.plan.parts}
+        self._definitions = Definitions(self.superseded(), paths, names, anew, self.plan.withdrawn)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
         ties = tied(self.plan, self._snapshot.before, paths)

@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import operator
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable
@@ -141,18 +142,11 @@ def _is_mapped(cls: type) -> bool:
 
 def _withdraw_mapped(live: Any) -> Callable[[], object]:
     registry, table = live.registry, own_dict(live).get("__table__")
-    names = registry._class_registry  # noqa: SLF001 - what else knows a class by its name
-    modules = names.get("_sa_module_registry")  # goes when nothing is left in it
-    if names.get(live.__name__) is live:
+    if registry._class_registry.get(live.__name__) is live:  # noqa: SLF001 - what else knows it by its name
         registry._dispose_cls(live)  # noqa: SLF001
     if table is not None and table.metadata.tables.get(table.key) is table:
         table.metadata.remove(table)
-
-    def undo() -> None:
-        names.setdefault("_sa_module_registry", modules)
-        _register_mapped(registry, live, table)
-
-    return undo
+    return functools.partial(_register_mapped, registry, live, table)
 
 
 def _register_mapped(registry: Any, live: Any, table: Any) -> None:
@@ -161,17 +155,11 @@ def _register_mapped(registry: Any, live: Any, table: Any) -> None:
         dict.__setitem__(table.metadata.tables, table.key, table)
     names = registry._class_registry  # noqa: SLF001
     other = names.get(live.__name__)
-    if other is live:
-        return
     if other is not None:
         registry._dispose_cls(other)  # noqa: SLF001
-    names[live.__name__] = live
-    parts = live.__module__.split(".")
-    for start in range(len(parts)):
-        marker = names["_sa_module_registry"]
-        for part in parts[start:]:
-            marker = marker.get_module(part)
-        marker.add_class(live.__name__, live)
+    functions: Any = sys.modules["sqlalchemy.orm.clsregistry"]  # it is there: the class is mapped
+    add = getattr(functions, "_add_class", None) or functions.add_class  # the latter before 2.1
+    add(live.__name__, live, names)
 
 
 def _keep_mapping(live: Any, fresh: Any) -> list[str]:
@@ -179,13 +167,11 @@ def _keep_mapping(live: Any, fresh: Any) -> list[str]:
     had, has, registry = own_dict(live).get("__table__"), own_dict(fresh).get("__table__"), live.registry
     if registry is not fresh.registry or _described(had) != _described(has):
         return []
-    modules = registry._class_registry["_sa_module_registry"]  # noqa: SLF001
     manager = own_dict(live)["_sa_class_manager"]
     own_dict(fresh)["__mapper__"]._set_dispose_flags()  # noqa: SLF001 - it is not to be configured
     registry._dispose_cls(fresh)  # noqa: SLF001
     if has is not None:
         has.metadata.remove(has)
-    registry._class_registry.setdefault("_sa_module_registry", modules)  # noqa: SLF001
     _register_mapped(registry, live, had)
     own = ["__mapper__", "__table__", "_sa_class_manager", *manager]
     return own + (["__init__"] if own_dict(live).get("__init__") is manager.new_init else [])
@@ -201,10 +187,7 @@ def _described(table: Any) -> str:
 def _rebuild_mapped(live: Any, fresh: Any) -> None:
     if live.__mapper__ is own_dict(fresh).get("__mapper__"):
         _refuse_related(live)
-    modules = live.registry._class_registry.get("_sa_module_registry")  # noqa: SLF001
     if live.registry._class_registry.get(fresh.__name__) is fresh:  # noqa: SLF001
-        live.registry._dispose_cls(fresh)  # noqa: SLF001
-        live.registry._class_registry.setdefault("_sa_module_registry", modules)  # noqa: SLF001
         _register_mapped(live.registry, live, own_dict(live).get("__table__"))
 
 

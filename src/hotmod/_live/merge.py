@@ -46,6 +46,7 @@ class Merger:
         forgotten: the caches that were cleared, as they are reported.
         reshaped: whether the members of some class differ by name.
         removed: the members of enumerations that are gone.
+        dropped: the nested classes that are gone.
         held: by module and name of a class, the attributes that stay as they are when it is merged.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
     """
@@ -63,6 +64,7 @@ class Merger:
         self.reshaped = False
         self.keeping = False
         self.removed: list[Any] = []
+        self.dropped: list[type] = []
         self.held: dict[tuple[str, str], frozenset[str]] = {}
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
@@ -84,6 +86,7 @@ class Merger:
         self._replaced.clear()
         self._members.clear()
         self.removed.clear()
+        self.dropped.clear()
 
     def finish_classes(self) -> None:
         """Let abstract classes know their virtual subclasses, and libraries bring their classes to use."""
@@ -321,6 +324,12 @@ class Merger:
             for name, value in body.items()
         }
         self.reshaped = self.reshaped or before.keys() != members.keys()
+        own = f"{_name_of(old)[1]}."
+        self.dropped += [
+            value
+            for name, value in before.items()
+            if name not in members and isinstance(value, type) and _name_of(value)[1] == own + name
+        ]
         classes.take_over(self.journal, old, new, bases, members)
         self._members.append((old, before))
         adapters.rebuild(old, new)

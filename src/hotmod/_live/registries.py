@@ -45,7 +45,9 @@ class Definitions:
     Args:
         before: the namespaces of the modules as they were before they ran.
         paths: their files.
-        names: by module of which only some statements run, the names that these bind.
+        names: by module of which only some statements run, the names that these bind or hand to others.
+        anew: those of them that are handed to others by statements that run, and by no others.
+        filled: (module, name) of what statements that changed or are gone had registered something in.
 
     Attributes:
         is_current: whether a function or class is in force; known once the modules have run.
@@ -56,12 +58,16 @@ class Definitions:
         before: Mapping[str, Mapping[str, Any]],
         paths: Mapping[str, str],
         names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
+        anew: Mapping[str, Collection[str]] = types.MappingProxyType({}),
+        filled: Collection[tuple[str, str]] = (),
     ) -> None:
         self.modules = frozenset(before)
-        self._names = names
+        self._names, self._anew = names, anew
         self._paths = {path: module for module, path in paths.items()}
         self.is_current: Callable[[object], bool] = lambda _: False
         self._before = before
+        spaces = {module: vars(sys.modules[module]) for module, _ in filled if module in sys.modules}
+        self.filled = frozenset(id(spaces[module].get(name)) for module, name in filled if module in spaces)
 
     def key(self, value: Any) -> Key | None:
         """(module, qualified name, kind) of a definition of these modules; None for all else."""
@@ -85,6 +91,12 @@ class Definitions:
     def _covers(self, module: str, qualname: str) -> bool:
         """Whether the statement that makes a definition runs again."""
         return module not in self._names or qualname.partition(".")[0] in self._names[module]
+
+    def is_handed_anew(self, key: Key) -> bool:
+        """Whether whatever registers a definition when its module is imported has run again."""
+        module, name, label = key
+        owner = self._paths.get(module, "") if label == "code" else module
+        return owner not in self._anew or name.partition(".")[0] in self._anew[owner]
 
     def _wrapper_key(self, value: object) -> Key | None:
         """The key of an instance that functools.update_wrapper dressed as a function."""
@@ -157,8 +169,12 @@ class Registries:
         parts = item if pair else (item,)
         return any(self._is_direct(root, part) or self._is_entry(root, part) for part in parts)
 
+    def _is_tied(self, root: int, value: Any) -> bool:
+        """Whether a statement that runs again, or is gone, had put a value into a registry of this object."""
+        return self._ties.tied(root, value) or (root in self._definitions.filled and self._ties.holds(value))
+
     def _is_direct(self, root: int, value: Any) -> bool:
-        return self._definitions.key(value) is not None or self._ties.tied(root, value)
+        return self._definitions.key(value) is not None or self._is_tied(root, value)
 
     def _is_entry(self, root: int, value: Any) -> bool:
         """Whether an object of a library stands for a definition of ours."""
@@ -171,7 +187,7 @@ class Registries:
         """The functions that an entry holds and that run again, or that were handed to its registry."""
         parts = [part for part in parts_of(entry) if type(part) is not types.CodeType]
         parts += [inner for part in parts if type(part) is types.FunctionType for inner in parts_of(part)]
-        found = [part for part in parts if self._ties.tied(root, part)]
+        found = [part for part in parts if self._is_tied(root, part)]
         return found + [
             part for part in parts if type(part) is types.FunctionType and self._definitions.key(part) is not None
         ]
@@ -275,12 +291,14 @@ class Registries:
         """What stands in the place of a withdrawn entry that did not come back; `_MISSING` if nothing."""
         key = self._definitions.key(value)
         if key is None:
-            return _MISSING if self._ties.tied(root, value) else value
-        if self._ties.tied(root, value):
+            return _MISSING if self._is_tied(root, value) else value
+        if self._is_tied(root, value):
             self._dropped.append(key)
             return _MISSING
-        if (root, key[0]) not in self._refilled and self._definitions.has_name(value):
-            # no import filled this registry: the program did, and goes on with the new object
+        filled = (root, key[0]) in self._refilled or root in self._definitions.filled
+        filled = filled and self._definitions.is_handed_anew(key)
+        if not filled and self._definitions.has_name(value):
+            # no import that ran again filled this registry: it goes on with the new object
             found = self._definitions.successor(value)
             if found is not _MISSING and self._hooks.get(id(value), _NO_HOOKS) <= _hooks_of(found):
                 return found
@@ -320,7 +338,7 @@ class Registries:
                 return each
         keys = [key for part in found if (key := self._definitions.key(part)) is not None]
         gone = [key for key in keys if not self._definitions.is_named(key)]
-        if any(self._ties.tied(root, part) for part in found) or len(gone) == len(keys):
+        if any(self._is_tied(root, part) for part in found) or len(gone) == len(keys):
             self._dropped += gone
             return _MISSING
         return entry

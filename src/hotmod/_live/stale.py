@@ -149,13 +149,17 @@ def move(
 
 def _move(journal: Journal, value: object, cls: type) -> bool:
     """Let an instance belong to another class where its layout allows it; says whether it did."""
-    back = functools.partial(object.__setattr__, value, "__class__", type(value))
-    journal.record("class of an instance", back)
+    journal.record("class of an instance", functools.partial(_set_class, value, type(value)))
     try:
-        object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)
+        _set_class(value, cls)
     except TypeError:
         return False
     return True
+
+
+def _set_class(value: object, cls: type) -> None:
+    if type(value) is not cls:  # the undo of what failed finds nothing to do
+        object.__setattr__(value, "__class__", cls)  # also where the class forbids assignment (frozen)
 
 
 def _successor(old: types.CodeType, candidates: Collection[types.CodeType]) -> types.CodeType | None:

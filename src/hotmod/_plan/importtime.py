@@ -39,6 +39,10 @@ class ImportTime:
         """Forget everything: who imports whom has changed."""
         self._known.clear()
 
+    def met(self, functions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of some functions that imports called, as far as that was worked out before."""
+        return [each for each in functions if any(each in met for _, met in self._known.values())]
+
     def rewire(self, program: Program, edited: Collection[str], rewired: Collection[tuple[str, str]]) -> None:
         """Nothing has changed but the inside of functions: what does not meet these is known still.
 

@@ -186,7 +186,7 @@ class _Maker:
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
-        pure = not whole and not self._gone
+        pure = not whole and not self._gone and not any(spread.registered.values())
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         pure = pure and not any(self._left_something(name) for name in patched)
         hazards = [
@@ -203,6 +203,7 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            frozenset(spread.withdrawn),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
 
@@ -226,6 +227,8 @@ class _Maker:
         return tuple(found)
 
     def _order(self, names: Collection[str]) -> list[str]:
+        if len(names) < 2:  # noqa: PLR2004 - nothing to order
+            return list(names)
         order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 
@@ -261,6 +264,7 @@ class _Maker:
             spread.held(module),
             tuple(sorted(spread.stars.get(module, {}).items())),
             frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
+            frozenset(spread.registered.get(module, ())),
         )
 
     def _run(self, module: str, index: int, cause: Cause) -> Run:

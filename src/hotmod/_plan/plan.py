@@ -68,6 +68,7 @@ class Part:
         held: by class, the data of its body that stays as it is when its statement runs again.
         stars: names that come by star imports and have changed, with the modules that may bring them, in order.
         annotated: the names that the new text annotates.
+        registered: definitions that are withdrawn wherever they are registered before the statements run.
     """
 
     module: str
@@ -79,11 +80,12 @@ class Part:
     held: tuple[tuple[str, frozenset[str]], ...] = ()
     stars: tuple[tuple[str, tuple[str, ...]], ...] = ()
     annotated: frozenset[str] = frozenset()
+    registered: frozenset[str] = frozenset()
 
     @property
     def acts(self) -> bool:
         """Whether anything of the module is done but giving code to its functions."""
-        return bool(self.runs or self.removed or self.stars)
+        return bool(self.runs or self.removed or self.stars or self.registered)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class Plan:
         pure: whether the statements of the parts can do nothing but bind names.
         kept: values made by calls that stay as they are in modules that changed, as `module:name`.
         ties: the statements whose registrations are to be taken back.
+        withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
     """
 
     changes: ChangeSet
@@ -170,6 +173,7 @@ class Plan:
     parts: tuple[Part, ...] = ()
     pure: bool = False
     kept: tuple[str, ...] = ()
+    withdrawn: frozenset[tuple[str, str]] = frozenset()
     ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:

@@ -17,6 +17,7 @@ from hotmod._plan.importtime import ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.reach import Reach
+from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
@@ -56,6 +57,9 @@ class Spread:
         cleared: by module, names that are to be absent when its statements begin to run.
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
+        registered: by module, definitions that are withdrawn wherever they were registered, since all statements
+            that hand them to others run again.
+        withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
     """
@@ -78,6 +82,8 @@ class Spread:
         self.cleared: dict[str, set[str]] = {}
         self.removed: dict[str, set[str]] = {}
         self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.registered: dict[str, set[str]] = {}
+        self.withdrawn: set[tuple[str, str]] = set()
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
         self._edits = edits
@@ -222,11 +228,13 @@ class Spread:
             return
         facts = self._facts_before(module, edit)
         line = edit.new.first if edit.new is not None else edit.old.first
-        if facts is not None:
-            self._registered(module, facts, Cause(module, line, f"{_named(edit)} changed"))
-            self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
-        for chain in facts.eager.changes if facts is not None else ():
+        if facts is None:
+            return
+        self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
+        for chain in facts.eager.changes:
             self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
+        verb = "changed" if edit.new is not None else "was removed"
+        self._register_again(self.before, module, facts, Cause(module, line, f"{_named(edit)} {verb}"))
 
     # what a statement that runs brings with it
 
@@ -254,18 +262,9 @@ class Spread:
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
-        self._registered(module, facts, cause)
+        self._register_again(self.program, module, facts, cause)
         self._made_anew(module, facts, cause)
         self._leftovers(module, index, facts, cause)
-
-    def _registered(self, module: str, facts: Facts, cause: Cause) -> None:
-        """What a statement registered is taken back by name: who registers the same object there runs too."""
-        pairs = {(callee[:-1], name) for callee, name in facts.eager.handed if len(callee) > 1}
-        if facts.binds or not pairs:
-            return
-        for index, each in enumerate(self.program.facts(module)):
-            if not each.binds and any((callee[:-1], name) in pairs for callee, name in each.eager.handed):
-                self.run(module, index, cause)
 
     def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
         """Objects that remember each call, and refuse a second one, are made anew, wherever that is."""
@@ -419,6 +418,19 @@ class Spread:
         if not own and self.program.places(module, chain):
             self.foreign.append((module, ".".join(chain), line))
 
+    def _register_again(self, program: Program, module: str, facts: Facts, cause: Cause) -> None:
+        """What a statement hands to others is withdrawn there, and handed to them anew by all who do so."""
+        known = self.registered.setdefault(module, set())
+        names = registered_by(program, module, facts)
+        if names:
+            self.withdrawn |= registries_of(program, module, facts)
+        names -= known
+        known |= names
+        every = self.program.facts(module) if names else ()
+        for index, each in enumerate(every):
+            if not names.isdisjoint(registered_by(self.program, module, each)):
+                self.run(module, index, cause)
+
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
@@ -476,7 +488,8 @@ class Spread:
         done = Changed()
         if self.changed.is_inside_only() and not self.runs and not self.whole:
             # the usual edit: it is something to others only if an import calls what was edited
-            rewired = [each for each in self.changed.bodies if self._is_rewired(*each)]
+            met = self._import_time.met(self.changed.bodies)
+            rewired = [each for each in met if self._is_rewired(*each)]
             self._import_time.rewire(self.program, self._edits, rewired)
             if self._called().isdisjoint(self.changed.bodies):
                 return

@@ -6,8 +6,8 @@ Guarantees: positions, comments and layout are no difference; the type of a lite
 differ). Nothing here recurses, so the depth of a tree is no limit. Statements whose text is the same are not
 looked into.
 
-Assumes: nobody declares `__class__` or a type parameter `nonlocal`. A use that only a part of the interpreters
-counts as one (in the annotation of a local name, say) counts.
+Assumes: nobody declares `__class__` or a type parameter `nonlocal`. What only some interpreters count as a
+use of them (in the annotation of a local name, say) counts.
 """
 
 from __future__ import annotations
@@ -242,13 +242,19 @@ def ties(function: Function, cells: frozenset[str]) -> tuple[bool, frozenset[str
     Returns:
         Whether it yields, which of `cells` it uses, which names it declares global.
     """
+    found = _mentions(function, cells, hidden=False)
+    # To know which names a function binds itself takes longer than all the rest, and it is rarely asked.
+    return _mentions(function, found[1], hidden=True) if found[1] else found
+
+
+def _mentions(
+    function: Function, cells: frozenset[str], *, hidden: bool
+) -> tuple[bool, frozenset[str], frozenset[str]]:
     yields = False
     used: set[str] = set()
     shared: set[str] = set()
-    if not any(isinstance(node, ast.Name) and node.id in {*cells, "super"} for node in ast.walk(function)):
-        cells = frozenset()  # the usual case, and which names a function binds takes a while to tell
-    free = _not_hidden(function, cells)
-    todo: list[_Visit] = [(node, True, free) for node in function.body]
+    cells = _seen(function, cells, hidden=hidden)
+    todo: list[_Visit] = [(node, True, cells) for node in function.body]
     while todo:
         node, own, cells = todo.pop()
         if isinstance(node, ast.Name):
@@ -259,25 +265,25 @@ def ties(function: Function, cells: frozenset[str]) -> tuple[bool, frozenset[str
             yields |= own
         elif isinstance(node, ast.Global):
             shared.update(node.names)
-        todo += _inside(node, own=own, cells=cells)
+        todo += _inside(node, own=own, cells=cells, hidden=hidden)
     return yields, frozenset(used), frozenset(shared)
 
 
-def _inside(node: ast.AST, *, own: bool, cells: frozenset[str]) -> Iterator[_Visit]:
+def _inside(node: ast.AST, *, own: bool, cells: frozenset[str], hidden: bool) -> Iterator[_Visit]:
     """The children of a node, whether what they yield is the function's own, and the cells they can use."""
     if not isinstance(node, (*_FUNCTIONS, ast.Lambda, ast.ClassDef)):
         yield from ((child, own, cells) for child in ast.iter_child_nodes(node))
         return
     body = [node.body] if isinstance(node, ast.Lambda) else node.body
-    inner = cells - {_CLASS} if isinstance(node, ast.ClassDef) else _not_hidden(node, cells)
+    inner = cells - {_CLASS} if isinstance(node, ast.ClassDef) else _seen(node, cells, hidden=hidden)
     for child in ast.iter_child_nodes(node):
         inside = any(child is each for each in body)
         yield child, own and not inside, inner if inside else cells
 
 
-def _not_hidden(function: Function | ast.Lambda, cells: frozenset[str]) -> frozenset[str]:
-    """Those of the cells that a function can use because it does not bind the name itself."""
-    if not cells:
+def _seen(function: Function | ast.Lambda, cells: frozenset[str], *, hidden: bool) -> frozenset[str]:
+    """Those of the cells that a function sees; if asked, without those whose names it binds itself."""
+    if not hidden or not cells:
         return cells
     bound = () if isinstance(function, ast.Lambda) else bound_names(function.body)
     return cells - parameters(function) - set(bound)

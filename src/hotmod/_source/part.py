@@ -107,15 +107,15 @@ def parse_part(
     except SourceError:
         return None
     frame = body.pop(0)
-    if not isinstance(frame, ast.If) or frame.orelse:
+    # A continued line could join the sentinel to what is above it (`a; \`), though no definition.
+    if not isinstance(frame, ast.If) or frame.orelse or block[-2].endswith("\\"):
         return None
     if part.is_last:
         # What ends the class must still end it: it may be a comment by now.
-        closed = len(body) == 1 and frame.end_lineno == len(block) - 1 and not block[-2].endswith("\\")
+        closed = len(body) == 1 and frame.end_lineno == len(block) - 1
         return (frame.body, block) if closed else None
     last = frame.body.pop()
-    alone = not body and frame.body and last.lineno == len(block) != frame.body[-1].end_lineno
-    return (frame.body, block) if alone else None
+    return (frame.body, block) if last.lineno == len(block) else None
 
 
 def shared_lines(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:

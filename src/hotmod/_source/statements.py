@@ -209,7 +209,7 @@ def _resplit_class(
         path: the file, for warnings of the parser.
     """
     last = old.last + shift
-    if not old.first <= edit[0] or not edit[1] <= old.last or last == len(lines):
+    if not old.first <= edit[0] or not edit[1] <= old.last:
         return None
     new_lines = lines[old.first - 1 : last]
     part = edited_part(old.text.split("\n"), new_lines)

@@ -1,0 +1,74 @@
+"""What plans need to know of the loaded modules, worked out before there is anything to plan.
+
+Touches: caches only: facts of texts, compiled texts, and what imports call. Executes nothing of the user's.
+
+Guarantees: the program is not changed, and nothing is decided; work that was not done is done by the plan
+that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from hotmod._engine.hooks import compile_text
+from hotmod._engine.loaded import Ledger
+from hotmod._model.errors import SourceError
+from hotmod._plan import ImportTime
+from hotmod._plan.program import Program, Unreadable
+from hotmod._source.facts import facts_in
+from hotmod._source.graph import ImportGraph
+from hotmod._source.resolve import ModuleSource
+from hotmod._source.words import words_of
+
+__all__ = ["Ahead"]
+
+
+class Ahead:
+    """The work on the modules of one ledger, done in slices."""
+
+    def __init__(
+        self, ledger: Ledger, graph: Callable[[], ImportGraph], import_time: ImportTime
+    ) -> None:
+        self._ledger, self._graph, self._import_time = ledger, graph, import_time
+        self._steps: Iterator[None] | None = None
+        self._count = -1
+
+    def run(self, until: float) -> bool:
+        """Work until a moment of `time.perf_counter`; gives whether all is done."""
+        if self._steps is None:
+            if self._count == len(self._ledger.modules):
+                return True
+            self._count = len(self._ledger.modules)
+            self._steps = self._work()
+        for _ in self._steps:
+            if time.perf_counter() > until:
+                return False
+        self._steps = None
+        return True
+
+    def _work(self) -> Iterator[None]:
+        sources = {
+            name: ModuleSource(loaded.text, loaded.is_package)
+            for name, loaded in self._ledger.modules.items()
+            if loaded.text is not None
+        }
+        graph = self._graph()
+        yield
+        for name, source in sources.items():
+            loader = getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None)
+            try:
+                words_of(source.text)
+                facts_in(source.text)
+                compile_text(loader, source.text)
+            except (SourceError, SyntaxError, ValueError, RecursionError, MemoryError):
+                continue  # whoever needs it will say what is wrong with it
+            yield
+        program = Program(sources, set(graph) - sources.keys())
+        for name in sources:
+            try:
+                self._import_time.called(program, [name], graph.dependents)
+            except Unreadable:
+                continue
+            yield
