@@ -27,6 +27,6 @@ def tied(plan: Plan, before: Mapping[str, Mapping[str, Any]], paths: Mapping[str
     found = Ties()
     for tie in plan.ties:
         if tie.module in before:
-            span = tie.first, tie.last
-            found.add(before[tie.module], paths.get(tie.module, ""), span, tie.callees, tie.names)
+            where = paths.get(tie.module, ""), tie.first, tie.last
+            found.add((tie.module, tie.line), before[tie.module], where, tie.callees, tie.names)
     return found

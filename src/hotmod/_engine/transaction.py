@@ -29,6 +29,7 @@ from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
 from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
+from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Definitions, Registries
@@ -88,6 +89,7 @@ class Transaction:
         self._parts = Parts(self.journal, ())
         self._snapshot = Snapshot(None, ledger, ())
         self._definitions = Definitions({}, {})
+        self._ties = Ties()
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
@@ -272,7 +274,7 @@ class Transaction:
         self._definitions = Definitions(self.superseded(), paths, names, anew, self.plan.withdrawn)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
-        ties = tied(self.plan, self._snapshot.before, paths)
+        ties = self._ties = tied(self.plan, self._snapshot.before, paths)
         edited = [each.new for each in self._prepared if each.old is not each.new]
         ties.renewed = frozenset(id(code) for tree in edited for code in codes_in(tree))
         return self._snapshot.deepen(self.journal, going, self._definitions, ties, running)

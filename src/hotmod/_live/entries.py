@@ -11,8 +11,8 @@ Guarantees: an entry is told to belong to a statement only if the text of that s
 
 from __future__ import annotations
 
-import dataclasses
 import types
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -32,6 +32,11 @@ def parts_of(entry: Any) -> Iterator[Any]:
     kind = type(entry)
     if kind in _PLAIN or issubclass(kind, type):
         return
+    if issubclass(kind, weakref.ref):
+        value = weakref.ref.__call__(entry)
+        if value is not None:
+            yield value
+        return
     if kind is types.FunctionType:
         for cell in entry.__closure__ or ():
             try:
@@ -43,13 +48,12 @@ def parts_of(entry: Any) -> Iterator[Any]:
     if space is not None and len(space) <= MAX_PARTS:
         yield from list(space.values())
     for base in type.__dict__["__mro__"].__get__(kind):
-        for name, value in own_dict(base).items() if "__slots__" in own_dict(base) else ():
+        for value in own_dict(base).values() if "__slots__" in own_dict(base) else ():
             if type(value) is types.MemberDescriptorType:
                 try:
                     yield types.MemberDescriptorType.__get__(value, entry)
                 except AttributeError:  # a slot that is not filled
                     continue
-                del name
 
 
 def resolved(chain: Chain, space: Mapping[str, Any]) -> list[Any]:
@@ -67,66 +71,76 @@ def resolved(chain: Chain, space: Mapping[str, Any]) -> list[Any]:
     return found if value is _MISSING else [*found, value]
 
 
-@dataclasses.dataclass(slots=True)
+Mark = tuple[str, int]  # a statement, by its module and a line
+
+
 class Ties:
-    """Which objects statements that run again, or are gone, had registered with whom.
+    """What statements that run again, or are gone, had registered, and with whom.
 
     Attributes:
-        pairs: (id of the object that was called into, id of what it was handed).
-        handed: ids of all that was handed to anybody.
-        spans: by file, the first and last lines of these statements.
-        roots: (id of an object that was called into, file and lines of the statement).
         renewed: ids of the code that stands in other lines already: that of functions which were patched.
     """
 
-    pairs: set[tuple[int, int]] = dataclasses.field(default_factory=set)
-    handed: set[int] = dataclasses.field(default_factory=set)
-    spans: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
-    roots: set[tuple[int, str, tuple[int, int]]] = dataclasses.field(default_factory=set)
-    renewed: frozenset[int] = frozenset()
-    _keep: list[Any] = dataclasses.field(default_factory=list)
+    def __init__(self) -> None:
+        self.renewed: frozenset[int] = frozenset()
+        self._marks: dict[int, set[Mark]] = {}  # by id of what was handed to somebody
+        self._roots: dict[Mark, set[int]] = {}  # ids of what each statement called into
+        self._spans: dict[str, list[tuple[int, int, Mark]]] = {}
+        self._met: set[Mark] = set()
+        self._keep: list[Any] = []  # an id is only good while its object lives
 
-    def add(self, space: Mapping[str, Any], path: str, span: tuple[int, int], callees: Iterable[Chain], names: Iterable[Chain]) -> None:
+    def add(
+        self,
+        mark: Mark,
+        space: Mapping[str, Any],
+        where: tuple[str, int, int],
+        callees: Iterable[Chain],
+        names: Iterable[Chain],
+    ) -> None:
         """Note a statement of a module.
 
         Args:
+            mark: how it is told from others.
             space: the names of the module as they were.
-            path: its file.
-            span: the first and last line of the statement.
+            where: its file, and its first and last line.
             callees: the dotted names that it called.
             names: the dotted names of what it handed to them.
         """
-        self.spans.setdefault(path, []).append(span)
+        path, first, last = where
+        self._spans.setdefault(path, []).append((first, last, mark))
         roots = [value for chain in callees for value in resolved(chain, space)]
         values = [found[-1] for chain in names if len(found := resolved(chain, space)) == len(chain)]
         values += [part for value in values for part in parts_of(value) if type(part) is types.FunctionType]
         self._keep += [*roots, *values]
-        self.handed.update(map(id, values))
-        self.pairs.update((id(root), id(value)) for root in roots for value in values)
-        self.roots.update((id(root), path, span) for root in roots)
+        self._roots.setdefault(mark, set()).update(map(id, roots))
+        for value in values:
+            if type(value) not in _PLAIN:
+                self._marks.setdefault(id(value), set()).add(mark)
 
-    def span_of(self, value: Any) -> tuple[str, tuple[int, int]] | None:
-        """The statement in whose lines a function was made, if it is one of these."""
-        if type(value) is not types.FunctionType:
-            return None
-        code = value.__code__
-        if id(code) in self.renewed:
-            return None
-        for span in self.spans.get(code.co_filename, ()):
-            if span[0] <= code.co_firstlineno <= span[1]:
-                return code.co_filename, span
-        return None
+    def _of(self, value: Any) -> set[Mark]:
+        """The statements that handed a value to somebody, or in whose lines a function was made."""
+        found = self._marks.get(id(value), set())
+        if type(value) is not types.FunctionType or id(value.__code__) in self.renewed:
+            return found
+        line = value.__code__.co_firstlineno
+        spans = self._spans.get(value.__code__.co_filename, ())
+        return found | {mark for first, last, mark in spans if first <= line <= last}
 
     def holds(self, value: Any) -> bool:
         """Whether one of the statements handed a value to somebody, or made it."""
-        return id(value) in self.handed or self.span_of(value) is not None
+        found = self._of(value)
+        self._met |= found
+        return bool(found)
 
     def tied(self, root: int, value: Any) -> bool:
         """Whether one of the statements handed a value to the object with this id, or made it and called that."""
-        if (root, id(value)) in self.pairs:
-            return True
-        span = self.span_of(value)
-        return span is not None and (root, *span) in self.roots
+        found = {mark for mark in self._of(value) if root in self._roots[mark]}
+        self._met |= found
+        return bool(found)
+
+    def settled(self, mark: Mark) -> bool:
+        """Whether what a statement had registered was found in a registry, and so taken out of it."""
+        return mark in self._met
 
 
 def line_of(entry: Any, is_ours: Callable[[Any], bool]) -> tuple[str, int] | None:

@@ -139,6 +139,7 @@ class Tie:
         last: its last line.
         callees: the dotted names that it called.
         names: the dotted names of what it handed to them, its own definitions included.
+        line: the line by which it is told: in the new text, if it is there.
         gone: whether the statement does not run again as it was: it was removed or changed.
     """
 
@@ -147,6 +148,7 @@ class Tie:
     last: int
     callees: tuple[tuple[str, ...], ...]
     names: tuple[tuple[str, ...], ...]
+    line: int
     gone: bool = False
 
 
