@@ -339,7 +339,14 @@ class Reloader:
         hidden = hidden_uses(graph, self.ledger.modules, computed=not plain)
         if plain:
             return make_plan(
-                changes, graph, loaded, frozen=frozen, was=self.graph(), hidden=hidden, frozen_edits=edits
+                changes,
+                graph,
+                loaded,
+                frozen=frozen,
+                was=self.graph(),
+                hidden=hidden,
+                frozen_edits=edits,
+                sources=self._sources,
             )
         return make_minimal_plan(
             changes,

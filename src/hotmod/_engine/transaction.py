@@ -29,7 +29,7 @@ from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
 from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
-from hotmod._live.entries import Ties
+from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Definitions, Registries
@@ -37,7 +37,7 @@ from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
-from hotmod._plan import Part, Plan
+from hotmod._plan import Part, Plan, Tie
 from hotmod._source.definitions import line_of
 from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
@@ -90,6 +90,7 @@ class Transaction:
         self._snapshot = Snapshot(None, ledger, ())
         self._definitions = Definitions({}, {})
         self._ties = Ties()
+        self._old = {tie.module: ledger.modules[tie.module].text for tie in plan.ties if tie.module in ledger.modules}
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
@@ -235,13 +236,13 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
+        self.texts[name] = self._parts.every[name].part.text
         self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
             self._rerun.order.append(name)
         part = self._parts.every[name].part
-        self.texts[name] = part.text
         self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:
@@ -477,8 +478,38 @@ class Transaction:
             part = self._parts.every.get(name)
             for effect in effects(text):
                 ran = part is None or any(run.first <= effect.line <= run.last for run in part.part.runs)
-                found += [(name, text.path, effect)] if ran else []
+                found += [(name, text.path, effect)] if ran and not effect.owner else []
         return found
+
+    def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
+        """The effects that statements had, when they ran before, which run again or are gone: with the file."""
+        found = []
+        for tie in self.plan.ties:
+            text = self._old.get(tie.module)
+            for effect in effects(text) if text is not None else ():
+                if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect):
+                    found.append((tie, text.path if text is not None else "", effect))
+        return found
+
+    def _is_settled(self, tie: Tie, effect: Effect) -> bool:
+        """Whether nothing is left of an effect: a registry was put in order, or a hook of the module saw to it."""
+        if tie.module in self.outcome.disposed:
+            return True
+        if not effect.owner:
+            return False
+        owner = resolved(effect.owner, self._snapshot.before.get(tie.module, {}))
+        now = resolved(effect.owner, modules.space_of(sys.modules.get(tie.module)))
+        if len(owner) != len(effect.owner) or isinstance(owner[-1], (types.ModuleType, type, types.FunctionType)):
+            return True
+        return not now or now[-1] is not owner[-1] or self._ties.settled((tie.module, tie.line))
+
+    def without_settled(self) -> None:
+        """Forget the hazards of objects of other modules that have been put in order."""
+        self.outcome.hazards[:] = [
+            hazard
+            for hazard in self.outcome.hazards
+            if hazard.code != "effect-not-undone" or not self._ties.settled((hazard.module, hazard.line))
+        ]
 
     def _announce(self, report: object) -> None:
         for name in dict.fromkeys((*self.outcome.executed, *self._parts.every)):

@@ -174,7 +174,7 @@ class Registries:
         return self._ties.tied(root, value) or (root in self._definitions.filled and self._ties.holds(value))
 
     def _is_direct(self, root: int, value: Any) -> bool:
-        return self._definitions.key(value) is not None or self._is_tied(root, value)
+        return self._is_tied(root, value) or self._definitions.key(value) is not None
 
     def _is_entry(self, root: int, value: Any) -> bool:
         """Whether an object of a library stands for a definition of ours."""
@@ -392,6 +392,8 @@ class Registries:
     def _drop_emptied(self, emptied: set[int]) -> None:
         """A list per name that held only withdrawn entries is an entry itself, and goes with them."""
         for container, items in self._state.containers if emptied else ():
+            if id(container) in self._attributes:
+                continue
             if isinstance(container, dict) and any(id(value) in emptied for _, value in items):
                 now = contents(container) or []
                 put_back(container, [pair for pair in now if id(pair[1]) not in emptied])

@@ -29,7 +29,7 @@ def ties_of(before: Program, parts: Iterable[Part], whole: Collection[str]) -> t
     """
     found = []
     for module in whole:
-        found += [_tie(module, *each, each[0].first, gone=True) for each in _statements(before, module)]
+        found += [_tie(module, *each, each[0].first, gone=False) for each in _statements(before, module)]
     for part in parts:
         going = _going(part)
         for statement, facts in _statements(before, part.module):
