@@ -32,6 +32,7 @@ class Frozen:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._known: dict[str, SourceText] = {}
+        self._looks = 0
         self._take_in()
 
     def _take_in(self) -> None:
@@ -50,9 +51,16 @@ class Frozen:
         real = getattr(spec, "name", "__main__")
         return self._scope.owns(real, path) and not path.endswith(_COMPILED)
 
-    def hazards(self) -> list[Hazard]:
-        """The modules whose files differ from what they were loaded from."""
-        self._take_in()
+    def hazards(self, looks: int) -> list[Hazard]:
+        """The modules whose files differ from what they were loaded from.
+
+        Args:
+            looks: how often the ledger has looked at all modules: when that is as often as at the last call,
+                there is no need to.
+        """
+        if looks != self._looks:
+            self._looks = looks
+            self._take_in()
         found = []
         for name, old in self._known.items():
             new = readable(old.path)

@@ -34,6 +34,7 @@ from hotmod._live.reach import Running
 from hotmod._live.survey import definitions_in, holders
 from hotmod._live.wrappers import HANDLERS
 from hotmod._model.changes import SourceText
+from hotmod._source.diff import Edits
 
 __all__ = ["Identity", "Leftovers"]
 
@@ -71,7 +72,7 @@ class Identity:
         before: the namespaces of the modules that run again, as they were.
         texts: their old and their new text.
         ran: what is known of the code that modules run.
-        shaped: modules whose classes have the constructors that they had.
+        edits: how the texts of modules that do not run as a whole differ.
         names: by module of which only some statements run, the names that these bind or that are gone.
     """
 
@@ -81,13 +82,13 @@ class Identity:
         before: Mapping[str, Mapping[str, Any]],
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
         ran: Mapping[str, Running],
-        shaped: Collection[str] = (),
+        edits: Mapping[str, Edits] = types.MappingProxyType({}),
         names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
     ) -> None:
         self._ran = ran
         self._texts = texts
         self._names = names
-        self.migration = Migration({key: texts[key] for key in texts if key not in shaped}, before)
+        self.migration = Migration(texts, before, edits)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
         self._current: set[int] = set()

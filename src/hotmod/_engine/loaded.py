@@ -65,11 +65,17 @@ class Ledger:
     def __init__(self, scope: Scope, view: View | None = None) -> None:
         self.scope = scope
         self.modules: dict[str, Loaded] = {}
+        self.rank: dict[str, int] = {}  # the order of first imports of the loaded modules
         self.idle: dict[str, str] = {}  # digests of files whose modules are not loaded
+        self.looks = 0  # how often all modules of the process were looked at
         self._census = view.census if view is not None else Census(scope)
         self._noted: dict[str, SourceText] = {}
         self._objects: dict[str, int] = {}  # the identities of the module objects
         self._order: dict[str, int] = {}
+        self._touched: dict[str, None] = {}  # modules whose records changed
+        self._by_path: dict[str, dict[str, None]] = {}
+        self._stirred = False  # whether something was imported since the last look
+        self._end: object = None  # what `sys.modules` ended with then
         self._pending = ChangeSet()
         self._refused: dict[str, Change] = {}
         self._take_in(view)
@@ -88,17 +94,30 @@ class Ledger:
     def note(self, name: str, text: SourceText) -> None:
         """The import hook saw that a module is about to be imported from this text."""
         self._noted[name] = text
+        self._stirred = True
 
     def refresh(self) -> None:
         """Take in modules that were imported since the last call, in the order of their import."""
         self._take_in(None)
 
+    def touched(self) -> Collection[str]:
+        """The modules of which anything is not as it was at the last call."""
+        touched, self._touched = self._touched, {}
+        return touched.keys()
+
+    def _is_as_seen(self) -> bool:
+        """Whether no module can have come or gone since the last look; costs the same for any number."""
+        return not self._stirred and self._end == _end_of_modules()
+
     def _take_in(self, view: View | None) -> None:
+        self.looks += 1
+        self._stirred, self._end = False, _end_of_modules()
         for name in [name for name in self.modules if name not in sys.modules]:
             self._put(name, None)
         for name, module, path in self._census.ours(self._objects):
             # A known name with another object: somebody took the module out, and it was imported again.
-            known = self.modules.pop(name, None)
+            known = self.modules.get(name)
+            self._put(name, None)
             if known is not None and known.text is not None:
                 self.idle[name] = known.text.digest
             self._put(name, self._loaded(name, module, path, view))
@@ -113,6 +132,9 @@ class Ledger:
         text = readable(path)
         if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
+        held = view.read(name) if view is not None else None
+        if held is not None:
+            return Loaded(name, path, is_package, SourceText.of(path, held))
         if view is not None:
             return Loaded(name, path, is_package, text, view.still_holds(name, path, text.data))
         # Imported past the hook: if the file changed since the last look, it may be older than the import.
@@ -126,6 +148,11 @@ class Ledger:
         for ledger in self._sharing(name, text.path):
             ledger._put(name, loaded)  # noqa: SLF001 - another ledger
             ledger._refused.pop(name, None)  # noqa: SLF001 - the same
+
+    def is_certain(self, name: str) -> bool:
+        """Whether it is known which text a module ran."""
+        loaded = self.modules.get(name)
+        return loaded is None or loaded.certain
 
     def drop(self, name: str) -> None:
         """A module was removed from the process."""
@@ -146,13 +173,19 @@ class Ledger:
         return [self, *others]
 
     def _put(self, name: str, loaded: Loaded | None) -> None:
+        self._touched[name] = None
+        known = self.modules.get(name)
+        if known is not None:
+            self._by_path[known.path].pop(name, None)
         if loaded is None:
             self.modules.pop(name, None)
+            self.rank.pop(name, None)
             self._objects.pop(name, None)
             return
-        late = name not in self.modules and name in self._order
-        self._order.setdefault(name, len(self._order))
+        late = known is None and name in self._order
+        self.rank[name] = self._order.setdefault(name, len(self._order))
         self.modules[name] = loaded
+        self._by_path.setdefault(loaded.path, {})[name] = None
         self._objects[name] = id(sys.modules.get(name))
         self.idle.pop(name, None)
         if late:  # a module that comes back takes its old place
@@ -188,8 +221,10 @@ class Ledger:
         Raises:
             SourceError: a file exists but can't be read.
         """
-        self.refresh()
-        found = self._look_at(paths) if paths is not None else None
+        found = self._look_at(paths) if paths is not None and self._is_as_seen() else None
+        if found is None:
+            self.refresh()
+            found = self._look_at(paths) if paths is not None else None
         if found is None:
             files = self._files()
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
@@ -205,17 +240,13 @@ class Ledger:
         if any(change.kind is not ChangeKind.EDITED for change in self._pending.changes):
             return None
         suspects = {*paths, *(change.path for change in self._pending.changes)}
-        by_path: dict[str, list[Loaded]] = {}
-        for loaded in self.modules.values():
-            if loaded.path in suspects:
-                by_path.setdefault(loaded.path, []).append(loaded)
         found = []
         for path in suspects:
-            known = by_path.get(path)
-            text = _read(path) if known else None
-            if known is None or text is None:
+            names = self._by_path.get(path)
+            text = _read(path) if names else None
+            if not names or text is None or any(id(sys.modules.get(n)) != self._objects[n] for n in names):
                 return None
-            found += [each for loaded in known for each in _edit(loaded, text)]
+            found += [each for name in names for each in _edit(self.modules[name], text)]
         return found
 
     def settle(self, changes: ChangeSet) -> None:
@@ -282,6 +313,15 @@ class Ledger:
             yield Change(loaded.name, ChangeKind.MOVED, text.path, text)
         else:
             yield from _edit(loaded, text)
+
+
+def _end_of_modules() -> object:
+    """What tells apart two states of `sys.modules`, which grows at its end."""
+    try:
+        name, module = next(reversed(sys.modules.items()))
+    except (RuntimeError, StopIteration):  # another thread imports at this moment
+        return object()
+    return len(sys.modules), name, id(module)
 
 
 _LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()

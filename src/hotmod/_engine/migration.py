@@ -17,7 +17,8 @@ from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
 from hotmod._model.changes import SourceText
 from hotmod._model.instances import InstanceChange
-from hotmod._source.shapes import shapes
+from hotmod._source.diff import Edits
+from hotmod._source.shapes import Shapes, edited_shapes, shapes
 
 __all__ = ["Migration", "Shape"]
 
@@ -45,6 +46,7 @@ class Migration:
     Args:
         texts: the old and the new text by module.
         before: the namespaces of these modules as they are.
+        edits: how the texts of modules that do not run as a whole differ.
 
     Attributes:
         lacking: instances that do not fit the new constructor, with the shape of their class and the names
@@ -55,20 +57,22 @@ class Migration:
         self,
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
         before: Mapping[str, Mapping[str, Any]],
+        edits: Mapping[str, Edits],
     ) -> None:
         self.lacking: list[tuple[Any, Shape, tuple[str, ...], tuple[str, ...]]] = []
         self._shapes: dict[int, Shape] = {}
         for module, (old, new) in texts.items():
             if old is not None and old.digest != new.digest:
-                self._compare(module, shapes(old), shapes(new), before.get(module, {}))
+                found = edited_shapes(edits[module]) if module in edits else (shapes(old), shapes(new))
+                self._compare(module, *found, before.get(module, {}))
         # those that are made while the modules run again are new: they are told apart by who is there now
         self._found = instances.of_classes(self._shapes) if self._shapes else []
 
     def _compare(
         self,
         module: str,
-        before: Mapping[str, frozenset[str]],
-        after: Mapping[str, frozenset[str]],
+        before: Shapes,
+        after: Shapes,
         space: Mapping[str, Any],
     ) -> None:
         for name in sorted(before.keys() & after.keys()):

@@ -17,17 +17,17 @@ from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.modules import space_of
 from hotmod._live.wrappers import is_opaque
 
-__all__ = ["made_anew", "opaque_functions", "unsure_modules"]
+__all__ = ["made_anew", "opaque_functions", "overwritten_definitions", "unsure_modules"]
 
 
-def unsure_modules(ledger: Ledger) -> dict[str, str]:
-    """The loaded modules that have to run as a whole when they change, and why."""
+def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
+    """Those of some modules that have to run as a whole when they change, and why."""
     found = {}
-    for name, loaded in ledger.modules.items():
+    for name in names:
         module = sys.modules.get(name)
-        if not loaded.certain:
-            found[name] = "what it was loaded from is not known for sure"
-        elif type(module) is not types.ModuleType:
+        if name not in ledger.modules:
+            continue
+        if type(module) is not types.ModuleType:
             found[name] = "it has replaced the class of its module object"
         elif runs_its_own_way(getattr(module.__spec__, "loader", None)):
             found[name] = "its loader runs modules in a way of its own"
@@ -65,3 +65,24 @@ def _parsers(modules: Iterable[str]) -> list[tuple[str, str]]:
 
 def _has_parser(module: types.ModuleType) -> bool:
     return any(map(refuses_repetition, list(vars(module).values())))
+
+
+def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
+    """(module, name) of what is no function or class that its module defines under this name."""
+    return [
+        (module, name)
+        for module in modules
+        for name, value in list(space_of(sys.modules.get(module)).items())
+    return [
+        (module, name)
+        for module in modules
+        for name, value in list(space_of(sys.modules.get(module)).items())
+        if not (isinstance(value, (types.FunctionType, type)) and _is_defined_as(value, module, name))
+    ]
+
+
+def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
+    if isinstance(value, type):
+        home, qualname = type.__getattribute__(value, "__module__"), type.__dict__["__qualname__"].__get__(value)
+        return bool(home == module and qualname == name)
+    return value.__module__ == module and value.__qualname__ == name

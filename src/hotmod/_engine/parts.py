@@ -157,6 +157,7 @@ class Parts:
             return
         space = vars(sys.modules[name])
         self._rebind_stars(each.part, space)
+        self._save_annotations(name, space)
         direct = _stored_directly(each.running)
         for gone in each.part.cleared | direct:
             _clear(space, gone)
@@ -169,6 +170,12 @@ class Parts:
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
         for item in bound - binder.bound - IMPORT_NAMES:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+
+    def _save_annotations(self, name: str, space: dict[str, Any]) -> None:
+        """Annotated statements that run write into the dictionary that is there."""
+        annotations = space.get("__annotations__")
+        if type(annotations) is dict:
+            self._journal.record(f"annotations of {name}", functools.partial(_refill, annotations, dict(annotations)))
 
     def _rebind_stars(self, part: Part, space: dict[str, Any]) -> None:
         """Bind again the names that star imports had brought and that have changed; no others."""
@@ -234,6 +241,11 @@ class Parts:
     def every(self) -> Mapping[str, Prepared]:
         """The parts by module."""
         return self._every
+
+
+def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
+    found.clear()
+    found.update(before)
 
 
 def _clear(space: dict[str, Any], name: str) -> None:

@@ -25,7 +25,12 @@ from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import made_anew, opaque_functions, unsure_modules
+from hotmod._engine.obstacles import (
+    made_anew,
+    opaque_functions,
+    overwritten_definitions,
+    unsure_modules,
+)
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
@@ -130,8 +135,7 @@ class Reloader:
         self._graph = self._loaded_graph = build({})
         self._sources: dict[str, ModuleSource] = {}
         self._import_time = ImportTime()
-        self._sourceless: set[str] = set()
-        self._texts: dict[str, ModuleSource | None] = {}  # what the graph was made of
+        self._sourceless: set[str] = set()  # the other loaded modules
         with LOCK:
             self.ledger = Ledger(scope, view)
             self._frozen = Frozen(scope)
@@ -316,11 +320,11 @@ class Reloader:
 
     def _plan(self, changes: ChangeSet) -> Plan:
         """The plan for some changes, without added modules that nobody imports."""
-        edits = self._frozen.hazards()
+        edits = self._frozen.hazards(self.ledger.looks)
         if not changes:
             return Plan(changes, hazards=tuple(edits))
+        was = self.graph()
         graph = self._graph = self._graph_after(changes)
-        loaded = list(self.ledger.modules)
         relevant = tuple(
             change
             for change in changes.changes
@@ -334,16 +338,15 @@ class Reloader:
             kept = ChangeSet(relevant)
             self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
             changes = kept
-        frozen = [name for name, module in self.ledger.modules.items() if module.text is None]
         plain = self.config.strategy == "modules"
         hidden = hidden_uses(graph, self.ledger.modules, computed=not plain)
         if plain:
             return make_plan(
                 changes,
                 graph,
-                loaded,
-                frozen=frozen,
-                was=self.graph(),
+                list(self.ledger.modules),
+                frozen=self._sourceless,
+                was=was,
                 hidden=hidden,
                 frozen_edits=edits,
                 sources=self._sources,
@@ -352,32 +355,41 @@ class Reloader:
             changes,
             graph,
             self._sources,
-            loaded,
-            frozen=frozen,
-            was=self.graph(),
+            self.ledger.rank,
+            frozen=self._sourceless,
+            was=was,
             hidden=hidden,
             frozen_edits=edits,
-            unsure=unsure_modules(self.ledger),
+            unsure=unsure_modules(self.ledger, changes.modules),
+            unknown=[name for name in changes.modules if not self.ledger.is_certain(name)],
             opaque=opaque_functions(changes.modules),
             made=made_anew(changes.modules, self.ledger.modules),
+            overwritten=overwritten_definitions(changes.modules),
             import_time=self._import_time,
         )
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
-        sources = {
-            name: ModuleSource(loaded.text, loaded.is_package)
-            for name, loaded in self.ledger.modules.items()
-            if loaded.text is not None
+        touched = self.ledger.touched()
+        loaded = {name: self.ledger.modules.get(name) for name in touched}
+        known = (self._sourceless - touched) | {
+            name for name, each in loaded.items() if each is not None and each.text is None
         }
-        known = self.ledger.modules.keys() - sources.keys()
+        changed = {
+            name: ModuleSource(each.text, each.is_package)
+            for name, each in loaded.items()
+            if each is not None and each.text is not None
+        }
+        gone = {name for name in touched if name in self._sources and name not in changed}
+        changed = {name: source for name, source in changed.items() if self._sources.get(name) != source}
+        for name in gone:
+            del self._sources[name]
+        self._sources.update(changed)
         if known != self._sourceless:
-            self._loaded_graph, self._sources, self._sourceless = build({}, known), {}, known
-        changed = {name: source for name, source in sources.items() if self._sources.get(name) != source}
-        gone = self._sources.keys() - sources.keys()
-        if changed or gone:
+            self._sourceless = known
+            self._loaded_graph = build(self._sources, known)
+        elif changed or gone:
             self._loaded_graph = update(self._loaded_graph, changed, gone)
-            self._sources = sources
         return self._loaded_graph
 
     def _graph_after(self, changes: ChangeSet) -> ImportGraph:
@@ -420,6 +432,7 @@ class Reloader:
             started,
             changed=plan.changes.modules,
             executed=outcome.executed,
+            ran=outcome.ran,
             patched=tuple(outcome.patched),
             rebound=tuple(outcome.rebound),
             cleared=tuple(outcome.cleared),

@@ -107,6 +107,11 @@ class View:
         except OSError:
             return False
 
+    def read(self, name: str) -> bytes | None:
+        """What the file of a module held when the view was taken; None where it was not read."""
+        seen = self._seen.get(name)
+        return seen[4] if seen is not None else None
+
     def may_have_changed(self, path: str) -> bool:
         """Whether a file may have been written since the view was taken."""
         try:

@@ -60,7 +60,12 @@ class Outcome:
     hazards: list[Hazard] = dataclasses.field(default_factory=list)
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
     disposed: list[str] = dataclasses.field(default_factory=list)
-    statements: list[str] = dataclasses.field(default_factory=list)
+    statements: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ran(self) -> tuple[str, ...]:
+        """Modules that ran as a whole, and places of single statements, in order."""
+        return tuple(each for name in self.executed for each in self.statements.get(name, [name]))
 
 
 class NotPure(Exception):  # noqa: N818 - not told to anybody: the transaction is made again, with more care
@@ -155,11 +160,11 @@ class Transaction:
             if verify is not None:
                 with self._phase("verify"):
                     self._verify(verify)
+            self._commit()
         except BaseException:
             with self._phase("roll back"):
                 self.undo()
             raise
-        self._commit()
 
     def _is_pure(self) -> bool:
         """Whether what runs can do nothing but bind names, now that it can be seen what is loaded."""
@@ -204,8 +209,8 @@ class Transaction:
         with self._phase("save"):
             registries = self._save()
         with self._phase("run"):
-            self._parts.patch()
             self._dispose()
+            self._parts.patch()
             self._parts.remove()
             registries.withdraw()
             self._run()
@@ -219,14 +224,9 @@ class Transaction:
             name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update(
-            (each.part.module, (self._old_text(each.part), each.part.text))
-            for each in self._prepared
-        )
-        as_they_were = {
-            each.part.module for each in self._prepared if not each.part.edits.constructors
-        }
-        identity = Identity(self.journal, before, texts, hooks.RAN, as_they_were, self._going_names())
+        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        edits = {part.module: part.edits for part in self.plan.parts}
+        identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -243,7 +243,7 @@ class Transaction:
         if self._rerun is not None:
             self._rerun.order.append(name)
         part = self._parts.every[name].part
-        self.outcome.statements += [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
+        self.outcome.statements[name] = [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:
         if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:
@@ -282,7 +282,7 @@ class Transaction:
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
-        acting = [part.module for part in self.plan.parts if any(run.acts for run in part.runs)]
+        acting = [part.module for part in self.plan.parts if part.disposes]
         for name in reversed((*self.plan.removed, *self.plan.executed, *acting)):
             hook = self._snapshot.before.get(name, {}).get(DISPOSE)
             if callable(hook):

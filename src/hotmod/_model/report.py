@@ -73,9 +73,11 @@ class Report:
         scope: the targets of the reloader, for people.
         generation: how many transactions the process has committed when the report was made.
         changed: the modules whose files differed.
-        executed: the modules that ran, in the order in which they finished.
+        executed: the modules of which anything ran, in the order in which that was done.
+        ran: the same more closely: modules that ran as a whole, and `module:line` of single statements;
+            imports that bound names anew are under `rebound`.
         patched: live objects that were changed in place, as `module:qualname`.
-        rebound: names outside the executed modules that now hold the new object, as `module:name`.
+        rebound: names that imports bound, and that now hold the new object, as `module:name`.
         cleared: names, and modules, that the source no longer has, and the process no longer either.
         kept: attributes that others had set on an executed module and that were kept.
         hazards: what could not be done safely.
@@ -94,6 +96,7 @@ class Report:
     generation: int = 0
     changed: tuple[str, ...] = ()
     executed: tuple[str, ...] = ()
+    ran: tuple[str, ...] = ()
     patched: tuple[str, ...] = ()
     rebound: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
@@ -148,7 +151,7 @@ class Report:
     def _done(self) -> str:
         parts = [
             _listed("patched", (name.partition(":")[2] or name for name in self.patched)),
-            _listed("re-ran", self.executed),
+            _listed("re-ran", self.ran),
             _listed("rebound", (_in(name) for name in self.rebound)),
             _listed("cleared", self.cleared),
             _listed("kept", self.kept),
@@ -194,6 +197,7 @@ class Report:
             "generation": self.generation,
             "changed": list(self.changed),
             "executed": list(self.executed),
+            "ran": list(self.ran),
             "patched": list(self.patched),
             "rebound": list(self.rebound),
             "cleared": list(self.cleared),

@@ -14,6 +14,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
+from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
@@ -24,7 +25,7 @@ from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
 from hotmod._plan.ties import ties_of
 from hotmod._source.diff import Edits, diff
-from hotmod._source.facts import Kind, facts_in
+from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.graph import ImportGraph
 from hotmod._source.resolve import ModuleSource, ancestors
 
@@ -43,7 +44,9 @@ def make_minimal_plan(
     hidden: Mapping[str, Hidden] | None = None,
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
+    unknown: Collection[str] = (),
     opaque: Collection[tuple[str, str]] = (),
+    overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
     made: Collection[tuple[str, str]] = (),
 ) -> Plan:
@@ -59,7 +62,9 @@ def make_minimal_plan(
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
+        unknown: loaded modules of which it is not known which text they ran.
         opaque: (module, name) of functions behind decorators whose results can't take new code.
+        overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
         made: (module, name) of objects that are made anew when a statement that called them changes.
     """
@@ -69,8 +74,8 @@ def make_minimal_plan(
     ):
         import_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, made)
-    maker.seed(unsure or {}, opaque)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was, made)
+    maker.seed(unsure or {}, unknown, opaque, overwritten)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
 
@@ -87,9 +92,11 @@ class _Maker:
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
         import_time: ImportTime,
+        was: ImportGraph | None,
         made: Collection[tuple[str, str]],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
+        self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
         self._hidden, self._sources = hidden, sources
         self._by_hidden: set[str] = set()
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
@@ -107,11 +114,14 @@ class _Maker:
         follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
         self._region = [name for name in rank if name in after and (name in new or name in follow)]
         self._after = after
-        self._edits: dict[str, Edits] = {
-            name: diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
-            for name, source in new.items()
-            if name in sources and name in rank
-        }
+        self._edits: dict[str, Edits] = {}
+        self._unread: set[str] = set()
+        for name, source in new.items():
+            if name in sources and name in rank:
+                try:
+                    self._edits[name] = diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
+                except (SourceError, RecursionError):
+                    self._unread.add(name)  # whether it can be compiled is for the transaction to see
         others = graph_names(graph) - after.keys() - self._gone
         self._spread = Spread(
             Program(after, others),
@@ -123,23 +133,50 @@ class _Maker:
             made,
         )
 
-    def seed(self, unsure: Mapping[str, str], opaque: Collection[tuple[str, str]]) -> None:
+    def seed(
+        self,
+        unsure: Mapping[str, str],
+        unknown: Collection[str],
+        opaque: Collection[tuple[str, str]],
+        overwritten: Collection[tuple[str, str]],
+    ) -> None:
         """Take in what differs."""
         spread = self._spread
         for change in self._changes.changes:
             name = change.module
             if change.kind is ChangeKind.EDITED and name in self._rank:
-                if name in unsure:
+                if name in unknown:
+                    spread.run_anew(name, Cause(name, 1, "what it was loaded from is not known for sure"))
+                elif name in unsure:
                     spread.run_whole(name, Cause(name, 1, unsure[name]))
-                spread.seed(name)
+                self._seed(name)
             elif change.kind is ChangeKind.MOVED and name in self._rank:
                 spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
-                spread.seed(name)
+                self._seed(name)
             else:
                 spread.came_or_went(name, change.kind.value)
+        self._new_cycles()
         for module, name in opaque:
             if module in self._edits:
                 spread.refresh(module, name)
+        for module, name in overwritten:
+            if module in self._edits:
+                spread.overwrite(module, name)
+
+    def _seed(self, name: str) -> None:
+        if name in self._unread:
+            self._spread.run_whole(name, Cause(name, 1, "its statements can't be told apart"))
+        else:
+            self._spread.seed(name)
+
+    def _new_cycles(self) -> None:
+        """Modules that import each other now, and did not before, run as they would if all were imported anew."""
+        for members in self._graph.cycles():
+            if self._cycles is None or any(known.issuperset(members) for known in self._cycles):
+                continue
+            for name in members:
+                if name in self._after:
+                    self._spread.run_whole(name, Cause(name, 1, f"{', '.join(members)} import each other now"))
 
     def spread(self) -> None:
         """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
@@ -161,6 +198,7 @@ class _Maker:
 
     def _together(self) -> None:
         """Of modules that import each other, all that take part run as a whole, or none."""
+        self._stars_in_cycles()
         if not self._spread.whole:
             return
         taking = {name for name, runs in self._spread.runs.items() if runs} | set(self._spread.whole)
@@ -169,6 +207,22 @@ class _Maker:
             whole = [name for name in inside if name in self._spread.whole]
             for name in inside if whole and len(inside) > len(whole) else ():
                 self._spread.run_whole(name, Cause(name, 1, f"it and {whole[0]} import each other"))
+
+    def _stars_in_cycles(self) -> None:
+        """What a star import within a cycle brings depends on how far the other module had come."""
+        spread = self._spread
+        ran = {name: set(runs) for name, runs in spread.runs.items() if name not in spread.whole}
+        for name in {*ran, *spread.stars} - set(spread.whole):
+            bases = {
+                spread.program.absolute(name, each)
+                for index, facts in enumerate(spread.program.facts(name))
+                if index in ran.get(name, ()) or name in spread.stars
+                for each in facts.imports
+                if each.name == "*" and each.local
+            }
+            for members in self._graph.cycles() if bases else ():
+                if name in members and not bases.isdisjoint(members):
+                    spread.run_whole(name, Cause(name, 1, f"it and {min(bases)} import each other"))
 
     def plan(self, was: ImportGraph, frozen_edits: Sequence[Hazard]) -> Plan:
         """The finished plan."""
@@ -186,7 +240,7 @@ class _Maker:
         steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
-        pure = not whole and not self._gone and not any(spread.registered.values())
+        pure = not whole and not self._gone and not any(spread.registered.values()) and not spread.disposing
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
         pure = pure and not any(self._left_something(name) for name in patched)
         hazards = [
@@ -265,6 +319,7 @@ class _Maker:
             tuple(sorted(spread.stars.get(module, {}).items())),
             frozenset(name for facts in spread.program.facts(module) for name in facts.annotates),
             frozenset(spread.registered.get(module, ())),
+            module in spread.disposing,
         )
 
     def _run(self, module: str, index: int, cause: Cause) -> Run:
@@ -286,9 +341,17 @@ class _Maker:
             fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
             rebinds=facts.kind is Kind.IMPORT,
             acts=not is_pure(program, module, facts),
-            imports=tuple(program.absolute(module, each) for each in facts.imports),
+            imports=tuple(self._imported(module, facts)),
             stars=tuple((base, frozenset(program.exports(base))) for base in bases),
         )
+
+    def _imported(self, module: str, facts: Facts) -> Iterable[str]:
+        program = self._spread.program
+        for each in facts.imports:
+            base = program.absolute(module, each)
+            yield base
+            if program.has_module(f"{base}.{each.name}"):
+                yield f"{base}.{each.name}"
 
     def _told(self, cause: Cause | None) -> str:
         parts = []

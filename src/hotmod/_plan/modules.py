@@ -146,7 +146,7 @@ def unresolved(hidden: Mapping[str, Hidden], followed: Collection[str]) -> Itera
 
 def cycle_hazards(graph: ImportGraph, running: Collection[str]) -> Iterable[Hazard]:
     """What the texts show: cycles among the modules that run."""
-    for members in graph.cycles():
+    for members in graph.cycles() if len(running) > 1 else ():
         inside = [name for name in members if name in running]
         if len(inside) > 1:
             more = f" and {len(inside) - TOLD_CYCLE} more" if len(inside) > TOLD_CYCLE else ""

@@ -69,6 +69,7 @@ class Part:
         stars: names that come by star imports and have changed, with the modules that may bring them, in order.
         annotated: the names that the new text annotates.
         registered: definitions that are withdrawn wherever they are registered before the statements run.
+        disposes: whether the module is asked to close what it opened.
     """
 
     module: str
@@ -81,6 +82,7 @@ class Part:
     stars: tuple[tuple[str, tuple[str, ...]], ...] = ()
     annotated: frozenset[str] = frozenset()
     registered: frozenset[str] = frozenset()
+    disposes: bool = False
 
     @property
     def acts(self) -> bool:

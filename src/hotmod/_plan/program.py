@@ -151,7 +151,7 @@ class Program:
                 for name in each.functions:
                     region = self.region(module, index, name)
                     if region is not None and region.stores and "." not in name:
-                        found[name] = set(region.stores)
+                        found[name] = set(region.stores) - {"*"}
         size = 0
         while found and size != (size := sum(map(len, found.values()))):
             for index, each in enumerate(facts):

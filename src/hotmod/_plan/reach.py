@@ -106,6 +106,8 @@ class Reach:
             base = self._program.absolute(module, each)
             if each.name == "*":
                 cause = next((c for (owner, _), c in self._changed.values.items() if owner == base), None)
+                if not each.local:  # imported by a call: what is done with it is not followed
+                    cause = cause or next(self._changed.of_module(base), None)
             elif each.name:
                 cause = self._changed.values.get((base, each.name)) or self._came_or_went(
                     f"{base}.{each.name}"
@@ -132,7 +134,10 @@ class Reach:
             if cause is not None:
                 return cause
         for each in region.imports:
-            cause = self._came_or_went(self._program.absolute(module, each))
+            base = self._program.absolute(module, each)
+            cause = self._came_or_went(base)
+            if cause is None and each.name == "*":
+                cause = next(self._changed.of_module(base), None)
             if cause is not None:
                 return cause
         for chain, mode in region.reads.items():

@@ -11,11 +11,13 @@ Assumes: what `Reach` assumes.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.disposing import is_disposed, used_by_hook
 from hotmod._plan.reach import Reach
 from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
@@ -59,6 +61,7 @@ class Spread:
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
         registered: by module, definitions that are withdrawn wherever they were registered, since all statements
             that hand them to others run again.
+        disposing: the modules that are asked to close what they opened.
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
@@ -83,6 +86,7 @@ class Spread:
         self.removed: dict[str, set[str]] = {}
         self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
         self.registered: dict[str, set[str]] = {}
+        self.disposing: set[str] = set()
         self.withdrawn: set[tuple[str, str]] = set()
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
@@ -111,7 +115,6 @@ class Spread:
         edits = self._edits[module]
         if edits.whole:
             self.run_whole(module, Cause(module, 1, edits.whole))
-            return
         position = {each: index for index, each in enumerate(self.program.statements(module))}
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
@@ -153,6 +156,14 @@ class Spread:
             for index in self.program.binders(module).get(name, ()):
                 line = self.program.statements(module)[index].first
                 self.run(module, index, Cause(module, line, f"{name}() changed below a decorator"))
+
+    def overwrite(self, module: str, name: str) -> None:
+        """Something else than its definition has a name: if the definition is edited, it takes the name back."""
+        for index in self.program.binders(module).get(name, ()):
+            statement = self.program.statements(module)[index]
+            edit = self._edited.get(module, {}).get(statement)
+            if edit is not None and edit.kind is EditKind.BODY and not self.program.facts(module)[index].decorated:
+                self.run(module, index, Cause(module, statement.first, f"{name} is not what its definition made"))
 
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
@@ -234,16 +245,23 @@ class Spread:
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
         verb = "changed" if edit.new is not None else "was removed"
-        self._register_again(self.before, module, facts, Cause(module, line, f"{_named(edit)} {verb}"))
+        cause = Cause(module, line, f"{_named(edit)} {verb}")
+        self._register_again(self.before, module, facts, cause)
+        self._dispose(self.before, module, facts, cause)
 
     # what a statement that runs brings with it
 
     def run(self, module: str, index: int, cause: Cause, edit: Edit | None = None) -> None:
         """A statement runs again."""
         runs = self.runs.setdefault(module, {})
-        if index in runs or module in self.whole:
+        if index in runs:
             return
         facts = self.program.facts(module)[index]
+        if module in self.whole:  # it runs anyway; what matters is what that changes
+            runs[index] = cause
+            edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
+            self._mark(module, index, facts, cause, edit)
+            return
         if facts.kind is Kind.INERT and not facts.binds:
             if not self._is_docstring(module, index):
                 return
@@ -255,8 +273,9 @@ class Spread:
         runs[index] = cause
         if facts.eager.dynamic:
             self.run_whole(module, cause)
-            return
         self._mark(module, index, facts, cause, edit)
+        if module in self.whole:
+            return
         for name in self._bound_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
@@ -264,6 +283,7 @@ class Spread:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._register_again(self.program, module, facts, cause)
         self._made_anew(module, facts, cause)
+        self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
 
     def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
@@ -357,10 +377,10 @@ class Spread:
                 if owner == base and not any(other > index for other in binders.get(name, ())):
                     self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
                     self._value(module, name, why)
-            if base in self.changed.modules:
-                for name in self.program.exports(base):
-                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
-                    self._value(module, name, self.changed.modules[base])
+            cause = self.changed.modules.get(base) or self.changed.values.get((base, "__all__"))
+            for name in self.program.exports(base) if cause is not None else ():
+                self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                self._value(module, name, cause)
 
     def _function(self, module: str, facts: Facts, cause: Cause) -> None:
         for name in facts.binds:
@@ -431,6 +451,16 @@ class Spread:
             if not names.isdisjoint(registered_by(self.program, module, each)):
                 self.run(module, index, cause)
 
+    def _dispose(self, program: Program, module: str, facts: Facts, cause: Cause) -> None:
+        """The hook closes all that it knows of; so all that is made again."""
+        used = used_by_hook(self.before, module)
+        if used is None or module in self.disposing or not is_disposed(program, module, facts, used):
+            return
+        self.disposing.add(module)
+        for index, each in enumerate(self.program.facts(module)):
+            if is_disposed(self.program, module, each, used):
+                self.run(module, index, cause)
+
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
@@ -468,15 +498,43 @@ class Spread:
             every = self.program.facts(module)
         except Unreadable:
             every = ()
-        names = {name for facts in every for name in facts.binds}
-        for facts in every:
-            if facts.kind is Kind.OTHER or "*" in facts.binds:
+        edited = self._edited.get(module, {})
+        for index, facts in enumerate(every):
+            edit = edited.get(self.program.statements(module)[index])
+            if facts.kind is Kind.OTHER:
                 for name in facts.binds:
                     self._value(module, name, cause)
+            elif "*" in facts.binds or facts.decorated or not _is_as_it_was(edit):
+                self.run(module, index, cause, edit)
+        if any(facts.eager.dynamic for facts in every):
+            self._unspelled(module, cause)
         if module in self.before:
-            gone = {name for facts in self.before.facts(module) for name in facts.binds} - names
-            for name in gone:
-                self.changed.values.setdefault((module, name), cause)
+            kinds, had = _kinds(every), _kinds(self.before.facts(module))
+            for name in had:
+                if had[name] != kinds.get(name):
+                    self.changed.values.setdefault((module, name), cause)
+
+    def _unspelled(self, module: str, cause: Cause) -> None:
+        """Names that others take from a module though its text does not bind them: it computes them."""
+        known = self.program.binders(module)
+        for importer in self._region:
+            for facts in self.program.facts(importer) if importer in self._importers(module) else ():
+                for each in facts.imports:
+                    if each.name and each.name not in known and self.program.absolute(importer, each) == module:
+                        self._value(module, each.name, cause)
+                for chain in facts.eager.reads:
+                    for place in self.program.places(importer, chain):
+                        if place.module == module and place.name not in known and not hasattr(builtins, place.name):
+                            self._value(module, place.name, cause)
+
+    def run_anew(self, module: str, cause: Cause) -> None:
+        """A module runs as a whole, and what it ran before is not known: nothing of it is as it was."""
+        self.run_whole(module, cause)
+        for facts in self.program.facts(module):
+            for name in facts.binds:
+                self._value(module, name, cause)
+            for name in facts.functions:
+                self.changed.bodies.setdefault((module, name), cause)
 
     # the fixed point
 
@@ -498,8 +556,8 @@ class Spread:
             taint = Taint(self.program, self._region, fresh.names(), fresh.methods(), self._called())
             reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
             for module in self._region:
-                if module not in self.whole:
-                    self._look_at(module, taint.words, reach)
+                self._look_at(module, taint.words, reach)
+                self._look_for_computed(module, reach)
 
     def _is_rewired(self, module: str, qualname: str) -> bool:
         """Whether a function reads or calls others than before."""
@@ -535,8 +593,18 @@ class Spread:
                 cause = reach.cause(module, index)
                 if cause is not None:
                     self.run(module, index, cause)
-                    if module in self.whole:
-                        return
+
+    def _look_for_computed(self, module: str, reach: Reach) -> None:
+        """A function that binds computed names, as lazy imports do, and would bind others now: no text tells which."""
+        if module in self.whole:
+            return
+        for name, words in self.program.words(module).bodies.items():
+            for index in self.program.binders(module).get(name, ()) if "globals" in words else ():
+                region = self.program.region(module, index, name)
+                if region is not None and "*" in region.stores:
+                    cause = self.changed.bodies.get((module, name)) or reach.calls_change(module, name)
+                    if cause is not None:
+                        self.run_whole(module, cause)
 
     def _recheck(self, module: str, index: int, facts: Facts, reach: Reach) -> None:
         """The data of a class stays only if nothing that it is computed from has changed."""
@@ -548,6 +616,15 @@ class Spread:
 
 def _is_as_it_was(edit: Edit | None) -> bool:
     return edit is None or (edit.kind in (EditKind.UNCHANGED, EditKind.MOVED) and not edit.reordered)
+
+
+def _kinds(every: Iterable[Facts]) -> dict[str, set[Kind]]:
+    """By name, what kinds of statements bind it; those that run anew whenever the module does count as one."""
+    found: dict[str, set[Kind]] = {}
+    for facts in every:
+        for name in facts.binds:
+            found.setdefault(name, set()).add(Kind.OTHER if facts.kind is Kind.CONSTANT else facts.kind)
+    return found
 
 
 def _named(edit: Edit) -> str:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 import re
 import symtable
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.files import read
+from hotmod._source.memory import remembered
 from hotmod._source.parse import decode, parse
 
 __all__ = ["Bindings", "bindings", "line_of"]
@@ -38,7 +38,7 @@ class Bindings:
     unsure: bool
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def bindings(text: SourceText) -> Bindings:
     """The names that a module's text binds.
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import functools
 from collections.abc import Iterator
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
+from hotmod._source.memory import remembered
 from hotmod._source.parse import parse
 
 __all__ = ["Effect", "effects"]
@@ -81,7 +81,7 @@ class Effect:
     owner: tuple[str, ...] = ()
 
 
-@functools.lru_cache(maxsize=4096)
+@remembered
 def effects(text: SourceText) -> tuple[Effect, ...]:
     """The effects of running a module's text, by line; none for a text that can't be parsed."""
     try:

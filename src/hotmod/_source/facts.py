@@ -18,11 +18,12 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from hotmod._model.changes import SourceText
+from hotmod._source.memory import Memory
 from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
-from hotmod._source.statements import Statements, parsed, split_nodes
+from hotmod._source.statements import Statement, Statements, parsed, resplit, split_nodes
 from hotmod._source.visitor import Visitor
 
-__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_in", "facts_of", "functions_of"]
+__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_in", "facts_of", "functions_of", "statements_known"]
 
 
 class Kind(enum.Enum):
@@ -112,16 +113,48 @@ def functions_of(text: str) -> Mapping[str, Region]:
     return {name: builder.done() for name, builder in visitor.functions.items()}
 
 
-@functools.lru_cache(maxsize=4096)
+_KNOWN = Memory[tuple[Statements, tuple[Facts, ...]]]()
+
+
 def facts_in(text: SourceText) -> tuple[Statements, tuple[Facts, ...]]:
     """The statements of a text and the facts of each; remembered.
+
+    Of another text of the file that is remembered, what is in both is taken over.
 
     Raises:
         SourceError, RecursionError: the text can't be read, or nests too deeply.
     """
+    found = _KNOWN.get(text)
+    if found is None:
+        near = _KNOWN.latest(text.path)
+        found = _KNOWN.put(text, _facts_anew(text) if near is None else _facts_after(*near, text))
+    return found
+
+
+def statements_known(text: SourceText) -> tuple[Statement, ...] | None:
+    """The statements of a text, if `facts_in` was asked for it; costs nothing."""
+    found = _KNOWN.get(text)
+    return None if found is None else found[0].statements
+
+
+def _facts_anew(text: SourceText) -> tuple[Statements, tuple[Facts, ...]]:
     statements, nodes = split_nodes(text)
     postponed = "annotations" in statements.future
     return statements, tuple(facts_of(each, postponed=postponed) for each in nodes)
+
+
+def _facts_after(
+    before: Statements, known: Iterable[Facts], text: SourceText
+) -> tuple[Statements, tuple[Facts, ...]]:
+    statements = resplit(before, text)
+    if statements.future != before.future:
+        return _facts_anew(text)
+    postponed = "annotations" in statements.future
+    taken = {each.text: facts for each, facts in zip(before.statements, known, strict=True)}
+    return statements, tuple(
+        taken.get(each.text) or facts_of(parsed(each.text), postponed=postponed)
+        for each in statements.statements
+    )
 
 
 def _kind(nodes: Sequence[ast.stmt], visitor: Visitor) -> Kind:

@@ -11,9 +11,10 @@ a text is parsed only if it spells such a name.
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING
+
+from hotmod._source.memory import remembered
 
 if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
@@ -24,7 +25,7 @@ __all__ = ["may_reach", "reached"]
 _ATTRIBUTE = re.compile(rb"(?<![\w.])(?!self\b|cls\b)[^\W\d]\w*\s*\.\s*(\w+)")
 
 
-@functools.lru_cache(maxsize=8192)
+@remembered
 def _attributes(text: SourceText) -> frozenset[str]:
     return frozenset(each.decode("utf-8", "replace") for each in _ATTRIBUTE.findall(text.data))
 

@@ -78,7 +78,7 @@ class Region:
         imports: what import statements in a function bind there.
         unknown: dotted names that are called; `()` for a call of something else.
         changes: dotted names whose objects are changed: items, attributes, mutating methods.
-        stores: module-level names that a function binds by `global`.
+        stores: module-level names that a function binds by `global`; `*` if it computes names that it binds.
         dynamic: whether names are looked up that the text does not spell.
         calls_parameters: whether it calls what it is given.
     """

@@ -7,10 +7,10 @@ Guarantees: `scan` says what `scan_tree` says of the parsed text, by a cheaper w
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 from hotmod._source.fastscan import scan_fast
+from hotmod._source.memory import remembered
 from hotmod._source.parse import decode, parse_decoded
 from hotmod._source.treescan import scan_tree
 
@@ -34,7 +34,7 @@ def scan(text: SourceText) -> Scan:
     return found if found is not None else scan_tree(parse_decoded(decoded, text.path))
 
 
-@functools.lru_cache(maxsize=2048)
+@remembered
 def scanned(text: SourceText) -> Scan:
     """What `scan` says, remembered: for texts that are asked about at every reload."""
     return scan(text)

@@ -10,35 +10,62 @@ the constructor set. What a constructor sets by other means is not seen.
 from __future__ import annotations
 
 import ast
-import functools
+from collections.abc import Iterable, Mapping
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
+from hotmod._source.diff import Edit, EditKind, Edits
+from hotmod._source.memory import remembered
 from hotmod._source.parse import parse
+from hotmod._source.statements import parsed
 
-__all__ = ["shapes"]
+__all__ = ["Shapes", "edited_shapes", "shapes"]
+
+Shapes = Mapping[str, frozenset[str]]
+"""The attributes that constructors set, by the qualified name of the class."""
 
 _CONSTRUCTORS = frozenset(("__init__", "__post_init__", "__attrs_post_init__"))
 
 
-@functools.lru_cache(maxsize=256)
-def shapes(text: SourceText) -> dict[str, frozenset[str]]:
-    """The attributes that constructors set, by the qualified name of the class; {} for text with errors."""
+@remembered
+def shapes(text: SourceText) -> Shapes:
+    """The shapes of the classes of a text; {} for text with errors."""
     try:
-        tree = parse(text)
+        return _shapes(parse(text).body)
     except SourceError:
         return {}
+
+
+def edited_shapes(edits: Edits) -> tuple[Shapes, Shapes]:
+    """The shapes before and after of the classes in statements that differ, if constructors may."""
+    old, new = dict[str, frozenset[str]](), dict[str, frozenset[str]]()
+    for edit in filter(_may_reshape, edits.edits):
+        for statement, found in ((edit.old, old), (edit.new, new)):
+            try:
+                found.update(_shapes(parsed(statement.text)) if statement is not None else {})
+            except SourceError:  # nested too deeply for the stack there is
+                continue
+    return old, new
+
+
+def _may_reshape(edit: Edit) -> bool:
+    if edit.kind is EditKind.BODY:
+        return any(name.rpartition(".")[2] in _CONSTRUCTORS for name in edit.bodies)
+    return edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
+
+
+def _shapes(nodes: Iterable[ast.stmt]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
-    todo: list[tuple[str, ast.AST]] = [("", tree)]
+    todo: list[tuple[str, ast.AST]] = [("", node) for node in reversed(list(nodes))]
     while todo:
         prefix, node = todo.pop()
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.ClassDef):
-                name = f"{prefix}{child.name}"
-                found[name] = frozenset(_fields(child) | _assigned(child))
-                todo.append((f"{name}.", child))
-            elif isinstance(child, ast.If | ast.Try | ast.With):
-                todo.append((prefix, child))
+        if isinstance(node, ast.ClassDef):
+            prefix = f"{prefix}{node.name}"
+            found[prefix] = frozenset(_fields(node) | _assigned(node))
+            prefix += "."
+        elif not isinstance(node, ast.If | ast.Try | ast.With):
+            continue
+        todo += [(prefix, child) for child in reversed(list(ast.iter_child_nodes(node)))]
     return found
 
 

@@ -14,6 +14,8 @@ import ast
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from hotmod._source.dynamic import Context, read_call
+from hotmod._source.imports import ImportStatement
 from hotmod._source.regions import Builder, Chain, ClassFacts, Mode, NameImport
 from hotmod._source.treescan import Guard, guard_of
 
@@ -27,6 +29,7 @@ _DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__imp
 CALLING = frozenset(
     ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
 )
+_IMPORTING = frozenset(("import_module", "__import__"))
 _CALLS_ITS_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
 MUTATING = frozenset(
     (
@@ -198,6 +201,8 @@ class Visitor:
         chain = _chain(node)
         if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
             scope.builder.changes.add(chain)
+        elif isinstance(node, ast.Call) and _chain(node.func) == ("globals",):
+            scope.builder.stores.add("*")
 
     def _bind(self, name: str, scope: _Scope) -> None:
         if scope.in_function:
@@ -393,6 +398,8 @@ class Visitor:
     def _call(self, node: ast.Call, scope: _Scope, handing: Mode, calling: Mode = Mode.CALLED) -> None:
         callee = _chain(node.func)
         last = callee[-1] if callee else getattr(node.func, "attr", "")
+        if last in _IMPORTING and self._imports_by_name(node, scope):
+            return
         if callee:
             self._read(callee, scope, calling)
             self._mutation(node.func, scope, last)
@@ -415,6 +422,15 @@ class Visitor:
                 scope.builder.handed.add((callee, chain))
             elif chain and chain[0] in scope.parameters and mode is Mode.CALLED:
                 scope.builder.calls_parameters = True
+
+    def _imports_by_name(self, node: ast.Call, scope: _Scope) -> bool:
+        """A call that imports a module by its literal name: anything of that module may be used."""
+        found = read_call(node, Context())
+        if not isinstance(found, ImportStatement) or found.anchor:
+            return False
+        imported = NameImport("", found.module, found.level, "*", scope.guarded)
+        (scope.builder.imports if scope.in_function else self.imports).append(imported)
+        return True
 
     def _mutation(self, func: ast.expr, scope: _Scope, last: str) -> None:
         if isinstance(func, ast.Attribute) and last in MUTATING:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hotmod._model.errors import SourceError
 from hotmod._source.eager import FUNCTION_BODY
+from hotmod._source.facts import statements_known
 from hotmod._source.lexer import without_strings
+from hotmod._source.memory import remembered
 from hotmod._source.parse import decode
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _NAMED = re.compile(r"\b(?:def|class) +\w+|^__all__\b(?=[^=\n]*=)", re.MULTILINE)
 _ON_STRING = re.compile(r"""(["'])\s*\.\s*\w+""")  # methods of strings are nobody's
 _CLASS = re.compile(r"\bclass +(\w+)")
-_STAR = re.compile(r"\bimport\s*\(?\s*\*")
+_STAR = re.compile(r"\bimport\s*\(?\s*\*|\bimport_module\b|\b__import__\b")
 _IMPORT = re.compile(
     r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)", re.MULTILINE
 )
@@ -46,7 +48,7 @@ class Words:
         imported: those of import statements outside of functions.
         bodies: those inside of functions, by the name of the function.
         classes: the names of its classes.
-        star: whether it imports everything from somewhere.
+        star: whether it may import everything from somewhere.
     """
 
     eager: frozenset[str] = frozenset()
@@ -65,13 +67,34 @@ class Words:
         )
 
 
-@functools.lru_cache(maxsize=8192)
+@remembered
 def words_of(text: SourceText) -> Words:
     """The words of a text; none for one that can't be decoded."""
+    statements = statements_known(text)
+    if statements is not None:
+        return _together([_words_of_statement(each.text) for each in statements])
     try:
-        decoded = decode(text)
+        return _words_in(decode(text))
     except SourceError:
         return Words()
+
+
+def _together(parts: Sequence[Words]) -> Words:
+    """The words of a text by those of its statements."""
+    bodies: dict[str, frozenset[str]] = {}
+    for each in parts:
+        for name, words in each.bodies.items():
+            bodies[name] = bodies[name] | words if name in bodies else words
+    return Words(
+        frozenset[str]().union(*(each.eager for each in parts)),
+        frozenset[str]().union(*(each.imported for each in parts)),
+        bodies,
+        frozenset[str]().union(*(each.classes for each in parts)),
+        any(each.star for each in parts),
+    )
+
+
+def _words_in(decoded: str) -> Words:
     code = without_strings(_ON_STRING.sub(r"\1", f"\n{decoded}\n"))
     bodies: dict[str, set[str]] = {}
     imported: set[str] = set()
@@ -93,3 +116,6 @@ def words_of(text: SourceText) -> Words:
         frozenset(_CLASS.findall(code)),
         _STAR.search(code) is not None,
     )
+
+
+_words_of_statement = functools.lru_cache(maxsize=20_000)(_words_in)
