@@ -73,10 +73,6 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
         (module, name)
         for module in modules
         for name, value in list(space_of(sys.modules.get(module)).items())
-    return [
-        (module, name)
-        for module in modules
-        for name, value in list(space_of(sys.modules.get(module)).items())
         if not (isinstance(value, (types.FunctionType, type)) and _is_defined_as(value, module, name))
     ]
 
