@@ -60,6 +60,21 @@ def edit(live: Project, old: str, new: str) -> hotmod.Report:
 
 THREAD = "import threading\n\nSIZE = {}\n\n\ndef poll():\n    pass\n\n\nthreading.Thread(target=poll).start()\n"
 AGAIN = "import threading\n\nSIZE = {}\n\n\ndef poll(size):\n    pass\n\n\nthreading.Thread(target=poll, args=(SIZE,)).start()\n"
+OWNED = """
+import threading
+
+
+def poll():
+    pass
+
+
+worker = threading.Thread(target=poll{})
+worker.start()
+
+
+def __hotmod_dispose__():
+    worker.join()
+"""
 
 
 class TestRepeated:
@@ -93,8 +108,8 @@ class TestNotUndone:
 
     def test_a_module_that_disposes_of_it_is_not(self, live: Project) -> None:
         """Where the module's own hook ran before, its effects count as undone."""
-        before = THREAD.format(1) + "\n\ndef __hotmod_dispose__():\n    pass\n"
-        assert told(edit(live, before, before.replace("target=poll", "target=poll, daemon=True"))) == []
+        before = OWNED.format("")
+        assert told(edit(live, before, OWNED.format(", daemon=True"))) == []
 
 
 class TestRegistrations:

@@ -29,7 +29,7 @@ class TestRepeatedEffects:
         """A statement with an effect outside the module that runs again is told with its line."""
         shop.write({"shop/late.py": self.TEXT.format(1)})
         shop.load("shop.late")
-        reloader = hotmod.Reloader("shop")
+        reloader = hotmod.Reloader("shop", strategy="modules")
         shop.write({"shop/late.py": self.TEXT.format(2)})
         report = reloader.reload()
         assert [(each.code, each.module, each.line) for each in report.hazards] == [
