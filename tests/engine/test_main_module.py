@@ -352,7 +352,8 @@ class TestOnRude:
     def test_a_watcher_restarts(self, start: Start) -> None:
         """A watcher starts the program anew by itself when a save asks for it."""
         program = start(
-            "script", text=PROGRAM.replace("reloader = hotmod.Reloader", "reloader = hotmod.watch"),
+            "script",
+            text=PROGRAM.replace("reloader = hotmod.Reloader", "reloader = hotmod.watch"),
             HOTMOD_ON_RUDE="restart",
         )
         assert program.ask("LIMIT") == "1"

@@ -144,7 +144,8 @@ class _Draft:
                 "added" if edit.kind is EditKind.ADDED else "edited",
                 fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
                 rebinds=facts.kind is Kind.IMPORT,
-                acts=not is_pure(self._program, self._name, facts) or any(each.level for each in facts.imports),
+                acts=not is_pure(self._program, self._name, facts)
+                or any(each.level for each in facts.imports),
                 imports=tuple(each.module for each in facts.imports if not each.level),
             )
 

@@ -17,7 +17,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._model.report import FROZEN, Reason
 from hotmod._source.diff import Edits
 
-__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step", "shown", "told_place"]
+__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step", "Tie", "shown", "told_place"]
 
 SHOWN = 72  # characters of a statement that are shown
 
@@ -126,20 +126,21 @@ class Step:
     runs: tuple[Run, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """The step as JSON-ready values."""
-        runs = [{"line": run.first, "binds": list(run.binds), "text": run.text, "why": run.why} for run in self.runs]
-        return {"module": self.module, "action": self.action, "why": self.why, "line": self.line, "runs": runs}
-
     def __str__(self) -> str:
         head = f"{self.action} {self.module}: {self.why}"
         return "\n".join([head, *(f"  {each}" for each in (*self.notes, *self.runs))])
 
-
     def as_dict(self) -> dict[str, Any]:
         """The step as JSON-ready values."""
         runs = [
-            {"where": run.where, "text": run.text, "why": run.why, "binds": list(run.binds)} for run in self.runs
+            {
+                "where": run.where,
+                "line": run.first,
+                "text": run.text,
+                "why": run.why,
+                "binds": list(run.binds),
+            }
+            for run in self.runs
         ]
         return {
             "module": self.module,
@@ -191,6 +192,29 @@ class Keep:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Tie:
+    """A statement as it was that runs again or is gone, and that may have registered something somewhere.
+
+    Attributes:
+        module: its module.
+        first: its first line in the text that is loaded.
+        last: its last line.
+        callees: the dotted names that it called.
+        names: the dotted names of what it handed to them, its own definitions included.
+        line: the line by which it is told: in the new text, if it is there.
+        gone: whether the statement does not run again as it was: it was removed or changed.
+    """
+
+    module: str
+    first: int
+    last: int
+    callees: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+    line: int
+    gone: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a reload would do; false when there is nothing to do.
 
@@ -207,6 +231,7 @@ class Plan:
         withdrawn: the registries that statements which changed or are gone may have filled, as module, name,
             and the words of the statements that make them and do not run: what these put in is no registration.
         refused: modules whose edits this process can't take; nothing of them is changed.
+        ties: the statements whose registrations are to be taken back.
     """
 
     changes: ChangeSet
@@ -219,6 +244,7 @@ class Plan:
     keeps: tuple[Keep, ...] = ()
     withdrawn: tuple[tuple[str, str, frozenset[str]], ...] = ()
     refused: tuple[str, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)
