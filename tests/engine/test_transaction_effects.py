@@ -29,13 +29,27 @@ class TestRepeatedEffects:
         """A statement with an effect outside the module that runs again is told with its line."""
         shop.write({"shop/late.py": self.TEXT.format(1)})
         shop.load("shop.late")
-        reloader = hotmod.Reloader("shop")
+        reloader = hotmod.Reloader("shop", strategy="modules")
         shop.write({"shop/late.py": self.TEXT.format(2)})
         report = reloader.reload()
         assert [(each.code, each.module, each.line) for each in report.hazards] == [
             ("repeated-effect", "shop.late", 7)
         ]
         assert len(registered) == 2
+
+    def test_an_effect_that_did_not_run_again_is_not_told(
+        self, shop: Project, registered: list[object]
+    ) -> None:
+        """A statement with an effect outside that an edit does not concern does not run, and is not told."""
+        shop.write({"shop/late.py": self.TEXT.format(1)})
+        shop.load("shop.late")
+        reloader = hotmod.Reloader("shop")
+        shop.write({"shop/late.py": self.TEXT.format(2)})
+        assert codes(reloader.reload(check=True)) == []
+        assert len(registered) == 1
+        shop.write({"shop/late.py": self.TEXT.format(2).replace("register(bye)", "register(print)")})
+        report = reloader.reload(check=True)
+        assert codes(report) == ["repeated-effect"]
 
     def test_without_such_a_statement_there_is_none(self, shop: Project) -> None:
         """A module that only binds names has no effect that could be repeated."""

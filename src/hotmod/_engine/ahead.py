@@ -66,6 +66,7 @@ class Ahead:
                 continue  # whoever needs it will say what is wrong with it
             yield
         program = Program(sources, set(graph) - sources.keys())
+        self._import_time.begin(program, (), rewired=False)
         for name in sources:
             try:
                 self._import_time.called(program, [name], graph.dependents)

@@ -37,6 +37,7 @@ class Planner:
         self._config, self._ledger = config, ledger
         self._frozen = Frozen(ledger.scope)
         self._graph = self._loaded_graph = build({})
+        self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
         self._sources: dict[str, ModuleSource] = {}
         self._sourceless: set[str] = set()
         self.import_time = ImportTime()
@@ -60,7 +61,7 @@ class Planner:
         if not changes:
             return Plan(changes, hazards=tuple(edits))
         was = self.graph()
-        graph = self._graph = self._graph_after(changes)
+        graph = self._graph_after(changes)
         relevant = tuple(
             change
             for change in changes.changes
@@ -137,8 +138,16 @@ class Planner:
             self._sourceless = known
             self._loaded_graph = build(self._sources, known)
         elif changed or gone:
-            self._loaded_graph = update(self._loaded_graph, changed, gone)
+            self._loaded_graph = self._updated(changed) if not gone else update(self._loaded_graph, changed, gone)
         return self._loaded_graph
+
+    def _updated(self, changed: dict[str, ModuleSource]) -> ImportGraph:
+        """The graph with other texts. A plan asks for it, and when it is carried out, so does the next one."""
+        graph, known = self._derived
+        if graph is not self._loaded_graph or known != changed:
+            self._graph = update(self._loaded_graph, changed)
+            self._derived = self._loaded_graph, changed
+        return self._graph
 
     def _graph_after(self, changes: ChangeSet) -> ImportGraph:
         """The import graph with the changed texts in place; deleted modules are still known."""
@@ -147,7 +156,8 @@ class Planner:
             for change in changes.changes
             if change.text is not None
         }
-        return update(self.graph(), changed)
+        self.graph()
+        return self._updated(changed)
 
     def imported_by(self, module: str) -> list[str]:
         """The modules of the scope that a module imports when it runs, in order."""

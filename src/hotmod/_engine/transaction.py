@@ -204,6 +204,7 @@ class Transaction:
             self._note_merged()
             self._settle_names({})
             self._rebind_outside(self._snapshot.spaces(running))
+            self.outcome.rebound.sort()
             self._pin()
 
     def _apply_all(self) -> None:
@@ -239,14 +240,14 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
+        part = self._parts.every[name].part
+        self.texts[name] = part.text
         before = self._snapshot.before[name]
         self._parts.run(name, before, self._identity.merger, self._kept(name).keys(), young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
             self._rerun.order.append(name)
-        part = self._parts.every[name].part
-        self.texts[name] = part.text
         self.outcome.statements[name] = [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:

@@ -10,7 +10,8 @@ Assumes: as `Reach`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
@@ -29,19 +30,51 @@ class _Everything(set[str]):
         return False
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Known:
+    """What the import of one module may call.
+
+    Attributes:
+        met: the functions.
+        digests: the texts that were looked at, by module.
+        names: the methods that were looked for in all modules.
+    """
+
+    met: frozenset[tuple[str, str]]
+    digests: Mapping[str, str]
+    names: frozenset[str]
+
+
 class ImportTime:
     """What imports may call, module by module; kept from one plan to the next."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[dict[str, str], frozenset[tuple[str, str]]]] = {}
+        self._known: dict[str, _Known] = {}
+        self._digests: dict[str, str] = {}
+        self._index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
+        self._defined: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # functions and classes by module
+        self._edited: Collection[str] = ()
+        self._rewired = False
 
-    def forget(self) -> None:
-        """Forget everything: who imports whom has changed."""
-        self._known.clear()
+    def begin(self, program: Program, edited: Collection[str], *, rewired: bool) -> None:
+        """A plan begins: forget what is not known any more.
+
+        Args:
+            program: the new program.
+            edited: the modules with another text than is loaded.
+            rewired: whether somebody imports others than before.
+        """
+        if rewired or self._rewired:
+            self._known.clear()
+        # what the plan before had looked at may have been refused
+        self._rewired, (edited, self._edited) = rewired, ({*edited, *self._edited}, edited)
+        if len(self._digests) < len(program.modules):
+            edited = {*edited, *(name for name in program.modules if name not in self._digests)}
+        self._forget_names(program, edited)
 
     def met(self, functions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those of some functions that imports called, as far as that was worked out before."""
-        return [each for each in functions if any(each in met for _, met in self._known.values())]
+        return [each for each in functions if any(each in known.met for known in self._known.values())]
 
     def rewire(self, program: Program, edited: Collection[str], rewired: Collection[tuple[str, str]]) -> None:
         """Nothing has changed but the inside of functions: what does not meet these is known still.
@@ -51,10 +84,11 @@ class ImportTime:
             edited: the modules with another text.
             rewired: the functions that call or read others than before.
         """
-        for module, (digests, met) in list(self._known.items()):
-            if met.isdisjoint(rewired):
-                fresh = {name: program.digest(name) for name in edited if name in digests}
-                self._known[module] = {**digests, **fresh}, met
+        fresh = {name: program.digest(name) for name in edited}
+        for module, known in list(self._known.items()):
+            if known.met.isdisjoint(rewired):
+                digests = {name: fresh.get(name, digest) for name, digest in known.digests.items()}
+                self._known[module] = dataclasses.replace(known, digests=digests)
 
     def called(
         self, program: Program, modules: Collection[str], importers: Callable[[str], frozenset[str]]
@@ -64,11 +98,28 @@ class ImportTime:
         reach: Reach | None = None
         for module in modules:
             known = self._known.get(module)
-            if known is None or any(program.digest(name) != digest for name, digest in known[0].items()):
-                reach = reach or Reach(program, Changed(), _Everything(), modules, importers)
+            if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
+                reach = reach or Reach(program, Changed(), _Everything(), modules, importers, self._index)
                 met = reach.all_met(module)
-                texts = {module, *(name for name, _ in met)}
-                known = {name: program.digest(name) for name in texts}, met
-                self._known[module] = known
-            found |= known[1]
+                digests = {name: program.digest(name) for name in (*reach.looked_at, *(name for name, _ in met))}
+                known = self._known[module] = _Known(met, digests, frozenset(reach.asked_for))
+            found |= known.met
         return frozenset(found)
+
+    def _forget_names(self, program: Program, modules: Iterable[str]) -> None:
+        """Forget what had looked for methods of names that came or went, or may belong to another class."""
+        names = set[str]()
+        for module in modules:
+            digest = program.digest(module)
+            if self._digests.get(module) == digest:
+                continue
+            words = program.words(module)
+            had, classes = self._defined.get(module, (frozenset(), frozenset()))
+            self._digests[module] = digest
+            self._defined[module] = frozenset(words.bodies), words.classes
+            names |= words.bodies.keys() ^ had if words.classes == classes else words.bodies.keys() | had
+            for name in words.bodies:
+                self._index.setdefault(name, {})[module] = None
+        for module, known in list(self._known.items()) if names else ():
+            if not known.names.isdisjoint(names):
+                del self._known[module]

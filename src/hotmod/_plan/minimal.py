@@ -27,6 +27,7 @@ from hotmod._plan.spread import Spread
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.graph import ImportGraph
+from hotmod._source.layers import layered
 from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
@@ -37,7 +38,7 @@ def make_minimal_plan(
     changes: ChangeSet,
     graph: ImportGraph,
     sources: Mapping[str, ModuleSource],
-    loaded: Sequence[str],
+    rank: Mapping[str, int],
     frozen: Collection[str] = (),
     was: ImportGraph | None = None,
     hidden: Mapping[str, Hidden] | None = None,
@@ -56,7 +57,7 @@ def make_minimal_plan(
         changes: what differs.
         graph: the imports of all loaded modules and of all changed ones, deleted ones still known.
         sources: the texts that the loaded modules were executed from.
-        loaded: the loaded modules of the scope, in the order of their first import.
+        rank: the loaded modules of the scope, by a number that grows in the order of their first import.
         frozen: loaded modules that can't be executed again (compiled ones, the main module).
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
         hidden: by module, what it uses without an import statement that says so.
@@ -70,15 +71,14 @@ def make_minimal_plan(
         import_time: what earlier plans for these modules worked out; it is brought up to date.
     """
     import_time = import_time or ImportTime()
-    if was is not None and any(
+    rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
-    ):
-        import_time.forget()
-    rank = {name: index for index, name in enumerate(loaded)}
+    )
     maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held, import_time, was)
+    import_time.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, opaque, overwritten)
     maker.spread()
-    return maker.plan(was or graph, frozen_edits)
+    return maker.plan(graph if was is None else was, frozen_edits)
 
 
 class _Maker:
@@ -107,12 +107,15 @@ class _Maker:
             for each in changes.changes
             if each.text is not None
         }
-        after = {name: source for name, source in {**sources, **new}.items() if name not in self._gone}
+        after = layered(sources, new)
+        if self._gone:
+            after = {name: source for name, source in after.items() if name not in self._gone}
         # who imports a package may use all that is in it; and a function may import when it is called
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
-        self._region = [name for name in rank if name in after and (name in new or name in follow)]
+        inside = {name for name in (*new, *follow) if name in after and name in rank}
+        self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
         self._keeping = Keeping(_texts(after), _texts(sources), keep, held)
         self._edits: dict[str, Edits] = {}
@@ -123,9 +126,10 @@ class _Maker:
                     self._edits[name] = diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
                 except (SourceError, RecursionError):
                     self._unread.add(name)  # whether it can be compiled is for the transaction to see
-        others = graph_names(graph) - after.keys() - self._gone
+        others = [name for name in graph.without_text if name not in after and name not in self._gone]
+        self.program = Program(after, others)
         self._spread = Spread(
-            Program(after, others),
+            self.program,
             Program(sources, others),
             self._edits,
             self._region,
@@ -149,7 +153,7 @@ class _Maker:
                 if name in unknown:
                     spread.run_anew(name, Cause(name, 1, "what it was loaded from is not known for sure"))
                 elif name in unsure:
-                    spread.run_whole(name, Cause(name, 1, unsure[name]))
+                    spread.run_anew(name, Cause(name, 1, unsure[name]))
                 self._seed(name)
             elif change.kind is ChangeKind.MOVED and name in self._rank:
                 spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
@@ -166,7 +170,7 @@ class _Maker:
 
     def _seed(self, name: str) -> None:
         if name in self._unread:
-            self._spread.run_whole(name, Cause(name, 1, "its statements can't be told apart"))
+            self._spread.run_anew(name, Cause(name, 1, "its statements can't be told apart"))
         else:
             self._spread.seed(name)
 
@@ -238,7 +242,7 @@ class _Maker:
         }
         order = self._order(whole | running | patched)
         parts = {name: self._part(name) for name in order if name not in whole}
-        steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
+        steps = [Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
         pure = not whole and not self._gone and not any(spread.registered.values()) and not spread.disposing
@@ -284,7 +288,7 @@ class _Maker:
     def _order(self, names: Collection[str]) -> list[str]:
         if len(names) < 2:  # noqa: PLR2004 - nothing to order
             return list(names)
-        order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
+        order = [name for name in self._graph.load_order(names, first=self._rank) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 
     def _entries(self, was: ImportGraph, acting: Iterable[str], whole: Collection[str]) -> tuple[str, ...]:
@@ -393,8 +397,3 @@ class _Maker:
 
 def _texts(sources: Mapping[str, ModuleSource]) -> Texts:
     return lambda name: sources[name].text if name in sources else None
-
-
-def graph_names(graph: ImportGraph) -> set[str]:
-    """The names of all modules that a graph knows."""
-    return set(graph)

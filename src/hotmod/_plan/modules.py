@@ -59,7 +59,7 @@ def make_plan(
     order += sorted(running - set(order), key=rank.__getitem__)
     steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
     steps += [Step(name, "execute", *why[name]) for name in order]
-    entries = entries_of(was or graph, running, rank)
+    entries = entries_of(graph if was is None else was, running, rank)
     hazards = [*frozen_edits, *cycle_hazards(graph, running), *unresolved(hidden, by_hidden)]
     keeps = [each for name in order if keeping is not None and (each := keeping.keep(name)) is not None]
     hazards += [hazard for name in order if keeping is not None for hazard in keeping.misfits(name)]

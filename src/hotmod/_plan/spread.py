@@ -25,7 +25,7 @@ from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
-from hotmod._source.regions import Chain
+from hotmod._source.regions import Chain, ClassFacts
 from hotmod._source.statements import parsed
 
 __all__ = ["Spread"]
@@ -325,6 +325,9 @@ class Spread:
             for each in facts.imports:
                 if each.name == "*":
                     self._star(module, self.program.absolute(module, each), cause)
+        elif edited and edit is not None and edit.kind is EditKind.CHANGED and self._is_of_another_kind(module, edit, facts):
+            for name in facts.binds:
+                self._value(module, name, cause)
         elif facts.kind is Kind.IMPORT:
             self._imports(module, facts, cause, edit)
         elif facts.kind is Kind.FUNCTION:
@@ -337,6 +340,11 @@ class Spread:
                 names = differing_names(edit.old.text, edit.new.text)
             for name in names:
                 self._value(module, name, cause)
+
+    def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
+        """Whether a definition has taken the place of something else."""
+        before = self._facts_before(module, edit)
+        return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
         if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
@@ -412,9 +420,21 @@ class Spread:
                     Cause(module, edit.new.first if edit.new else 0, f"{name}.{member.name} changed"),
                 )
             return
-        if (edit is not None and edit.header) or (facts.decorated and not self._stays(module, facts)):
+        if (
+            (edit is not None and (edit.header or any(member.name == "__slots__" for member in edit.members)))
+            or (facts.decorated and (not self._stays(module, facts) or "slots" in facts.keywords))
+            or (described is not None and self._has_another_base(module, described))
+        ):
             self._value(module, name, cause)
         self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
+
+    def _has_another_base(self, module: str, described: ClassFacts) -> bool:
+        """Whether a class is built upon another object than before: it may have to be another object itself."""
+        return any(
+            (place.module, place.name) in self.changed.values
+            for base in (*described.bases, *described.keywords)
+            for place in self.program.places(module, base)
+        )
 
     def _is_light(self, edit: Edit, plain: bool) -> bool:  # noqa: FBT001 - a fact about the class
         """Whether only ordinary methods of a class came, went or changed, which nothing else looks at."""
@@ -542,11 +562,16 @@ class Spread:
     def run_anew(self, module: str, cause: Cause) -> None:
         """A module runs as a whole, and what it ran before is not known: nothing of it is as it was."""
         self.run_whole(module, cause)
-        for facts in self.program.facts(module):
+        try:
+            every = self.program.facts(module)
+        except Unreadable:
+            every = ()
+        for facts in every:
             for name in facts.binds:
                 self._value(module, name, cause)
             for name in facts.functions:
                 self.changed.bodies.setdefault((module, name), cause)
+        self._unspelled(module, cause)
 
     # the fixed point
 
