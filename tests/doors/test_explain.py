@@ -101,7 +101,7 @@ def test_only_the_file_that_was_asked_about_counts(store: Project, say: Say) -> 
 
 
 def test_a_live_reloader_says_the_same(store: Project, say: Say) -> None:
-    """What is told from texts alone is the plan of a reloader whose process has loaded the earlier version."""
+    """What is told from texts alone is the plan of a reloader that has loaded the earlier version."""
     store.load("store.config", "store.api")
     reloader = hotmod.Reloader("store")
     store.write({"store/config.py": "TAX = 2\n"})
@@ -114,7 +114,9 @@ def test_another_file_or_revision_can_be_the_reference(store: Project, say: Say)
     git(store.folder, "commit", "-qam", "two")
     assert say("explain", "store/config.py") == "nothing to do: it is what HEAD has\n"
     assert say("explain", "store/config.py", "--against", "HEAD~1") == WHY
-    assert say("explain", "store/config.py", "--against", "old.txt") == "nothing to do: it is what old.txt has\n"
+    assert (
+        say("explain", "store/config.py", "--against", "old.txt") == "nothing to do: it is what old.txt has\n"
+    )
     assert say("plan", "store", "--against", "HEAD~1") == WHY
 
 
@@ -131,7 +133,9 @@ def test_the_other_strategy_runs_modules(store: Project, say: Say) -> None:
 
 def test_options_of_the_project_count(store: Project, say: Say) -> None:
     """The options of `pyproject.toml` are those of the plan."""
-    store.write({"pyproject.toml": '[tool.hotmod]\nkeep = ["store.api:LIMIT"]\n', "store/config.py": "TAX = 2\n"})
+    store.write(
+        {"pyproject.toml": '[tool.hotmod]\nkeep = ["store.api:LIMIT"]\n', "store/config.py": "TAX = 2\n"}
+    )
     assert "keep store.api:CACHE, store.api:LIMIT" in say("explain", "store/config.py")
 
 
@@ -144,7 +148,9 @@ def test_the_main_module_is_told_as_such(store: Project, say: Say) -> None:
 
 def test_files_that_came_and_went(store: Project, say: Say) -> None:
     """A plan tells of modules that are gone; a file that git does not have yet is one that was added."""
-    store.write({"store/new.py": "X = 1\n", "store/api.py": "from store.new import X\nfrom store.config import TAX\n"})
+    store.write(
+        {"store/new.py": "X = 1\n", "store/api.py": "from store.new import X\nfrom store.config import TAX\n"}
+    )
     store.delete("store/config.py")
     told = say("plan", "store")
     assert "remove store.config: deleted" in told
@@ -184,4 +190,6 @@ def test_no_code_of_the_project_runs(store: Project) -> None:
     call = [sys.executable, "-m", "hotmod", "plan", "store"]
     done = subprocess.run(call, cwd=store.folder, check=True, capture_output=True, text=True)
     assert "store/config.py:1 raise SystemExit" in done.stdout
-    assert textwrap.dedent(FILES["store/api.py"]).lstrip() == (store.folder / "store/api.py").read_text("utf-8")
+    assert textwrap.dedent(FILES["store/api.py"]).lstrip() == (store.folder / "store/api.py").read_text(
+        "utf-8"
+    )

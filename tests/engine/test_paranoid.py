@@ -53,7 +53,9 @@ def test_a_function_with_old_code_is_told(shop: Project, monkeypatch: pytest.Mon
     """A function that still runs its old code is told."""
     monkeypatch.setattr("hotmod._live.patch.commit", lambda *_: None)
     reloader = hotmod.Reloader("shop", strategy="minimal", paranoid=True)
-    shop.write({"shop/cart.py": (shop.folder / "shop/cart.py").read_text("utf-8").replace("net + TAX", "net * TAX")})
+    shop.write(
+        {"shop/cart.py": (shop.folder / "shop/cart.py").read_text("utf-8").replace("net + TAX", "net * TAX")}
+    )
     report = reloader.reload()
     assert drifting(report) == ["shop.cart:total"]
     assert "/code differs" in str(report)
@@ -111,12 +113,17 @@ def test_a_fresh_process_that_fails_is_told(shop: Project) -> None:
         (hazard,) = [each for each in reloader.reload().hazards if each.code == "drift"]
     finally:
         del sys.modules["shop.ghost"]
-    assert "can't import the texts that run now: ModuleNotFoundError: No module named 'shop.ghost'" in hazard.message
+    assert (
+        "can't import the texts that run now: ModuleNotFoundError: No module named 'shop.ghost'"
+        in hazard.message
+    )
 
 
 def test_what_the_program_prints_is_no_answer(shop: Project) -> None:
     """Modules that print while they are imported do not disturb the comparison."""
-    shop.write({"shop/loud.py": "import sys\nprint('{}')\nsys.stdout.write('x')\n\n\ndef f():\n    return 1\n"})
+    shop.write(
+        {"shop/loud.py": "import sys\nprint('{}')\nsys.stdout.write('x')\n\n\ndef f():\n    return 1\n"}
+    )
     shop.load("shop.loud")
     reloader = hotmod.Reloader("shop", paranoid=True)
     shop.write({"shop/config.py": "TAX = 2\n"})

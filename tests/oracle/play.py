@@ -148,7 +148,7 @@ class Hotmod:
         targets: Sequence[str],
         strategy: str,
         verify: Callable[[], object] | None,
-        paranoid: bool,  # noqa: FBT001 - as the other tools have it
+        paranoid: bool,
     ) -> None:
         import hotmod
 

@@ -2,8 +2,8 @@
 
 Touches: everything that the imported modules touch; standard output.
 
-Guarantees: a module whose text was given is executed from that text, not from its file or a `.pyc`. The answer is
-the last line of standard output; what the modules print goes to standard error.
+Guarantees: a module whose text was given is executed from that text, not from its file or a `.pyc`. The answer
+is the last line of standard output; what the modules print goes to standard error.
 
 Assumes: runs alone, as the main program of a process that ends with it.
 """
@@ -28,8 +28,8 @@ def answer(job: Mapping[str, Any]) -> None:
     """Import what is asked for and print the facts.
 
     Args:
-        job: `texts`, by module its path, whether it is a package, and its bytes in hexadecimal; `modules`, the
-            names to import in order.
+        job: `texts`, by module its path, whether it is a package, and its bytes in hexadecimal; `modules`,
+            the names to import in order.
     """
     out = os.dup(1)
     os.dup2(2, 1)  # what the program prints is no answer
@@ -68,4 +68,6 @@ class _Given:
         path, is_package, data = self._texts[name]
         places = [os.path.dirname(path)] if is_package else None
         loader = _Loader(name, path, bytes.fromhex(data))
-        return importlib.util.spec_from_file_location(name, path, loader=loader, submodule_search_locations=places)
+        return importlib.util.spec_from_file_location(
+            name, path, loader=loader, submodule_search_locations=places
+        )

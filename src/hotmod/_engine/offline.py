@@ -1,12 +1,13 @@
 """Plans without a program: what an edit would do to a process that has loaded an earlier version.
 
-Touches: files and, for a version that git keeps, the `git` command; reads only, and runs no code of the user's.
+Touches: files and, for a version that git keeps, the `git` command; reads only, and runs no code of the
+user's.
 
 Guarantees: the plan is that of a reloader whose process has imported every module of the package, from the
 earlier texts.
 
-Assumes: what only live objects show (a module that has replaced its class, a function compiled by a decorator,
-a name that somebody else has set) is not the case.
+Assumes: what only live objects show (a module that has replaced its class, a function compiled by a
+decorator, a name that somebody else has set) is not the case.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def plan_of_scope(scope: Scope, against: str, config: Config) -> Plan:
         others |= without
         for name, path in _tracked(_texts_at(folder, against), prefix).items():
             place = os.path.join(folder, *path[0].split("/"))
-            if scope.allows(place) and (folder == root or place == root):
+            if scope.allows(place) and root in (folder, place):
                 before[name] = ModuleSource(SourceText.of(place, path[1]), place.endswith("__init__.py"))
     return _plan(before, after, others, config)
 
@@ -126,8 +127,12 @@ def _texts_at(folder: str, revision: str) -> dict[str, bytes]:
         HotmodError: git can't tell.
     """
     listed = _git(folder, ["ls-tree", "-r", "-z", f"{revision}", "--", "."])
-    entries = [entry.decode("utf-8", "surrogateescape").split("\t", 1) for entry in listed.split(b"\0") if entry]
-    files = {path: head.split()[2] for head, path in entries if path.endswith(".py") and head.startswith("100")}
+    entries = [
+        entry.decode("utf-8", "surrogateescape").split("\t", 1) for entry in listed.split(b"\0") if entry
+    ]
+    files = {
+        path: head.split()[2] for head, path in entries if path.endswith(".py") and head.startswith("100")
+    }
     wanted = "".join(f"{digest}\n" for digest in files.values()).encode()
     answer, found = _git(folder, ["cat-file", "--batch"], wanted), {}
     for path in files:
@@ -160,7 +165,9 @@ def _plan(before: Sources, after: Sources, others: set[str], config: Config) -> 
         if before.get(name) != source:
             parse(source.text)
     changes = {name: each for name in {*before, *after} if (each := _change(name, before, after)) is not None}
-    mains = {name for name in changes if name.rpartition(".")[2] == "__main__" and name in before and name in after}
+    mains = {
+        name for name in changes if name.rpartition(".")[2] == "__main__" and name in before and name in after
+    }
     plan = _plan_of_modules(
         ChangeSet(tuple(changes[name] for name in sorted(changes.keys() - mains))),
         {name: source for name, source in before.items() if name.rpartition(".")[2] != "__main__"},
@@ -199,4 +206,8 @@ def _change(name: str, before: Sources, after: Sources) -> Change | None:
         return Change(name, ChangeKind.ADDED, new.text.path, new.text)
     if old.text.path != new.text.path:
         return Change(name, ChangeKind.MOVED, new.text.path, new.text)
-    return Change(name, ChangeKind.EDITED, new.text.path, new.text) if old.text.digest != new.text.digest else None
+    return (
+        Change(name, ChangeKind.EDITED, new.text.path, new.text)
+        if old.text.digest != new.text.digest
+        else None
+    )

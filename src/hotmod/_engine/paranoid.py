@@ -1,7 +1,8 @@
 """The program compared with a fresh process after each reload (`HOTMOD_PARANOID=1`).
 
-What agreed with a fresh process of the old texts before the reload has to agree with one of the new texts after it.
-What did not is state of the program, and is left out; so is what two fresh processes do not agree about.
+What agreed with a fresh process of the old texts before the reload has to agree with one of the new texts
+after it. What did not is state of the program, and is left out; so is what two fresh processes do not agree
+about.
 
 Touches: starts interpreters that import the modules of the scope, from the texts that it hands them.
 
@@ -49,12 +50,14 @@ class Look:
             for name, loaded in ledger.modules.items()
             if loaded.text is not None
         }
-        self.facts: Facts = facts_of({name: sys.modules[name] for name in self.modules if name in sys.modules})
+        self.facts: Facts = facts_of(
+            {name: sys.modules[name] for name in self.modules if name in sys.modules}
+        )
 
     def start(self) -> subprocess.Popen[str]:
         """Start a fresh process that imports the same modules from the same texts."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("HOTMOD")}
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own text
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own text
             [sys.executable, "-c", _CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -63,7 +66,6 @@ class Look:
             encoding="utf-8",
             env={**env, "HOTMOD": "off", "PYTHONIOENCODING": "utf-8"},
         )
-        return process
 
     def job(self) -> str:
         """What the process is to do."""
@@ -89,7 +91,9 @@ def drift(before: Look, after: Look, kept: Iterable[str]) -> Iterator[Hazard]:
     suspects = [path for path in suspects if before.facts.get(path) == was.get(path)]
     if suspects:
         again, failure = _answer(after.start(), after.job())
-        suspects = [path for path in suspects if again.get(path) == now.get(path)] if not failure else suspects
+        suspects = (
+            [path for path in suspects if again.get(path) == now.get(path)] if not failure else suspects
+        )
     by_name: dict[str, list[str]] = {}
     for path in suspects:
         by_name.setdefault(_root(path), []).append(path)

@@ -103,7 +103,7 @@ class _Describer:
 
     def _standing(self, module: str, qualname: str) -> object:
         value: Any = self._modules.get(module)
-        space = space_of(value)
+        space: Mapping[str, Any] = space_of(value)
         for part in qualname.split("."):
             value = space.get(part)
             space = own_dict(value) if isinstance(value, type) else {}
@@ -152,7 +152,7 @@ class _Describer:
             for label, part in inside:
                 self.visit(part, f"{path}/{label}", home, depth + 1)
         elif issubclass(kind, enum.Enum):
-            self.facts[path] = f"member {own_dict_name(value)} of {self._reference(kind)}"
+            self.facts[path] = f"member {_member_name(value)} of {self._reference(kind)}"
         else:
             self._contents(value, kind, path, depth)
             if kind.__module__ in self._modules:
@@ -173,16 +173,11 @@ class _Describer:
             for number, part in enumerate(base.__iter__(value)):
                 self.visit(part, f"{path}[{number}]", None, depth + 1)
         elif issubclass(kind, (set, frozenset)):
-            base = set if issubclass(kind, set) else frozenset
-            self.facts[path] += f" {sorted(self._short(part) for part in _iterated(base, value))}"
+            members = set.__iter__(value) if issubclass(kind, set) else frozenset.__iter__(value)
+            self.facts[path] += f" {sorted(self._short(part) for part in members)}"
 
 
-def _iterated(base: type, value: Any) -> Iterable[Any]:
-    found: Iterable[Any] = base.__iter__(value)  # type: ignore[attr-defined]  # of a set, whatever its heir does
-    return found
-
-
-def own_dict_name(member: Any) -> str:
+def _member_name(member: Any) -> str:
     """The name of a member of an enumeration."""
     return str((instance_dict(member) or {}).get("_name_", "?"))
 

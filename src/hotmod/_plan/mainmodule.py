@@ -2,8 +2,8 @@
 
 Touches: nothing; a pure function of the old and the new text.
 
-Guarantees: what runs of the main module is definitions and imports only; if an edit asks for anything else, every
-statement that does is told, and nothing of the module is changed.
+Guarantees: what runs of the main module is definitions and imports only; if an edit asks for anything else,
+every statement that does is told, and nothing of the module is changed.
 
 Assumes: the rest of the module's text is the program that is running: it can't be run a second time.
 """
@@ -144,7 +144,8 @@ class _Draft:
                 "added" if edit.kind is EditKind.ADDED else "edited",
                 fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
                 rebinds=facts.kind is Kind.IMPORT,
-                acts=not is_pure(self._program, self._name, facts) or any(each.level for each in facts.imports),
+                acts=not is_pure(self._program, self._name, facts)
+                or any(each.level for each in facts.imports),
                 imports=tuple(each.module for each in facts.imports if not each.level),
             )
 

@@ -126,20 +126,15 @@ class Step:
     runs: tuple[Run, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """The step as JSON-ready values."""
-        runs = [{"line": run.first, "binds": list(run.binds), "text": run.text, "why": run.why} for run in self.runs]
-        return {"module": self.module, "action": self.action, "why": self.why, "line": self.line, "runs": runs}
-
     def __str__(self) -> str:
         head = f"{self.action} {self.module}: {self.why}"
         return "\n".join([head, *(f"  {each}" for each in (*self.notes, *self.runs))])
 
-
     def as_dict(self) -> dict[str, Any]:
         """The step as JSON-ready values."""
         runs = [
-            {"where": run.where, "text": run.text, "why": run.why, "binds": list(run.binds)} for run in self.runs
+            {"line": run.first, "binds": list(run.binds), "text": run.text, "why": run.why}
+            for run in self.runs
         ]
         return {
             "module": self.module,
