@@ -50,7 +50,8 @@ Say = Callable[..., str]
 def git(folder: pathlib.Path, *arguments: str) -> None:
     """Run git as somebody, with nobody's configuration."""
     options = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *options, *arguments], cwd=folder, check=True, capture_output=True)
+    command = ["git", *options, *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 Touches: everything that the imported modules touch; standard output.
 
-Guarantees: a module whose text was given is executed from that text, not from its file or a `.pyc`. The answer
-is the last line of standard output; what the modules print goes to standard error.
+Guarantees: a module whose text was given is executed from that text, not from its file or a `.pyc`. The
+answer is the last line of standard output; what the modules print goes to standard error.
 
 Assumes: runs alone, as the main program of a process that ends with it.
 """

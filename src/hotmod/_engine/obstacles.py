@@ -13,10 +13,11 @@ from collections.abc import Iterable
 
 from hotmod._engine.hooks import runs_its_own_way
 from hotmod._engine.loaded import Ledger
+from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.modules import space_of
 from hotmod._live.wrappers import is_opaque
 
-__all__ = ["opaque_functions", "overwritten_definitions", "unsure_modules"]
+__all__ = ["made_anew", "opaque_functions", "overwritten_definitions", "unsure_modules"]
 
 
 def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
@@ -43,6 +44,29 @@ def opaque_functions(modules: Iterable[str]) -> list[tuple[str, str]]:
     ]
 
 
+def made_anew(changed: Iterable[str], loaded: Iterable[str]) -> list[tuple[str, str]]:
+    """(module, name) of objects that refuse, or remember, whatever they are told a second time: parsers.
+
+    Args:
+        changed: the modules that changed; if no name of theirs leads to such an object, none is looked for.
+        loaded: the modules in scope.
+    """
+    return _parsers(loaded) if _parsers(changed) else []
+
+
+def _parsers(modules: Iterable[str]) -> list[tuple[str, str]]:
+    return [
+        (module, name)
+        for module in modules
+        for name, value in list(space_of(sys.modules.get(module)).items())
+        if refuses_repetition(value) or (isinstance(value, types.ModuleType) and _has_parser(value))
+    ]
+
+
+def _has_parser(module: types.ModuleType) -> bool:
+    return any(map(refuses_repetition, list(vars(module).values())))
+
+
 def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
     """(module, name) of what is no function or class that its module defines under this name."""
     return [
@@ -55,6 +79,9 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
 
 def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
     if isinstance(value, type):
-        home, qualname = type.__getattribute__(value, "__module__"), type.__dict__["__qualname__"].__get__(value)
+        home, qualname = (
+            type.__getattribute__(value, "__module__"),
+            type.__dict__["__qualname__"].__get__(value),
+        )
         return bool(home == module and qualname == name)
     return value.__module__ == module and value.__qualname__ == name

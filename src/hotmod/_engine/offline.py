@@ -82,10 +82,15 @@ def plan_of_scope(scope: Scope, against: str, config: Config) -> Plan:
         now, without = _on_disk(root, prefix)
         after.update({name: source for name, source in now.items() if scope.allows(source.text.path)})
         others |= without
-        for name, path in _tracked(_texts_at(folder, against), prefix).items():
-            place = os.path.join(folder, *path[0].split("/"))
-            if scope.allows(place) and root in (folder, place):
-                before[name] = ModuleSource(SourceText.of(place, path[1]), place.endswith("__init__.py"))
+        texts, file = _texts_at(folder, against), os.path.basename(root)
+        if root != folder:  # one module, and its file
+            named = {name: (file, texts[file]) for name in now if file in texts}
+        else:
+            named = _tracked(texts, prefix)
+        for name, (path, data) in named.items():
+            place = os.path.join(folder, *path.split("/"))
+            if scope.allows(place):
+                before[name] = ModuleSource(SourceText.of(place, data), place.endswith("__init__.py"))
     return _plan(before, after, others, config)
 
 

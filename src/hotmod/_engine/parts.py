@@ -103,9 +103,7 @@ class Parts:
             go = [span for span in spans if span[2:] in runs]
             running = RAN.get(name)
             if each.old is not each.new or runs:
-                first.append(
-                    patch.Edited(name, space, codes.pair(each.old, each.new, stay), running)
-                )
+                first.append(patch.Edited(name, space, codes.pair(each.old, each.new, stay), running))
             if go:
                 later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
         found = patch.prepare(first)
@@ -154,7 +152,9 @@ class Parts:
         """Annotated statements that run write into the dictionary that is there."""
         annotations = space.get("__annotations__")
         if type(annotations) is dict:
-            self._journal.record(f"annotations of {name}", functools.partial(_refill, annotations, dict(annotations)))
+            self._journal.record(
+                f"annotations of {name}", functools.partial(_refill, annotations, dict(annotations))
+            )
 
     def _rebind_stars(self, part: Part, space: dict[str, Any]) -> None:
         """Bind again the names that star imports had brought and that have changed; no others."""
@@ -168,7 +168,9 @@ class Parts:
     def bound(self, module: str) -> frozenset[str]:
         """The names that statements of a module bound just now."""
         each = self._every.get(module)
-        return frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
+        return (
+            frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
+        )
 
     def remove(self) -> None:
         """Clear the names that nothing binds any more."""
@@ -201,9 +203,7 @@ class Parts:
         if self._later is not None:
             kept = tuple(step for step in self._later.steps if step.function.__code__ is step.old)
             functions = {id(step.function) for step in kept}
-            changes = tuple(
-                change for change in self._later.changes if id(change.target) in functions
-            )
+            changes = tuple(change for change in self._later.changes if id(change.target) in functions)
             late = dataclasses.replace(self._later, steps=kept, changes=changes)
             patch.commit(self._journal, late)
             self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
@@ -274,4 +274,3 @@ def _leftovers(part: Part) -> frozenset[str]:
 def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
     each = every.get(function.__module__)
     return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
-

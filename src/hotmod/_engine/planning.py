@@ -17,7 +17,12 @@ from hotmod._config import Config
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import opaque_functions, overwritten_definitions, unsure_modules
+from hotmod._engine.obstacles import (
+    made_anew,
+    opaque_functions,
+    overwritten_definitions,
+    unsure_modules,
+)
 from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
 from hotmod._plan import ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
@@ -86,6 +91,7 @@ class Planner:
                 was=was,
                 hidden=hidden,
                 frozen_edits=edits,
+                sources=self._sources,
                 keeping=Keeping(self._after(changes), self._text_of, self._config.kept(), self._held),
             )
         return make_minimal_plan(
@@ -100,6 +106,7 @@ class Planner:
             unsure=unsure_modules(self._ledger, changes.modules),
             unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
             opaque=opaque_functions(changes.modules),
+            made=made_anew(changes.modules, self._ledger.modules),
             overwritten=overwritten_definitions(changes.modules),
             keep=self._config.kept(),
             held=self._held,

@@ -28,7 +28,9 @@ from hotmod._engine.keeping import code_without, misfits
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
+from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
+from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Definitions, Registries
@@ -36,7 +38,7 @@ from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
-from hotmod._plan import Part, Plan
+from hotmod._plan import Part, Plan, Tie
 from hotmod._source.definitions import line_of
 from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
@@ -95,6 +97,10 @@ class Transaction:
         self._parts = Parts(self.journal, ())
         self._snapshot = Snapshot(None, ledger, ())
         self._definitions = Definitions({}, {})
+        self._ties = Ties()
+        self._old = {
+            tie.module: ledger.modules[tie.module].text for tie in plan.ties if tie.module in ledger.modules
+        }
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
@@ -228,9 +234,11 @@ class Transaction:
             name: (loaded.text if (loaded := self.ledger.loaded(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        texts.update(
+            (each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared
+        )
         edits = {part.module: part.edits for part in self.plan.parts}
-        identity = Identity(self.journal, before, texts, hooks.RAN, edits)
+        identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -240,9 +248,8 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
-        part = self._parts.every[name].part
+        part, before = self._parts.every[name].part, self._snapshot.before[name]
         self.texts[name] = part.text
-        before = self._snapshot.before[name]
         self._parts.run(name, before, self._identity.merger, self._kept(name).keys(), young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
@@ -263,12 +270,18 @@ class Transaction:
     def _known_codes(self) -> list[types.CodeType]:
         return [code for each in self._prepared for code in codes_in(each.new)]
 
-    def _save(self) -> Registries:
-        self._snapshot = Snapshot(self.journal, self.ledger)
-        names = {
-            part.module: {*part.removed, *part.registered, *(name for run in part.runs for name in run.binds)}
+    def _going_names(self) -> dict[str, set[str]]:
+        """By module of which only parts run, the names that are bound again or are gone."""
+        return {
+            part.module: {*part.removed, *(name for run in part.runs for name in run.binds)}
             for part in self.plan.parts
         }
+
+    def _save(self) -> Registries:
+        self._snapshot = Snapshot(self.journal, self.ledger)
+        names = self._going_names()
+        for part in self.plan.parts:
+            names[part.module] |= part.registered
         going = {*self.plan.executed, *self.plan.removed}
         paths = {
             name: loaded.path
@@ -279,7 +292,10 @@ class Transaction:
         self._definitions = Definitions(self.superseded(), paths, names, anew, self.plan.withdrawn)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
-        return self._snapshot.deepen(self.journal, going, self._definitions, running)
+        ties = self._ties = tied(self.plan, self._snapshot.before, paths)
+        edited = [each.new for each in self._prepared if each.old is not each.new]
+        ties.renewed = frozenset(id(code) for tree in edited for code in codes_in(tree))
+        return self._snapshot.deepen(self.journal, going, self._definitions, ties, running)
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
@@ -303,9 +319,11 @@ class Transaction:
             for name, module in entries.items()
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs)])
+        acting = [part.module for part in self.plan.parts if part.runs or part.removed]
+        self._identity = self._merging([*reused, *acting])
         kept = {
-            name: Kept(self._kept(name), code, self._keeps[name].mixed) for name, code in self._without.items()
+            name: Kept(self._kept(name), code, self._keeps[name].mixed)
+            for name, code in self._without.items()
         }
         owns = self.ledger.owns
         rerun = Rerun(owns, reused, residents, self._imports, self._codes, self._identity, kept)
@@ -485,8 +503,40 @@ class Transaction:
             part = self._parts.every.get(name)
             for effect in effects(text):
                 ran = part is None or any(run.first <= effect.line <= run.last for run in part.part.runs)
-                found += [(name, text.path, effect)] if ran else []
+                found += [(name, text.path, effect)] if ran and not effect.owner else []
         return found
+
+    def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
+        """The effects that statements had, when they ran before, which run again or are gone: with the file."""
+        found = []
+        for tie in self.plan.ties:
+            text = self._old.get(tie.module)
+            for effect in effects(text) if text is not None else ():
+                if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect):
+                    found.append((tie, text.path if text is not None else "", effect))
+        return found
+
+    def _is_settled(self, tie: Tie, effect: Effect) -> bool:
+        """Whether nothing is left of an effect: a registry was put in order, or a hook of the module saw to it."""
+        if tie.module in self.outcome.disposed:
+            return True
+        if not effect.owner:
+            return False
+        owner = resolved(effect.owner, self._snapshot.before.get(tie.module, {}))
+        now = resolved(effect.owner, modules.space_of(sys.modules.get(tie.module)))
+        if len(owner) != len(effect.owner) or isinstance(
+            owner[-1], (types.ModuleType, type, types.FunctionType)
+        ):
+            return True
+        return not now or now[-1] is not owner[-1] or self._ties.settled((tie.module, tie.line))
+
+    def without_settled(self) -> None:
+        """Forget the hazards of objects of other modules that have been put in order."""
+        self.outcome.hazards[:] = [
+            hazard
+            for hazard in self.outcome.hazards
+            if hazard.code != "effect-not-undone" or not self._ties.settled((hazard.module, hazard.line))
+        ]
 
     def _announce(self, report: object) -> None:
         for name in dict.fromkeys((*self.outcome.executed, *self._parts.every)):

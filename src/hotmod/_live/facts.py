@@ -18,7 +18,7 @@ import enum
 import functools
 import hashlib
 import types
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict

@@ -10,7 +10,7 @@ from hotmod._plan.keeping import Keeping
 from hotmod._plan.mainmodule import with_main_module
 from hotmod._plan.minimal import make_minimal_plan
 from hotmod._plan.modules import make_plan
-from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step
+from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step, Tie
 
 __all__ = [
     "Hidden",
@@ -21,6 +21,7 @@ __all__ = [
     "Plan",
     "Run",
     "Step",
+    "Tie",
     "make_minimal_plan",
     "make_plan",
     "with_main_module",

@@ -52,7 +52,9 @@ class ImportTime:
         self._known: dict[str, _Known] = {}
         self._digests: dict[str, str] = {}
         self._index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
-        self._defined: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # functions and classes by module
+        self._defined: dict[
+            str, tuple[frozenset[str], frozenset[str]]
+        ] = {}  # functions and classes by module
         self._edited: Collection[str] = ()
         self._rewired = False
 
@@ -101,7 +103,9 @@ class ImportTime:
             if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
                 reach = reach or Reach(program, Changed(), _Everything(), modules, importers, self._index)
                 met = reach.all_met(module)
-                digests = {name: program.digest(name) for name in (*reach.looked_at, *(name for name, _ in met))}
+                digests = {
+                    name: program.digest(name) for name in (*reach.looked_at, *(name for name, _ in met))
+                }
                 known = self._known[module] = _Known(met, digests, frozenset(reach.asked_for))
             found |= known.met
         return frozenset(found)

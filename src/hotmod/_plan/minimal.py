@@ -16,14 +16,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
+from hotmod._plan.changed import Cause
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
-from hotmod._plan.changed import Cause
-from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
+from hotmod._plan.ties import ties_of
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.graph import ImportGraph
@@ -31,7 +32,6 @@ from hotmod._source.layers import layered
 from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
-
 
 
 def make_minimal_plan(
@@ -50,6 +50,7 @@ def make_minimal_plan(
     held: Callable[[str], Collection[str]] | None = None,
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
+    made: Collection[tuple[str, str]] = (),
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -69,12 +70,15 @@ def make_minimal_plan(
         held: gives the names that are bound in a module now; what its old text binds by default.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
+        made: (module, name) of objects that are made anew when a statement that called them changes.
     """
     import_time = import_time or ImportTime()
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held, import_time, was)
+    maker = _Maker(
+        changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held, import_time, was, made
+    )
     import_time.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, opaque, overwritten)
     maker.spread()
@@ -96,6 +100,7 @@ class _Maker:
         held: Callable[[str], Collection[str]] | None,
         import_time: ImportTime,
         was: ImportGraph | None,
+        made: Collection[tuple[str, str]],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
@@ -114,6 +119,8 @@ class _Maker:
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
+        far = {module for module, _ in made if module in graph}
+        follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
@@ -136,6 +143,7 @@ class _Maker:
             graph.dependents,
             self._keeping,
             import_time,
+            made,
         )
 
     def seed(
@@ -181,7 +189,9 @@ class _Maker:
                 continue
             for name in members:
                 if name in self._after:
-                    self._spread.run_whole(name, Cause(name, 1, f"{', '.join(members)} import each other now"))
+                    self._spread.run_whole(
+                        name, Cause(name, 1, f"{', '.join(members)} import each other now")
+                    )
 
     def spread(self) -> None:
         """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
@@ -242,11 +252,14 @@ class _Maker:
         }
         order = self._order(whole | running | patched)
         parts = {name: self._part(name) for name in order if name not in whole}
-        steps = [Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)]
+        steps = [
+            Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)
+        ]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
         pure = not whole and not self._gone and not any(spread.registered.values()) and not spread.disposing
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
+        pure = pure and not any(self._left_something(name) for name in patched)
         hazards = [
             *frozen_edits,
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
@@ -256,7 +269,8 @@ class _Maker:
         ]
         keeping = self._order({*order, *spread.spared})
         keeps = [
-            self._keeping.keep(name, None if name in whole else spread.spared.get(name, ())) for name in keeping
+            self._keeping.keep(name, None if name in whole else spread.spared.get(name, ()))
+            for name in keeping
         ]
         return Plan(
             self._changes,
@@ -267,8 +281,17 @@ class _Maker:
             pure,
             self._kept(),
             tuple(each for each in keeps if each is not None),
-            frozenset(spread.withdrawn),
+            tuple((*place, self._made_of(*place)) for place in sorted(spread.withdrawn)),
+            (),
+            () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
+
+    def _left_something(self, module: str) -> bool:
+        """Whether a statement that is gone may have done more than bind names when it ran."""
+        before = self._spread.before
+        gone = {each.old for each in self._edits[module].edits if each.new is None}
+        pairs = zip(before.statements(module), before.facts(module), strict=True) if gone else ()
+        return any(each in gone and not is_pure(before, module, facts) for each, facts in pairs)
 
     def _kept(self) -> tuple[str, ...]:
         """The values that calls have made in edited modules, and that stay."""
@@ -284,6 +307,15 @@ class _Maker:
             spared = self._keeping.names(name) if name in spread.whole else spread.spared.get(name, ())
             found += [f"{name}:{each}" for each in sorted(spared)]
         return tuple(dict.fromkeys(found))
+
+    def _made_of(self, module: str, name: str) -> frozenset[str]:
+        """The words of the statements that bind a name and do not run."""
+        spread = self._spread
+        if module not in spread.program or module in spread.whole:
+            return frozenset()
+        ran, facts = spread.runs.get(module, {}), spread.program.facts(module)
+        binders = spread.program.binders(module).get(name, ())
+        return frozenset(word for index in binders if index not in ran for word in facts[index].words)
 
     def _order(self, names: Collection[str]) -> list[str]:
         if len(names) < 2:  # noqa: PLR2004 - nothing to order

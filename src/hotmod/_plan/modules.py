@@ -10,15 +10,19 @@ Assumes: the graph holds every loaded module of the scope, each with the text it
 
 from __future__ import annotations
 
+import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.plan import Hidden, Plan, Step
+from hotmod._plan.program import Program
+from hotmod._plan.ties import ties_of
 from hotmod._source.algorithms import components
 from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
+from hotmod._source.resolve import ModuleSource
 
 __all__ = ["cycle_hazards", "entries_of", "following", "make_plan", "unresolved"]
 
@@ -35,6 +39,7 @@ def make_plan(
     hidden: Mapping[str, Hidden] = _NOTHING_HIDDEN,
     frozen_edits: Sequence[Hazard] = (),
     keeping: Keeping | None = None,
+    sources: Mapping[str, ModuleSource] = types.MappingProxyType({}),
 ) -> Plan:
     """The plan of `strategy="modules"`: every changed module and all its importers.
 
@@ -47,6 +52,7 @@ def make_plan(
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
         keeping: the names that keep what they hold.
+        sources: the texts that the loaded modules were executed from.
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
@@ -64,7 +70,8 @@ def make_plan(
     keeps = [each for name in order if keeping is not None and (each := keeping.keep(name)) is not None]
     hazards += [hazard for name in order if keeping is not None for hazard in keeping.misfits(name)]
     kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
-    return Plan(changes, tuple(steps), entries, tuple(hazards), kept=kept, keeps=tuple(keeps))
+    ties = ties_of(Program(sources), (), [*gone.intersection(rank), *order])
+    return Plan(changes, tuple(steps), entries, tuple(hazards), kept=kept, keeps=tuple(keeps), ties=ties)
 
 
 def following(

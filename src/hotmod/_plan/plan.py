@@ -17,7 +17,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._model.report import FROZEN, Reason
 from hotmod._source.diff import Edits
 
-__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step", "shown", "told_place"]
+__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step", "Tie", "shown", "told_place"]
 
 SHOWN = 72  # characters of a statement that are shown
 
@@ -133,7 +133,13 @@ class Step:
     def as_dict(self) -> dict[str, Any]:
         """The step as JSON-ready values."""
         runs = [
-            {"line": run.first, "binds": list(run.binds), "text": run.text, "why": run.why}
+            {
+                "where": run.where,
+                "line": run.first,
+                "text": run.text,
+                "why": run.why,
+                "binds": list(run.binds),
+            }
             for run in self.runs
         ]
         return {
@@ -186,6 +192,29 @@ class Keep:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Tie:
+    """A statement as it was that runs again or is gone, and that may have registered something somewhere.
+
+    Attributes:
+        module: its module.
+        first: its first line in the text that is loaded.
+        last: its last line.
+        callees: the dotted names that it called.
+        names: the dotted names of what it handed to them, its own definitions included.
+        line: the line by which it is told: in the new text, if it is there.
+        gone: whether the statement does not run again as it was: it was removed or changed.
+    """
+
+    module: str
+    first: int
+    last: int
+    callees: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+    line: int
+    gone: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a reload would do; false when there is nothing to do.
 
@@ -199,8 +228,10 @@ class Plan:
         kept: values that stay as they are in modules that change, as `module:name`: those that calls have
             made, and those that the module or the options ask to keep.
         keeps: what modules of which something runs are to keep.
-        withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
+        withdrawn: the registries that statements which changed or are gone may have filled, as module, name,
+            and the words of the statements that make them and do not run: what these put in is no registration.
         refused: modules whose edits this process can't take; nothing of them is changed.
+        ties: the statements whose registrations are to be taken back.
     """
 
     changes: ChangeSet
@@ -211,8 +242,9 @@ class Plan:
     pure: bool = False
     kept: tuple[str, ...] = ()
     keeps: tuple[Keep, ...] = ()
-    withdrawn: frozenset[tuple[str, str]] = frozenset()
+    withdrawn: tuple[tuple[str, str, frozenset[str]], ...] = ()
     refused: tuple[str, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)

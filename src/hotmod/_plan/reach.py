@@ -77,9 +77,7 @@ class Reach:
         """Why a statement has to run again; None if nothing that it depends on changed."""
         facts = self._program.facts(module)[index]
         self._origin = module
-        self._heirs_matter = not all(
-            self._is_looked_at_by_type_only(module, name) for name in facts.classes
-        )
+        self._heirs_matter = not all(self._is_looked_at_by_type_only(module, name) for name in facts.classes)
         return self._by_imports(module, facts) or self._search(module, facts.eager)
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
@@ -297,7 +295,8 @@ class Reach:
     def _is_metaclass(self, module: str, name: str) -> bool:
         described = self._described(module, name)
         return described is not None and any(
-            self._program.outside(module, base).rpartition(".")[2] in ("type", "ABCMeta", "EnumMeta", "EnumType")
+            self._program.outside(module, base).rpartition(".")[2]
+            in ("type", "ABCMeta", "EnumMeta", "EnumType")
             for base in described.bases
         )
 

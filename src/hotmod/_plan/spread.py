@@ -14,11 +14,11 @@ import ast
 import builtins
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from hotmod._plan.importtime import ImportTime
-from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.disposing import is_disposed, used_by_hook
+from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
+from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
@@ -36,7 +36,12 @@ _IN_PLACE = frozenset(
         *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.singledispatch"),
         *("functools.total_ordering", "dataclasses.dataclass", "contextlib.contextmanager"),
         *("contextlib.asynccontextmanager", "typing.overload", "typing.final", "typing.runtime_checkable"),
-        *("typing_extensions.overload", "typing_extensions.final", "abc.abstractmethod", "builtins.staticmethod"),
+        *(
+            "typing_extensions.overload",
+            "typing_extensions.final",
+            "abc.abstractmethod",
+            "builtins.staticmethod",
+        ),
         *("typing.no_type_check", "enum.unique", "attr.s", "attr.attrs", "attrs.define", "attrs.frozen"),
     )
 )
@@ -53,6 +58,7 @@ class Spread:
         importers: gives the modules that import one, directly or not.
         keeping: the names that keep what they hold.
         import_time: what is known of the functions that imports call.
+        made: (module, name) of objects that are made anew when a statement that called them changes.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -78,7 +84,9 @@ class Spread:
         importers: Callable[[str], frozenset[str]],
         keeping: Keeping,
         import_time: ImportTime,
+        made: Collection[tuple[str, str]] = (),
     ) -> None:
+        self._made = frozenset(made)
         self.program = program
         self.before = before
         self.runs: dict[str, dict[int, Cause]] = {}
@@ -168,8 +176,14 @@ class Spread:
         for index in self.program.binders(module).get(name, ()):
             statement = self.program.statements(module)[index]
             edit = self._edited.get(module, {}).get(statement)
-            if edit is not None and edit.kind is EditKind.BODY and not self.program.facts(module)[index].decorated:
-                self.run(module, index, Cause(module, statement.first, f"{name} is not what its definition made"))
+            if (
+                edit is not None
+                and edit.kind is EditKind.BODY
+                and not self.program.facts(module)[index].decorated
+            ):
+                self.run(
+                    module, index, Cause(module, statement.first, f"{name} is not what its definition made")
+                )
 
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
@@ -213,9 +227,7 @@ class Spread:
     def _facts_before(self, module: str, edit: Edit) -> Facts | None:
         if module not in self.before:
             return None
-        for statement, facts in zip(
-            self.before.statements(module), self.before.facts(module), strict=True
-        ):
+        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
             if statement == edit.old:
                 return facts
         return None
@@ -251,8 +263,11 @@ class Spread:
         line = edit.new.first if edit.new is not None else edit.old.first
         if facts is None:
             return
+        self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
         for chain in facts.eager.changes:
-            self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
+            self._rebuilt(
+                module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}")
+            )
         verb = "changed" if edit.new is not None else "was removed"
         cause = Cause(module, line, f"{_named(edit)} {verb}")
         self._register_again(self.before, module, facts, cause)
@@ -294,8 +309,18 @@ class Spread:
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._register_again(self.program, module, facts, cause)
+        self._made_anew(module, facts, cause)
         self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
+
+    def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
+        """Objects that remember each call, and refuse a second one, are made anew, wherever that is."""
+        for chain in facts.eager.unknown if self._made else ():
+            places = self.program.places(module, chain[:-1]) if len(chain) > 1 else ()
+            for place in places if any((each.module, each.name) in self._made for each in places) else ():
+                if place.name:
+                    for index in self.program.binders(place.module).get(place.name, ()):
+                        self.run(place.module, index, cause)
 
     def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
         """The names that a statement binds, by calling a function of the module as well."""
@@ -325,7 +350,12 @@ class Spread:
             for each in facts.imports:
                 if each.name == "*":
                     self._star(module, self.program.absolute(module, each), cause)
-        elif edited and edit is not None and edit.kind is EditKind.CHANGED and self._is_of_another_kind(module, edit, facts):
+        elif (
+            edited
+            and edit is not None
+            and edit.kind is EditKind.CHANGED
+            and self._is_of_another_kind(module, edit, facts)
+        ):
             for name in facts.binds:
                 self._value(module, name, cause)
         elif facts.kind is Kind.IMPORT:
@@ -407,7 +437,9 @@ class Spread:
 
     def _stays(self, module: str, facts: Facts) -> bool:
         """Whether decorators leave a definition the object that it was."""
-        return all(self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee)
+        return all(
+            self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee
+        )
 
     def _class(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         name = facts.binds[0] if facts.binds else ""
@@ -552,11 +584,19 @@ class Spread:
         for importer in self._region:
             for facts in self.program.facts(importer) if importer in self._importers(module) else ():
                 for each in facts.imports:
-                    if each.name and each.name not in known and self.program.absolute(importer, each) == module:
+                    if (
+                        each.name
+                        and each.name not in known
+                        and self.program.absolute(importer, each) == module
+                    ):
                         self._value(module, each.name, cause)
                 for chain in facts.eager.reads:
                     for place in self.program.places(importer, chain):
-                        if place.module == module and place.name not in known and not hasattr(builtins, place.name):
+                        if (
+                            place.module == module
+                            and place.name not in known
+                            and not hasattr(builtins, place.name)
+                        ):
                             self._value(module, place.name, cause)
 
     def run_anew(self, module: str, cause: Cause) -> None:
