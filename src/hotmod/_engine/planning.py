@@ -44,7 +44,7 @@ class Planner:
         self._graph = self._loaded_graph = build({})
         self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
         self._sources: dict[str, ModuleSource] = {}
-        self._sourceless: set[str] = set()
+        self._sourceless: set[str] = set()  # the other loaded modules
         self.import_time = ImportTime()
 
     def plan(self, changes: ChangeSet) -> Plan:
@@ -151,7 +151,7 @@ class Planner:
         return self._loaded_graph
 
     def _updated(self, changed: dict[str, ModuleSource]) -> ImportGraph:
-        """The graph with other texts. A plan asks for it, and when it is carried out, so does the next one."""
+        """The graph with other texts. A plan asks for it, and once it is carried out, so does the next."""
         graph, known = self._derived
         if graph is not self._loaded_graph or known != changed:
             self._graph = update(self._loaded_graph, changed)

@@ -411,8 +411,8 @@ class _Maker:
             return Step(module, "run", f"star imports bring {names} anew", 0)
         if part.runs:
             count = len(part.runs)
-            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs)
-        return Step(module, "patch", "edited")
+            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes)
+        return Step(module, "patch", "edited", notes=part.notes)
 
     def _foreign(self) -> Iterable[Hazard]:
         for module, name, line in dict.fromkeys(self._spread.foreign):
