@@ -26,8 +26,8 @@ from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.obstacles import (
+    derived,
     made_anew,
-    opaque_functions,
     overwritten_definitions,
     unsure_modules,
 )
@@ -37,7 +37,7 @@ from hotmod._engine.transaction import Transaction
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import ImportTime, Plan, make_minimal_plan, make_plan
+from hotmod._plan import CallTime, ImportTime, Plan, make_minimal_plan, make_plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.parse import parse
@@ -135,6 +135,7 @@ class Reloader:
         self._graph = self._loaded_graph = build({})
         self._sources: dict[str, ModuleSource] = {}
         self._import_time = ImportTime()
+        self._call_time = CallTime()
         self._sourceless: set[str] = set()  # the other loaded modules
         with LOCK:
             self.ledger = Ledger(scope, view)
@@ -362,10 +363,11 @@ class Reloader:
             frozen_edits=edits,
             unsure=unsure_modules(self.ledger, changes.modules),
             unknown=[name for name in changes.modules if not self.ledger.is_certain(name)],
-            opaque=opaque_functions(changes.modules),
             made=made_anew(changes.modules, self.ledger.modules),
             overwritten=overwritten_definitions(changes.modules),
             import_time=self._import_time,
+            call_time=self._call_time,
+            derived=derived,
         )
 
     def graph(self) -> ImportGraph:

@@ -16,7 +16,7 @@ from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
 from hotmod._plan.reach import Reach
 
-__all__ = ["ImportTime"]
+__all__ = ["EVERYTHING", "ImportTime"]
 
 
 class _Everything(set[str]):
@@ -27,6 +27,9 @@ class _Everything(set[str]):
 
     def isdisjoint(self, _: Iterable[object]) -> bool:
         return False
+
+
+EVERYTHING = _Everything()
 
 
 class ImportTime:
@@ -65,7 +68,7 @@ class ImportTime:
         for module in modules:
             known = self._known.get(module)
             if known is None or any(program.digest(name) != digest for name, digest in known[0].items()):
-                reach = reach or Reach(program, Changed(), _Everything(), modules, importers)
+                reach = reach or Reach(program, Changed(), EVERYTHING, modules, importers)
                 met = reach.all_met(module)
                 texts = {module, *(name for name, _ in met)}
                 known = {name: program.digest(name) for name in texts}, met

@@ -11,7 +11,7 @@ Assumes: as `Spread`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import SourceError
@@ -21,6 +21,7 @@ from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
+from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
 from hotmod._plan.ties import ties_of
@@ -45,10 +46,11 @@ def make_minimal_plan(
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     unknown: Collection[str] = (),
-    opaque: Collection[tuple[str, str]] = (),
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
     made: Collection[tuple[str, str]] = (),
+    call_time: CallTime | None = None,
+    derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -63,19 +65,21 @@ def make_minimal_plan(
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         unknown: loaded modules of which it is not known which text they ran.
-        opaque: (module, name) of functions behind decorators whose results can't take new code.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
         made: (module, name) of objects that are made anew when a statement that called them changes.
+        call_time: as `import_time`, for what functions call.
+        derived: tells what was made of a function; see `Spread`.
     """
-    import_time = import_time or ImportTime()
+    import_time, call_time = import_time or ImportTime(), call_time or CallTime()
     if was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     ):
         import_time.forget()
+        call_time.forget()
     rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was, made)
-    maker.seed(unsure or {}, unknown, opaque, overwritten)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was, made, call_time, derived)
+    maker.seed(unsure or {}, unknown, overwritten)
     maker.spread()
     return maker.plan(was or graph, frozen_edits)
 
@@ -94,6 +98,8 @@ class _Maker:
         import_time: ImportTime,
         was: ImportGraph | None,
         made: Collection[tuple[str, str]],
+        call_time: CallTime,
+        derived: Callable[[str, str, bool], str],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
@@ -131,13 +137,14 @@ class _Maker:
             graph.dependents,
             import_time,
             made,
+            call_time,
+            derived,
         )
 
     def seed(
         self,
         unsure: Mapping[str, str],
         unknown: Collection[str],
-        opaque: Collection[tuple[str, str]],
         overwritten: Collection[tuple[str, str]],
     ) -> None:
         """Take in what differs."""
@@ -156,9 +163,6 @@ class _Maker:
             else:
                 spread.came_or_went(name, change.kind.value)
         self._new_cycles()
-        for module, name in opaque:
-            if module in self._edits:
-                spread.refresh(module, name)
         for module, name in overwritten:
             if module in self._edits:
                 spread.overwrite(module, name)
@@ -258,6 +262,7 @@ class _Maker:
             pure,
             self._kept(),
             frozenset(spread.withdrawn),
+            tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
 

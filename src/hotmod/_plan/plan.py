@@ -166,6 +166,7 @@ class Plan:
         parts: the modules that do not run as a whole.
         pure: whether the statements of the parts can do nothing but bind names.
         kept: values made by calls that stay as they are in modules that changed, as `module:name`.
+        renewed: caches, as `module:name`, that are cleared because of what their functions call.
         ties: the statements whose registrations are to be taken back.
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
     """
@@ -178,6 +179,7 @@ class Plan:
     pure: bool = False
     kept: tuple[str, ...] = ()
     withdrawn: frozenset[tuple[str, str]] = frozenset()
+    renewed: tuple[str, ...] = ()
     ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:
