@@ -58,7 +58,9 @@ def edit(live: Project, old: str, new: str) -> hotmod.Report:
     return reloader.reload(check=True)
 
 
-THREAD = "import threading\n\nSIZE = {}\n\n\ndef poll():\n    pass\n\n\nthreading.Thread(target=poll).start()\n"
+THREAD = (
+    "import threading\n\nSIZE = {}\n\n\ndef poll():\n    pass\n\n\nthreading.Thread(target=poll).start()\n"
+)
 AGAIN = "import threading\n\nSIZE = {}\n\n\ndef poll(size):\n    pass\n\n\nthreading.Thread(target=poll, args=(SIZE,)).start()\n"
 OWNED = """
 import threading

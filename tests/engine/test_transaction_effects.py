@@ -37,6 +37,20 @@ class TestRepeatedEffects:
         ]
         assert len(registered) == 2
 
+    def test_an_effect_that_did_not_run_again_is_not_told(
+        self, shop: Project, registered: list[object]
+    ) -> None:
+        """A statement with an effect outside that an edit does not concern does not run, and is not told."""
+        shop.write({"shop/late.py": self.TEXT.format(1)})
+        shop.load("shop.late")
+        reloader = hotmod.Reloader("shop")
+        shop.write({"shop/late.py": self.TEXT.format(2)})
+        assert codes(reloader.reload(check=True)) == []
+        assert len(registered) == 1
+        shop.write({"shop/late.py": self.TEXT.format(2).replace("register(bye)", "register(print)")})
+        report = reloader.reload(check=True)
+        assert codes(report) == ["repeated-effect"]
+
     def test_without_such_a_statement_there_is_none(self, shop: Project) -> None:
         """A module that only binds names has no effect that could be repeated."""
         reloader = hotmod.Reloader("shop")
@@ -131,10 +145,11 @@ class TestFrozenModules:
         assert main.PRICE == 10
 
     def test_comments_in_the_main_module_are_nothing(self, shop: Project, main: types.ModuleType) -> None:
-        """An edit of comments of the main module changes nothing that runs."""
+        """An edit of comments of the main module runs nothing."""
         reloader = hotmod.Reloader("shop")
         shop.write({"shop/__main__.py": "# the shop\nfrom shop.config import TAX\nPRICE = TAX * 10\n"})
-        assert reloader.reload().status == "unchanged"
+        report = reloader.reload()
+        assert (report.status, report.executed, codes(report)) == ("applied", (), [])
         assert main.PRICE == 10
 
     def test_an_unedited_main_module_is_rebound(self, shop: Project, main: types.ModuleType) -> None:

@@ -29,13 +29,14 @@ def edited(project: Project) -> Edit:
         doing: Callable[[], object] = lambda: None,
         targets: tuple[str, ...] = ("shop",),
         deleted: tuple[str, ...] = (),
+        strategy: str | None = None,
     ) -> list[hotmod.Hazard]:
         project.write(before)
         project.load(
             *(name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in before)
         )
         doing()
-        reloader = hotmod.Reloader(*targets)
+        reloader = hotmod.Reloader(*targets, strategy=strategy)
         project.write(after)
         project.delete(*deleted)
         report = reloader.reload()
@@ -232,6 +233,7 @@ class TestImportCycle:
         (hazard,) = edited(
             {**SHOP, "shop/a.py": "import shop.b\n", "shop/b.py": "import shop.a\n"},
             {"shop/a.py": "import shop.b\n\nX = 1\n"},
+            strategy="modules",
         )
         assert hazard.code == "import-cycle"
         assert "shop.a, shop.b import each other" in hazard.message
@@ -250,9 +252,20 @@ class TestForeignAttribute:
     def test_what_others_set_is_kept_and_told(self, edited: Edit) -> None:
         """An attribute that somebody else set on a module that runs again is told by module and name."""
         (hazard,) = edited(
-            SHOP, {"shop/cart.py": "X = 1\n"}, lambda: setattr(module("shop.cart"), "PATCH", [1])
+            SHOP,
+            {"shop/cart.py": "X = 1\n"},
+            lambda: setattr(module("shop.cart"), "PATCH", [1]),
+            strategy="modules",
         )
         assert (hazard.code, hazard.module, hazard.name) == ("foreign-attribute", "shop.cart", "PATCH")
+        assert module("shop.cart").PATCH == [1]
+
+    def test_what_others_set_stays_where_nothing_runs(self, edited: Edit) -> None:
+        """A module of which only statements run keeps what others set on it, as it keeps all else."""
+        hazards = edited(
+            SHOP, {"shop/cart.py": "X = 1\n"}, lambda: setattr(module("shop.cart"), "PATCH", [1])
+        )
+        assert hazards == []
         assert module("shop.cart").PATCH == [1]
 
     def test_what_the_text_binds_is_not_foreign(self, edited: Edit) -> None:
@@ -274,7 +287,8 @@ class TestEffectNotUndone:
     def test_a_dispose_hook_before_a_refusal_is_told(self, edited: Edit) -> None:
         """A dispose hook that ran before the edit was refused can't be taken back, and that is told."""
         (hazard,) = edited(
-            {**SHOP, "shop/pool.py": "def __hotmod_dispose__(): ...\n"}, {"shop/pool.py": "1 / 0\n"}
+            {**SHOP, "shop/pool.py": "POOL = []\n\n\ndef __hotmod_dispose__():\n    POOL.clear()\n"},
+            {"shop/pool.py": "1 / 0\n"},
         )
         assert (hazard.code, hazard.module, hazard.name) == (
             "effect-not-undone",

@@ -80,7 +80,7 @@ def test_what_was_rebound_is_told(shop: Project, script: Main) -> None:
     reloader = hotmod.Reloader("shop")
     shop.write({"shop/config.py": "TAX = 2\n"})
     report = reloader.reload()
-    assert report.rebound == ("__main__:tax",)  # the function is the same object as before
+    assert report.rebound == ("__main__:tax", "shop.cart:TAX")  # the function is the same object as before
 
 
 @pytest.mark.parametrize("kind", ["script", "notebook"])
@@ -94,7 +94,7 @@ def test_a_name_bound_by_hand_is_left_alone(shop: Project, kind: str, request: p
     shop.write({"shop/config.py": "TAX = 2\n"})
     report = reloader.reload()
     assert (main.TAX, main.total) == ("mine", len)
-    assert report.rebound == ()
+    assert report.rebound == ("shop.cart:TAX",)
 
 
 def test_a_name_that_was_not_imported_is_left_alone(shop: Project, script: Main) -> None:

@@ -188,7 +188,7 @@ def test_a_check_that_says_nothing_agrees(package: Project, answer: object) -> N
 def test_a_dispose_hook_that_ran_is_told(package: Project) -> None:
     """Where an edit is refused after `__hotmod_dispose__` ran, the report says that its effect remains."""
     reloader = hotmod.Reloader("shop")
-    package.write({"shop/deep/leaf.py": "def __hotmod_dispose__(): ...\n"})
+    package.write({"shop/deep/leaf.py": "POOL = []\n\n\ndef __hotmod_dispose__():\n    POOL.clear()\n"})
     reloader.reload(check=True)
     package.write({"shop/deep/leaf.py": "1 / 0\n"})
     report = reloader.reload()

@@ -119,7 +119,7 @@ def test_an_edit_is_applied_where_apply_wants_it(shop: Project) -> None:
     with watching("shop", apply=inbox) as watcher:
         with watcher.hold():
             shop.write({"shop/config.py": "TAX = 9\n"})
-            shop.write({"shop/where.py": "import threading\nTHREAD = threading.get_ident()  # here\n"})
+            shop.write({"shop/where.py": "import threading\nTHREAD = threading.get_ident() + 0\n"})
         run = inbox.waiting.get(timeout=LONG)
         assert cart.total(1) == 2
         where.THREAD = 0
@@ -362,7 +362,7 @@ def test_two_watchers_of_one_package_agree(shop: Project) -> None:
     package = shop.load("shop")
     with watching("shop") as one, watching("shop") as two:
         with one.hold(), two.hold():
-            shop.write({"shop/count.py": "import shop\nshop.runs = getattr(shop, 'runs', 0) + 1  # again\n"})
+            shop.write({"shop/count.py": "import shop\nshop.runs = getattr(shop, 'runs', 0) + 1 + 0\n"})
             shop.write({"shop/config.py": "TAX = \n"})
         for watcher in (one, two):
             assert watcher.next_report(timeout=LONG).status == "rejected"

@@ -104,7 +104,7 @@ def test_reload_calls_from_several_threads(shop: Project) -> None:
     shop.write({"shop/count.py": "import shop\nshop.runs = getattr(shop, 'runs', 0) + 1\n"})
     package = shop.load("shop", "shop.count") and shop.load("shop")
     with watching("shop", delay=0) as watcher:
-        shop.write({"shop/count.py": "import shop\nshop.runs = getattr(shop, 'runs', 0) + 1  # again\n"})
+        shop.write({"shop/count.py": "import shop\nshop.runs = getattr(shop, 'runs', 0) + 1 + 0\n"})
         callers = [threading.Thread(target=hotmod.reload, args=("shop",)) for _ in range(4)]
         for caller in callers:
             caller.start()

@@ -195,7 +195,13 @@ def _touch_celery(modules: Modules) -> list[Any]:
 
 
 PROGRAMS["Celery"] = Program(
-    "celery", CELERY_APP, CELERY_VIEWS, CELERY_EDITS, _see_celery, _touch_celery, lambda on: len(on.app.SEEN) > 1
+    "celery",
+    CELERY_APP,
+    CELERY_VIEWS,
+    CELERY_EDITS,
+    _see_celery,
+    _touch_celery,
+    lambda on: len(on.app.SEEN) > 1,
 )
 
 ARGPARSE_APP = """
@@ -280,7 +286,12 @@ def _touch_argparse(modules: Modules) -> list[Any]:
 
 
 PROGRAMS["argparse"] = Program(
-    "argparse", ARGPARSE_APP, ARGPARSE_VIEWS, ARGPARSE_EDITS, _see_argparse, _touch_argparse,
+    "argparse",
+    ARGPARSE_APP,
+    ARGPARSE_VIEWS,
+    ARGPARSE_EDITS,
+    _see_argparse,
+    _touch_argparse,
     lambda on: len(on.app.SEEN) > 0,
 )
 
@@ -342,8 +353,10 @@ def stamp(mapper, connection, target):
 SQL_EDITS = {
     "body": ('"item one"', '"item two"'),
     "new": ("class Other", f"{_MODEL}\n\nclass Other"),
-    "path": ('    name: Mapped[str] = mapped_column(default="one")\n',
-             '    name: Mapped[str] = mapped_column(default="one")\n    size: Mapped[int] = mapped_column(default=7)\n'),
+    "path": (
+        '    name: Mapped[str] = mapped_column(default="one")\n',
+        '    name: Mapped[str] = mapped_column(default="one")\n    size: Mapped[int] = mapped_column(default=7)\n',
+    ),
     "parameter": ("def label(self):\n        return", "def label(self, size=7):\n        return f'{size}' +"),
     "removed": (_EVENT + '    LOG.append("stamped")\n', ""),
     "decorator": ("    def label(", "    @loud\n    def label("),
@@ -361,7 +374,8 @@ def _see_sql(modules: Modules) -> Any:
     app.session.add(item)
     app.session.commit()
     tables = sorted(
-        (table.name, sorted(column.name for column in table.columns)) for table in app.Base.metadata.tables.values()
+        (table.name, sorted(column.name for column in table.columns))
+        for table in app.Base.metadata.tables.values()
     )
     names = sorted(name for name in app.Base.registry._class_registry if not name.startswith("_"))
     return item.label(), list(app.LOG), tables, names, app.session.query(views.Item).one() is item

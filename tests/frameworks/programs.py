@@ -130,7 +130,13 @@ def _touch_flask(modules: Modules) -> list[Any]:
 
 PROGRAMS: dict[str, Program] = {}
 PROGRAMS["Flask"] = Program(
-    "flask", FLASK_APP, FLASK_VIEWS, FLASK_EDITS, _see_flask, _touch_flask, lambda on: on.app.app.config["seen"]
+    "flask",
+    FLASK_APP,
+    FLASK_VIEWS,
+    FLASK_EDITS,
+    _see_flask,
+    _touch_flask,
+    lambda on: on.app.app.config["seen"],
 )
 
 
@@ -193,7 +199,10 @@ def other():
 
 FASTAPI_EDITS = {
     **_web_edits("@app.get("),
-    "parameter": ('def item():\n    return "item one"', 'def item(size: int = 7):\n    return f"item {size}"'),
+    "parameter": (
+        'def item():\n    return "item one"',
+        'def item(size: int = 7):\n    return f"item {size}"',
+    ),
 }
 
 
@@ -213,14 +222,22 @@ def _touch_asgi(modules: Modules) -> list[Any]:
 
 
 PROGRAMS["FastAPI"] = Program(
-    "fastapi", FASTAPI_APP, FASTAPI_VIEWS, FASTAPI_EDITS, _see_asgi, _touch_asgi, lambda on: on.app.app.state.seen > 4
+    "fastapi",
+    FASTAPI_APP,
+    FASTAPI_VIEWS,
+    FASTAPI_EDITS,
+    _see_asgi,
+    _touch_asgi,
+    lambda on: on.app.app.state.seen > 4,
 )
 
 
 def _with_router(text: str) -> str:
-    return text.replace("@app.get", "@site.get").replace(
-        "def loud", "site = APIRouter()\n\n\ndef loud", 1
-    ).replace("import functools", "import functools\n\nfrom fastapi import APIRouter")
+    return (
+        text.replace("@app.get", "@site.get")
+        .replace("def loud", "site = APIRouter()\n\n\ndef loud", 1)
+        .replace("import functools", "import functools\n\nfrom fastapi import APIRouter")
+    )
 
 
 PROGRAMS["FastAPI, router"] = dataclasses.replace(

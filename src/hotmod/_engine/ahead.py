@@ -28,9 +28,7 @@ __all__ = ["Ahead"]
 class Ahead:
     """The work on the modules of one ledger, done in slices."""
 
-    def __init__(
-        self, ledger: Ledger, graph: Callable[[], ImportGraph], import_time: ImportTime
-    ) -> None:
+    def __init__(self, ledger: Ledger, graph: Callable[[], ImportGraph], import_time: ImportTime) -> None:
         self._ledger, self._graph, self._import_time = ledger, graph, import_time
         self._steps: Iterator[None] | None = None
         self._count = -1
@@ -66,6 +64,7 @@ class Ahead:
                 continue  # whoever needs it will say what is wrong with it
             yield
         program = Program(sources, set(graph) - sources.keys())
+        self._import_time.begin(program, (), rewired=False)
         for name in sources:
             try:
                 self._import_time.called(program, [name], graph.dependents)

@@ -21,9 +21,7 @@ from hotmod._source.reached import may_reach, reached
 __all__ = ["hidden_uses"]
 
 
-def hidden_uses(
-    graph: ImportGraph, loaded: Collection[str], *, computed: bool = False
-) -> dict[str, Hidden]:
+def hidden_uses(graph: ImportGraph, loaded: Collection[str], *, computed: bool = False) -> dict[str, Hidden]:
     """By module, what it uses without an import statement that says so.
 
     Args:
@@ -31,14 +29,7 @@ def hidden_uses(
         loaded: their names.
         computed: whether only computed imports are asked for.
     """
-    packages = frozenset(name.rpartition(".")[0] for name in loaded if "." in name)
-    below = frozenset(name.rpartition(".")[2] for name in loaded if "." in name)
-    found: dict[str, Hidden] = {}
-    for name in () if computed else loaded:
-        may = name in graph and may_reach(graph.text(name), below)
-        modules = reached(graph, name, packages) if may else frozenset()
-        if modules:
-            found[name] = Hidden(modules, "reads")
+    found = {} if computed else _attributes_of_packages(graph, loaded)
     for name, note in graph.unsure:
         if name in loaded:
             held = _held(name, loaded)
@@ -47,6 +38,18 @@ def hidden_uses(
             if held:
                 modules = held | (found[name].modules if name in found else frozenset())
                 found[name] = Hidden(modules, "imports by a computed name", note.line, computed=True)
+    return found
+
+
+def _attributes_of_packages(graph: ImportGraph, loaded: Collection[str]) -> dict[str, Hidden]:
+    packages = frozenset(name.rpartition(".")[0] for name in loaded if "." in name)
+    below = frozenset(name.rpartition(".")[2] for name in loaded if "." in name)
+    found: dict[str, Hidden] = {}
+    for name in loaded:
+        may = name in graph and may_reach(graph.text(name), below)
+        modules = reached(graph, name, packages) if may else frozenset()
+        if modules:
+            found[name] = Hidden(modules, "reads")
     return found
 
 

@@ -19,7 +19,7 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
@@ -251,7 +251,9 @@ class Identity:
         self.merger.rebase()
         self._current = {id(code) for code in known} | {id(old) for old in self.merger.kept.values()}
         self.migration.run(self._journal, (), ())
-        self.left = Leftovers(members=list(self.merger.removed), lacking=self.migration.lacking)
+        self.left = Leftovers(
+            members=list(self.merger.removed), lacking=self.migration.lacking, is_current=self.is_current
+        )
         self._finish_classes()
 
     def _finish_classes(self) -> None:

@@ -82,6 +82,9 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
 
 def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
     if isinstance(value, type):
-        home, qualname = type.__getattribute__(value, "__module__"), type.__dict__["__qualname__"].__get__(value)
+        home, qualname = (
+            type.__getattribute__(value, "__module__"),
+            type.__dict__["__qualname__"].__get__(value),
+        )
         return bool(home == module and qualname == name)
     return value.__module__ == module and value.__qualname__ == name

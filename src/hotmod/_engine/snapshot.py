@@ -51,7 +51,9 @@ class Snapshot:
             }
         else:
             inside = {
-                name: module for name in names if isinstance(module := sys.modules.get(name), types.ModuleType)
+                name: module
+                for name in names
+                if isinstance(module := sys.modules.get(name), types.ModuleType)
             }
         self.entries: dict[str, Any] = dict(inside)
         self.before = {name: dict(vars(module)) for name, module in inside.items()}
@@ -81,9 +83,7 @@ class Snapshot:
         """
         inside = self.entries
         owned = self._ledger.scope.owns_name
-        self.entries = modules.watch_entries(
-            journal, lambda name: name in inside or self._ledger.owns(name)
-        )
+        self.entries = modules.watch_entries(journal, lambda name: name in inside or self._ledger.owns(name))
         others = State([module for name, module in inside.items() if name not in going], owned)
         own = State([module for name, module in inside.items() if name in going], owned)
         self._states = own, others

@@ -21,9 +21,10 @@ from typing import Any
 
 from hotmod._engine import hooks
 from hotmod._engine.foreign import foreign_attributes
-from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
+from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.importers import outside_imports
+from hotmod._engine.keeping import code_without, misfits
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
@@ -90,12 +91,16 @@ class Transaction:
         self.outcome = Outcome(hazards=list(plan.hazards))
         self.texts: dict[str, SourceText] = {}
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
+        self._keeps = {keep.module: keep for keep in plan.keeps}
+        self._without: dict[str, types.CodeType] = {}  # of modules that keep something
         self._prepared: list[Prepared] = []
         self._parts = Parts(self.journal, ())
         self._snapshot = Snapshot(None, ledger, ())
         self._definitions = Definitions({}, {})
         self._ties = Ties()
-        self._old = {tie.module: ledger.modules[tie.module].text for tie in plan.ties if tie.module in ledger.modules}
+        self._old = {
+            tie.module: ledger.modules[tie.module].text for tie in plan.ties if tie.module in ledger.modules
+        }
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
@@ -118,11 +123,15 @@ class Transaction:
         """
         with self._phase("prepare"):
             for name in self.plan.executed:
-                known = self.ledger.modules.get(name)
+                known = self.ledger.loaded(name)
                 text = self._new_texts.get(name) or (known.text if known is not None else None)
                 if text is not None:
                     with self._compiling(text):
                         self._codes[name] = text, compile_text(_loader(name), text)
+                        if name in self._keeps:
+                            whole = self._codes[name][1]
+                            keep = self._keeps[name]
+                            self._without[name] = code_without(keep, text, _loader(name), whole)
             for part in self.plan.parts:
                 with self._compiling(part.text):
                     self._prepared.append(prepared(part, self._old_text(part), _loader(part.module)))
@@ -130,8 +139,8 @@ class Transaction:
             raise self.problems[0]
 
     def _old_text(self, part: Part) -> SourceText:
-        text = self.ledger.modules[part.module].text
-        return part.text if text is None else text
+        loaded = self.ledger.loaded(part.module)
+        return part.text if loaded is None or loaded.text is None else loaded.text
 
     @contextlib.contextmanager
     def _compiling(self, text: SourceText) -> Iterator[None]:
@@ -201,6 +210,7 @@ class Transaction:
             self._note_merged()
             self._settle_names({})
             self._rebind_outside(self._snapshot.spaces(running))
+            self.outcome.rebound.sort()
             self._pin()
 
     def _apply_all(self) -> None:
@@ -209,7 +219,7 @@ class Transaction:
         with self._phase("save"):
             registries = self._save()
         with self._phase("run"):
-            self._dispose()
+            self._dispose()  # by the code that opened what is to be closed
             self._parts.patch()
             self._parts.remove()
             registries.withdraw()
@@ -221,10 +231,12 @@ class Transaction:
         """What merges old and new objects of the modules of which something runs."""
         before = self._snapshot.spaces(running)
         texts: dict[str, tuple[SourceText | None, SourceText]] = {
-            name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
+            name: (loaded.text if (loaded := self.ledger.loaded(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        texts.update(
+            (each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared
+        )
         edits = {part.module: part.edits for part in self.plan.parts}
         identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
         identity.merger.held.update(
@@ -236,19 +248,24 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
-        self.texts[name] = self._parts.every[name].part.text
-        self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
+        part, before = self._parts.every[name].part, self._snapshot.before[name]
+        self.texts[name] = part.text
+        self._parts.run(name, before, self._identity.merger, self._kept(name).keys(), young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
             self._rerun.order.append(name)
-        part = self._parts.every[name].part
         self.outcome.statements[name] = [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
 
     def _run_part_once(self, name: str) -> None:
         if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:
             self._run_part(name, young=False)
             self._identity.ran(name, vars(sys.modules[name]))
+
+    def _kept(self, name: str) -> Mapping[str, Any]:
+        """What a module holds under names that it keeps."""
+        before, keep = self._snapshot.before.get(name, {}), self._keeps.get(name)
+        return {item: before[item] for item in (keep.names if keep is not None else ()) if item in before}
 
     def _known_codes(self) -> list[types.CodeType]:
         return [code for each in self._prepared for code in codes_in(each.new)]
@@ -302,8 +319,14 @@ class Transaction:
             for name, module in entries.items()
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs or part.removed)])
-        rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
+        acting = [part.module for part in self.plan.parts if part.runs or part.removed]
+        self._identity = self._merging([*reused, *acting])
+        kept = {
+            name: Kept(self._kept(name), code, self._keeps[name].mixed)
+            for name, code in self._without.items()
+        }
+        owns = self.ledger.owns
+        rerun = Rerun(owns, reused, residents, self._imports, self._codes, self._identity, kept)
         rerun.texts = self.texts  # filled as modules start
         self._rerun = rerun
         for name in (*going, *residents):
@@ -381,6 +404,8 @@ class Transaction:
         outcome.patched += [name for name in self._parts.patched if name not in outcome.patched]
         outcome.patched.sort()
         outcome.cleared += sorted(self._parts.forgotten)
+        outcome.kept += [f"{keep.module}:{item}" for keep in self.plan.keeps for item in keep.told]
+        outcome.hazards += misfits(self.plan.keeps, self._snapshot.before)
         self.left.lost += self._parts.lost
         for part in self.plan.parts:
             names = [name for run in part.runs if run.rebinds for name in run.binds]
@@ -447,14 +472,14 @@ class Transaction:
 
     def _came_by_import(self, module: str, name: str) -> bool:
         """Whether the text that a module ran from before binds a name by an import statement."""
-        loaded = self.ledger.modules.get(module)
+        loaded = self.ledger.loaded(module)
         if loaded is None or loaded.text is None:
             return False
         return any(each.star or name in each.bound for each in scanned(loaded.text).statements)
 
     def _pin(self) -> None:
         changed = {*self.texts, *self._parts.every, *self.plan.removed}
-        known = {name: loaded for name in changed if (loaded := self.ledger.modules.get(name))}
+        known = {name: loaded for name in changed if (loaded := self.ledger.loaded(name))}
         old = {loaded.path: loaded.text for loaded in known.values() if loaded.text}
         new = {text.path: text for text in self.texts.values()}
         new.update((each.part.text.path, each.part.text) for each in self._prepared)
@@ -467,7 +492,7 @@ class Transaction:
     def show_running_texts(self) -> None:
         """After a rejection: let tracebacks show the texts that still run, not those on disk."""
         for change in self.plan.changes.changes:
-            loaded = self.ledger.modules.get(change.module)
+            loaded = self.ledger.loaded(change.module)
             if loaded is not None and loaded.text is not None:
                 modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
@@ -499,7 +524,9 @@ class Transaction:
             return False
         owner = resolved(effect.owner, self._snapshot.before.get(tie.module, {}))
         now = resolved(effect.owner, modules.space_of(sys.modules.get(tie.module)))
-        if len(owner) != len(effect.owner) or isinstance(owner[-1], (types.ModuleType, type, types.FunctionType)):
+        if len(owner) != len(effect.owner) or isinstance(
+            owner[-1], (types.ModuleType, type, types.FunctionType)
+        ):
             return True
         return not now or now[-1] is not owner[-1] or self._ties.settled((tie.module, tie.line))
 
@@ -528,7 +555,7 @@ class Transaction:
         rerun = self._rerun
         ran = () if rerun is None else (*rerun.executed, *rerun.added)
         names = (*ran, *self.plan.removed, *self._parts.every)
-        state = {name: self.ledger.modules.get(name) for name in names}
+        state = {name: self.ledger.loaded(name) for name in names}
         self.journal.record("ledger", lambda: self.ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)

@@ -38,7 +38,9 @@ class Taken:
         """Whether it was, or holds what was."""
         if value is None:
             return False
-        return self._holds(value) or any(type(each) is types.FunctionType and self._holds(each) for each in parts_of(value))
+        return self._holds(value) or any(
+            type(each) is types.FunctionType and self._holds(each) for each in parts_of(value)
+        )
 
 
 Around = Callable[[Any, Taken], Iterator[Undo]]
@@ -89,7 +91,9 @@ def _around_flask(app: Any, taken: Taken) -> Iterator[Undo]:
         del app.blueprints[name]
 
     def back() -> None:
-        app.view_functions.update({name: view for name, view in views.items() if name not in app.view_functions})
+        app.view_functions.update(
+            {name: view for name, view in views.items() if name not in app.view_functions}
+        )
         app.blueprints.update({name: prints[name] for name in renewed})
         for each, name, value in before:
             setattr(each, name, value)
@@ -230,7 +234,12 @@ def _around_events(_: None, taken: Taken) -> Iterator[Undo]:
                 listener = ref()
                 function = next((one for one in (listener, *parts_of(listener)) if id(one) == key), None)
                 where = taken.found(target)
-                if function is not None and where is not None and taken(function) and event.contains(where, name, function):
+                if (
+                    function is not None
+                    and where is not None
+                    and taken(function)
+                    and event.contains(where, name, function)
+                ):
                     event.remove(where, name, function)
                     removed.append((where, name, function))
 

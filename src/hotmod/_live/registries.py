@@ -47,7 +47,8 @@ class Definitions:
         paths: their files.
         names: by module of which only some statements run, the names that these bind or hand to others.
         anew: those of them that are handed to others by statements that run, and by no others.
-        filled: (module, name) of what statements that changed or are gone had registered something in.
+        filled: module and name of what statements that changed or are gone may have registered something in,
+            and names that it was made of: these are no registrations.
 
     Attributes:
         is_current: whether a function or class is in force; known once the modules have run.
@@ -59,15 +60,18 @@ class Definitions:
         paths: Mapping[str, str],
         names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
         anew: Mapping[str, Collection[str]] = types.MappingProxyType({}),
-        filled: Collection[tuple[str, str]] = (),
+        filled: Collection[tuple[str, str, Collection[str]]] = (),
     ) -> None:
         self.modules = frozenset(before)
         self._names, self._anew = names, anew
         self._paths = {path: module for module, path in paths.items()}
         self.is_current: Callable[[object], bool] = lambda _: False
         self._before = before
-        spaces = {module: vars(sys.modules[module]) for module, _ in filled if module in sys.modules}
-        self.filled = frozenset(id(spaces[module].get(name)) for module, name in filled if module in spaces)
+        spaces = {module: vars(sys.modules[module]) for module, *_ in filled if module in sys.modules}
+        self._filled: dict[int, set[str]] = {}
+        for module, name, made_of in filled:
+            if module in spaces:
+                self._filled.setdefault(id(spaces[module].get(name)), set()).update(made_of)
 
     def key(self, value: Any) -> Key | None:
         """(module, qualified name, kind) of a definition of these modules; None for all else."""
@@ -98,13 +102,23 @@ class Definitions:
         owner = self._paths.get(module, "") if label == "code" else module
         return owner not in self._anew or name.partition(".")[0] in self._anew[owner]
 
+    def had_filled(self, root: int, key: Key) -> bool:
+        """Whether statements that changed or are gone may have registered a definition in a registry."""
+        made_of = self._filled.get(root)
+        return made_of is not None and key[1].rpartition(".")[2] not in made_of
+
     def _wrapper_key(self, value: object) -> Key | None:
         """The key of an instance that functools.update_wrapper dressed as a function."""
         space = instance_dict(value)
         if not space or "__wrapped__" not in space:
             return None
         module, name = space.get("__module__"), space.get("__qualname__")
-        if type(module) is str and type(name) is str and module in self.modules and self._covers(module, name):
+        if (
+            type(module) is str
+            and type(name) is str
+            and module in self.modules
+            and self._covers(module, name)
+        ):
             return module, name, "function"
         return None
 
@@ -189,7 +203,9 @@ class Registries:
         parts += [inner for part in parts if type(part) is types.FunctionType for inner in parts_of(part)]
         found = [part for part in parts if self._is_tied(root, part)]
         return found + [
-            part for part in parts if type(part) is types.FunctionType and self._definitions.key(part) is not None
+            part
+            for part in parts
+            if type(part) is types.FunctionType and self._definitions.key(part) is not None
         ]
 
     def withdraw(self) -> None:
@@ -295,7 +311,7 @@ class Registries:
         if self._is_tied(root, value):
             self._dropped.append(key)
             return _MISSING
-        filled = (root, key[0]) in self._refilled or root in self._definitions.filled
+        filled = (root, key[0]) in self._refilled or self._definitions.had_filled(root, key)
         filled = filled and self._definitions.is_handed_anew(key)
         if not filled and self._definitions.has_name(value):
             # no import that ran again filled this registry: it goes on with the new object

@@ -29,15 +29,11 @@ __all__ = ["CallTime", "hits"]
 class CallTime(ImportTime):
     """What functions may call when they are called; kept from one plan to the next."""
 
-    def called_by(self, program: Program, module: str, qualname: str, reach: Callable[[], Reach]) -> frozenset[tuple[str, str]]:
+    def called_by(
+        self, program: Program, module: str, qualname: str, reach: Callable[[], Reach]
+    ) -> frozenset[tuple[str, str]]:
         """The functions, as pairs of module and qualified name, that a call of one may come to."""
-        key = f"{module}:{qualname}"
-        known = self._known.get(key)
-        if known is None or any(program.digest(name) != digest for name, digest in known[0].items()):
-            met = reach().met_by(module, qualname)
-            texts = {module, *(name for name, _ in met)}
-            known = self._known[key] = {name: program.digest(name) for name in texts}, met
-        return known[1]
+        return self._kept(program, f"{module}:{qualname}", reach, lambda one: one.met_by(module, qualname))
 
 
 def hits(
@@ -60,7 +56,7 @@ def hits(
         The module, the index of the statement, the name of what was made, whether that is the name of the
         function itself, and why it is not as it was.
     """
-    everything = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers))
+    everything = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index))
     following = functools.cache(lambda: Reach(program, changed, EVERYTHING, modules, importers))
     for module in modules:
         if module not in program:

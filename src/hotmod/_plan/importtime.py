@@ -10,7 +10,9 @@ Assumes: as `Reach`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
@@ -32,19 +34,53 @@ class _Everything(set[str]):
 EVERYTHING = _Everything()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Known:
+    """What the import of one module may call.
+
+    Attributes:
+        met: the functions.
+        digests: the texts that were looked at, by module.
+        names: the methods that were looked for in all modules.
+    """
+
+    met: frozenset[tuple[str, str]]
+    digests: Mapping[str, str]
+    names: frozenset[str]
+
+
 class ImportTime:
     """What imports may call, module by module; kept from one plan to the next."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[dict[str, str], frozenset[tuple[str, str]]]] = {}
+        self._known: dict[str, _Known] = {}
+        self._digests: dict[str, str] = {}
+        self.index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
+        self._defined: dict[
+            str, tuple[frozenset[str], frozenset[str]]
+        ] = {}  # functions and classes by module
+        self._edited: Collection[str] = ()
+        self._rewired = False
 
-    def forget(self) -> None:
-        """Forget everything: who imports whom has changed."""
-        self._known.clear()
+    def begin(self, program: Program, edited: Collection[str], *, rewired: bool) -> None:
+        """A plan begins: forget what is not known any more.
+
+        Args:
+            program: the new program.
+            edited: the modules with another text than is loaded.
+            rewired: whether somebody imports others than before.
+        """
+        if rewired or self._rewired:
+            self._known.clear()
+        # what the plan before had looked at may have been refused
+        self._rewired, (edited, self._edited) = rewired, ({*edited, *self._edited}, edited)
+        if len(self._digests) < len(program.modules):
+            edited = {*edited, *(name for name in program.modules if name not in self._digests)}
+        self._forget_names(program, edited)
 
     def met(self, functions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those of some functions that imports called, as far as that was worked out before."""
-        return [each for each in functions if any(each in met for _, met in self._known.values())]
+        return [each for each in functions if any(each in known.met for known in self._known.values())]
 
     def rewire(self, program: Program, edited: Collection[str], rewired: Collection[tuple[str, str]]) -> None:
         """Nothing has changed but the inside of functions: what does not meet these is known still.
@@ -54,24 +90,54 @@ class ImportTime:
             edited: the modules with another text.
             rewired: the functions that call or read others than before.
         """
-        for module, (digests, met) in list(self._known.items()):
-            if met.isdisjoint(rewired):
-                fresh = {name: program.digest(name) for name in edited if name in digests}
-                self._known[module] = {**digests, **fresh}, met
+        fresh = {name: program.digest(name) for name in edited}
+        for module, known in list(self._known.items()):
+            if known.met.isdisjoint(rewired):
+                digests = {name: fresh.get(name, digest) for name, digest in known.digests.items()}
+                self._known[module] = dataclasses.replace(known, digests=digests)
 
     def called(
         self, program: Program, modules: Collection[str], importers: Callable[[str], frozenset[str]]
     ) -> frozenset[tuple[str, str]]:
         """The functions, as pairs of module and qualified name, that imports of some modules may call."""
         found = set[tuple[str, str]]()
-        reach: Reach | None = None
+        reach = functools.cache(
+            lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index)
+        )
         for module in modules:
-            known = self._known.get(module)
-            if known is None or any(program.digest(name) != digest for name, digest in known[0].items()):
-                reach = reach or Reach(program, Changed(), EVERYTHING, modules, importers)
-                met = reach.all_met(module)
-                texts = {module, *(name for name, _ in met)}
-                known = {name: program.digest(name) for name in texts}, met
-                self._known[module] = known
-            found |= known[1]
+            found |= self._kept(program, module, reach, lambda one, module=module: one.all_met(module))
         return frozenset(found)
+
+    def _kept(
+        self,
+        program: Program,
+        key: str,
+        reach: Callable[[], Reach],
+        ask: Callable[[Reach], frozenset[tuple[str, str]]],
+    ) -> frozenset[tuple[str, str]]:
+        """What is known under a key; asked for if it is not, or if a text that was looked at is another one."""
+        known = self._known.get(key)
+        if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
+            one = reach()
+            met = ask(one)
+            digests = {name: program.digest(name) for name in (*one.looked_at, *(name for name, _ in met))}
+            known = self._known[key] = _Known(met, digests, frozenset(one.asked_for))
+        return known.met
+
+    def _forget_names(self, program: Program, modules: Iterable[str]) -> None:
+        """Forget what had looked for methods of names that came or went, or may belong to another class."""
+        names = set[str]()
+        for module in modules:
+            digest = program.digest(module)
+            if self._digests.get(module) == digest:
+                continue
+            words = program.words(module)
+            had, classes = self._defined.get(module, (frozenset(), frozenset()))
+            self._digests[module] = digest
+            self._defined[module] = frozenset(words.bodies), words.classes
+            names |= words.bodies.keys() ^ had if words.classes == classes else words.bodies.keys() | had
+            for name in words.bodies:
+                self.index.setdefault(name, {})[module] = None
+        for module, known in list(self._known.items()) if names else ():
+            if not known.names.isdisjoint(names):
+                del self._known[module]

@@ -16,36 +16,38 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
-from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
-from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
-from hotmod._plan.program import Program
-from hotmod._plan.purity import is_pure
 from hotmod._plan.changed import Cause
 from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
+from hotmod._plan.keeping import Keeping, Texts
+from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
+from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
+from hotmod._plan.program import Program
+from hotmod._plan.purity import is_pure
 from hotmod._plan.spread import Spread
 from hotmod._plan.ties import ties_of
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.graph import ImportGraph
+from hotmod._source.layers import layered
 from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
-
-SHOWN = 72  # characters of a statement that are shown
 
 
 def make_minimal_plan(
     changes: ChangeSet,
     graph: ImportGraph,
     sources: Mapping[str, ModuleSource],
-    loaded: Sequence[str],
+    rank: Mapping[str, int],
     frozen: Collection[str] = (),
     was: ImportGraph | None = None,
     hidden: Mapping[str, Hidden] | None = None,
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     unknown: Collection[str] = (),
+    keep: Mapping[str, frozenset[str]] | None = None,
+    held: Callable[[str], Collection[str]] | None = None,
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
     made: Collection[tuple[str, str]] = (),
@@ -58,13 +60,15 @@ def make_minimal_plan(
         changes: what differs.
         graph: the imports of all loaded modules and of all changed ones, deleted ones still known.
         sources: the texts that the loaded modules were executed from.
-        loaded: the loaded modules of the scope, in the order of their first import.
+        rank: the loaded modules of the scope, by a number that grows in the order of their first import.
         frozen: loaded modules that can't be executed again (compiled ones, the main module).
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         unknown: loaded modules of which it is not known which text they ran.
+        keep: by module, the names that the options ask to keep.
+        held: gives the names that are bound in a module now; what its old text binds by default.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
         made: (module, name) of objects that are made anew when a statement that called them changes.
@@ -72,16 +76,29 @@ def make_minimal_plan(
         derived: tells what was made of a function; see `Spread`.
     """
     import_time, call_time = import_time or ImportTime(), call_time or CallTime()
-    if was is not None and any(
+    rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
-    ):
-        import_time.forget()
-        call_time.forget()
-    rank = {name: index for index, name in enumerate(loaded)}
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was, made, call_time, derived)
+    )
+    maker = _Maker(
+        changes,
+        graph,
+        sources,
+        rank,
+        frozen,
+        hidden or {},
+        keep or {},
+        held,
+        import_time,
+        was,
+        made,
+        call_time,
+        derived,
+    )
+    for each in (import_time, call_time):
+        each.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, overwritten)
     maker.spread()
-    return maker.plan(was or graph, frozen_edits)
+    return maker.plan(graph if was is None else was, frozen_edits)
 
 
 class _Maker:
@@ -95,6 +112,8 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
+        keep: Mapping[str, frozenset[str]],
+        held: Callable[[str], Collection[str]] | None,
         import_time: ImportTime,
         was: ImportGraph | None,
         made: Collection[tuple[str, str]],
@@ -111,15 +130,19 @@ class _Maker:
             for each in changes.changes
             if each.text is not None
         }
-        after = {name: source for name, source in {**sources, **new}.items() if name not in self._gone}
+        after = layered(sources, new)
+        if self._gone:
+            after = {name: source for name, source in after.items() if name not in self._gone}
         # who imports a package may use all that is in it; and a function may import when it is called
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
         far = {module for module, _ in made if module in graph}
         follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
-        self._region = [name for name in rank if name in after and (name in new or name in follow)]
+        inside = {name for name in (*new, *follow) if name in after and name in rank}
+        self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
+        self._keeping = Keeping(_texts(after), _texts(sources), keep, held)
         self._edits: dict[str, Edits] = {}
         self._unread: set[str] = set()
         for name, source in new.items():
@@ -128,13 +151,15 @@ class _Maker:
                     self._edits[name] = diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
                 except (SourceError, RecursionError):
                     self._unread.add(name)  # whether it can be compiled is for the transaction to see
-        others = graph_names(graph) - after.keys() - self._gone
+        others = [name for name in graph.without_text if name not in after and name not in self._gone]
+        self.program = Program(after, others)
         self._spread = Spread(
-            Program(after, others),
+            self.program,
             Program(sources, others),
             self._edits,
             self._region,
             graph.dependents,
+            self._keeping,
             import_time,
             made,
             call_time,
@@ -155,7 +180,7 @@ class _Maker:
                 if name in unknown:
                     spread.run_anew(name, Cause(name, 1, "what it was loaded from is not known for sure"))
                 elif name in unsure:
-                    spread.run_whole(name, Cause(name, 1, unsure[name]))
+                    spread.run_anew(name, Cause(name, 1, unsure[name]))
                 self._seed(name)
             elif change.kind is ChangeKind.MOVED and name in self._rank:
                 spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
@@ -169,7 +194,7 @@ class _Maker:
 
     def _seed(self, name: str) -> None:
         if name in self._unread:
-            self._spread.run_whole(name, Cause(name, 1, "its statements can't be told apart"))
+            self._spread.run_anew(name, Cause(name, 1, "its statements can't be told apart"))
         else:
             self._spread.seed(name)
 
@@ -180,7 +205,9 @@ class _Maker:
                 continue
             for name in members:
                 if name in self._after:
-                    self._spread.run_whole(name, Cause(name, 1, f"{', '.join(members)} import each other now"))
+                    self._spread.run_whole(
+                        name, Cause(name, 1, f"{', '.join(members)} import each other now")
+                    )
 
     def spread(self) -> None:
         """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
@@ -241,7 +268,9 @@ class _Maker:
         }
         order = self._order(whole | running | patched)
         parts = {name: self._part(name) for name in order if name not in whole}
-        steps = [Step(name, "remove", "deleted") for name in rank if name in self._gone]
+        steps = [
+            Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)
+        ]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
         pure = not whole and not self._gone and not any(spread.registered.values()) and not spread.disposing
@@ -252,6 +281,12 @@ class _Maker:
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
+            *(hazard for name in order for hazard in self._keeping.misfits(name)),
+        ]
+        keeping = self._order({*order, *spread.spared})
+        keeps = [
+            self._keeping.keep(name, None if name in whole else spread.spared.get(name, ()))
+            for name in keeping
         ]
         return Plan(
             self._changes,
@@ -261,7 +296,9 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
-            frozenset(spread.withdrawn),
+            tuple(each for each in keeps if each is not None),
+            tuple((*place, self._made_of(*place)) for place in sorted(spread.withdrawn)),
+            (),
             tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
@@ -283,12 +320,24 @@ class _Maker:
             for index, facts in enumerate(spread.program.facts(name)):
                 if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
                     found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
-        return tuple(found)
+        for name in self._order(spread.whole.keys() | spread.spared.keys()):
+            spared = self._keeping.names(name) if name in spread.whole else spread.spared.get(name, ())
+            found += [f"{name}:{each}" for each in sorted(spared)]
+        return tuple(dict.fromkeys(found))
+
+    def _made_of(self, module: str, name: str) -> frozenset[str]:
+        """The words of the statements that bind a name and do not run."""
+        spread = self._spread
+        if module not in spread.program or module in spread.whole:
+            return frozenset()
+        ran, facts = spread.runs.get(module, {}), spread.program.facts(module)
+        binders = spread.program.binders(module).get(name, ())
+        return frozenset(word for index in binders if index not in ran for word in facts[index].words)
 
     def _order(self, names: Collection[str]) -> list[str]:
         if len(names) < 2:  # noqa: PLR2004 - nothing to order
             return list(names)
-        order = [name for name in self._graph.load_order(names, first=list(self._rank)) if name in names]
+        order = [name for name in self._graph.load_order(names, first=self._rank) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 
     def _entries(self, was: ImportGraph, acting: Iterable[str], whole: Collection[str]) -> tuple[str, ...]:
@@ -330,8 +379,6 @@ class _Maker:
     def _run(self, module: str, index: int, cause: Cause) -> Run:
         statement = self._spread.program.statements(module)[index]
         facts = self._spread.program.facts(module)[index]
-        head = statement.text.partition("\n")[0].strip()
-        shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
         program = self._spread.program
         bases = [program.absolute(module, each) for each in facts.imports if each.name == "*"]
         own = cause.module == module and cause.line == statement.first and cause.because is None
@@ -341,7 +388,7 @@ class _Maker:
             statement.last,
             tuple(name for name in facts.binds if name != "__annotations__"),
             self._where(module, statement.first),
-            shown,
+            shown(statement.text),
             why,
             fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
             rebinds=facts.kind is Kind.IMPORT,
@@ -370,9 +417,7 @@ class _Maker:
         source = self._after.get(module)
         if source is None or not line:
             return ""
-        parts = module.split(".")
-        depth = len(parts) + (1 if source.is_package else 0)
-        return f"{'/'.join(source.text.path.split(os.sep)[-depth:])}:{line}"
+        return told_place(module, source.text.path, line)
 
     def _step(self, module: str, part: Part | None) -> Step:
         if part is None:
@@ -399,6 +444,5 @@ class _Maker:
             )
 
 
-def graph_names(graph: ImportGraph) -> set[str]:
-    """The names of all modules that a graph knows."""
-    return set(graph)
+def _texts(sources: Mapping[str, ModuleSource]) -> Texts:
+    return lambda name: sources[name].text if name in sources else None

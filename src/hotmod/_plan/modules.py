@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
+from hotmod._plan.keeping import Keeping
 from hotmod._plan.plan import Hidden, Plan, Step
 from hotmod._plan.program import Program
 from hotmod._plan.ties import ties_of
@@ -37,6 +38,7 @@ def make_plan(
     was: ImportGraph | None = None,
     hidden: Mapping[str, Hidden] = _NOTHING_HIDDEN,
     frozen_edits: Sequence[Hazard] = (),
+    keeping: Keeping | None = None,
     sources: Mapping[str, ModuleSource] = types.MappingProxyType({}),
 ) -> Plan:
     """The plan of `strategy="modules"`: every changed module and all its importers.
@@ -49,6 +51,7 @@ def make_plan(
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
+        keeping: the names that keep what they hold.
         sources: the texts that the loaded modules were executed from.
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
@@ -62,10 +65,13 @@ def make_plan(
     order += sorted(running - set(order), key=rank.__getitem__)
     steps = [Step(name, "remove", "deleted") for name in loaded if name in gone]
     steps += [Step(name, "execute", *why[name]) for name in order]
-    entries = entries_of(was or graph, running, rank)
+    entries = entries_of(graph if was is None else was, running, rank)
     hazards = [*frozen_edits, *cycle_hazards(graph, running), *unresolved(hidden, by_hidden)]
+    keeps = [each for name in order if keeping is not None and (each := keeping.keep(name)) is not None]
+    hazards += [hazard for name in order if keeping is not None for hazard in keeping.misfits(name)]
+    kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
     ties = ties_of(Program(sources), (), [*gone.intersection(rank), *order])
-    return Plan(changes, tuple(steps), entries, tuple(hazards), ties=ties)
+    return Plan(changes, tuple(steps), entries, tuple(hazards), kept=kept, keeps=tuple(keeps), ties=ties)
 
 
 def following(

@@ -10,7 +10,7 @@ Assumes: names are bound where a statement of the module spells them, by a star 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
@@ -62,6 +62,11 @@ class Program:
 
     def __contains__(self, module: str) -> bool:
         return module in self._sources
+
+    @property
+    def modules(self) -> Collection[str]:
+        """The modules that have a text."""
+        return self._sources.keys()
 
     def has_module(self, name: str) -> bool:
         """Whether a module of that name is in scope."""
@@ -135,7 +140,9 @@ class Program:
             stores = self._stores(module)
             for index, facts in enumerate(every):
                 called = [chain[0] for chain in facts.eager.unknown if len(chain) == 1]
-                for name in dict.fromkeys((*facts.binds, *(n for each in called for n in stores.get(each, ())))):
+                for name in dict.fromkeys(
+                    (*facts.binds, *(n for each in called for n in stores.get(each, ())))
+                ):
                     lists.setdefault(name, []).append(index)
             if self.has_docstring(module):
                 lists["__doc__"] = [0, *lists.get("__doc__", ())]

@@ -12,7 +12,7 @@ does not hold it) need not be followed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from hotmod._plan.changed import Cause, Changed, is_special
 from hotmod._plan.program import Place, Program
@@ -38,6 +38,11 @@ class Reach:
         tainted: words on the way to a change; see `Taint`.
         modules: the modules that can see a change.
         importers: gives the modules that import one, directly or not.
+        index: by name of a function or method, the modules that have one, where that is known.
+
+    Attributes:
+        looked_at: the modules in which something was looked for.
+        asked_for: the names of methods that were looked for in all modules.
     """
 
     def __init__(
@@ -47,11 +52,13 @@ class Reach:
         tainted: set[str],
         modules: Collection[str],
         importers: Callable[[str], frozenset[str]],
+        index: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self._program = program
         self._changed = changed
         self._tainted = tainted
         self._modules = modules
+        self._index = index
         self._importers = importers
         self._visible: dict[str, frozenset[str]] = {}
         self._seen: set[tuple[object, ...]] = set()
@@ -59,6 +66,8 @@ class Reach:
         self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
         self._known_classes: dict[tuple[str, str], bool] = {}
         self._met: set[tuple[str, str]] = set()
+        self.looked_at: set[str] = set()
+        self.asked_for: set[str] = set()
         self._origin = ""  # the module of the statement that is looked from
         self._heirs_matter = True
         self._named: dict[str, list[tuple[str, str]]] = {}
@@ -68,9 +77,7 @@ class Reach:
         """Why a statement has to run again; None if nothing that it depends on changed."""
         facts = self._program.facts(module)[index]
         self._origin = module
-        self._heirs_matter = not all(
-            self._is_looked_at_by_type_only(module, name) for name in facts.classes
-        )
+        self._heirs_matter = not all(self._is_looked_at_by_type_only(module, name) for name in facts.classes)
         return self._by_imports(module, facts) or self._search(module, facts.eager)
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
@@ -81,14 +88,14 @@ class Reach:
 
     def met_by(self, module: str, qualname: str) -> frozenset[tuple[str, str]]:
         """Every function that a call of one may come to; to be asked where nothing has changed."""
-        self._met = set()
+        self._met, self.looked_at, self.asked_for = set(), {module}, set()
         self._clean.clear()
         self.calls_change(module, qualname)
         return frozenset(self._met)
 
     def all_met(self, module: str) -> frozenset[tuple[str, str]]:
         """Every function that running a module may call; to be asked where nothing has changed."""
-        self._met = set()
+        self._met, self.looked_at, self.asked_for = set(), {module}, set()
         for index, facts in enumerate(self._program.facts(module)):
             if facts.eager.reads or facts.eager.attributes:
                 self.cause(module, index)
@@ -153,14 +160,18 @@ class Reach:
                 continue  # by no name on this way can a change be met
             stronger = Mode.CALLED if called else self._handed(module, region, chain, mode)
             for place in self._program.places(module, chain, region.imports):
+                self.looked_at.add(place.module)
                 cause = self._place(place, stronger)
                 if cause is not None:
                     return cause
-        for name in sorted(region.attributes.intersection(self._tainted)):
+        for name in self._on_the_way(region.attributes):
             cause = self._by_name(name, module)
             if cause is not None:
                 return cause
         return None
+
+    def _on_the_way(self, names: Iterable[str]) -> list[str]:
+        return sorted(name for name in names if name in self._tainted)
 
     def _handed(self, module: str, region: Region, chain: Chain, mode: Mode) -> Mode:
         """What is done with an argument: a function in scope shows whether it calls what it is given."""
@@ -292,7 +303,8 @@ class Reach:
     def _is_metaclass(self, module: str, name: str) -> bool:
         described = self._described(module, name)
         return described is not None and any(
-            self._program.outside(module, base).rpartition(".")[2] in ("type", "ABCMeta", "EnumMeta", "EnumType")
+            self._program.outside(module, base).rpartition(".")[2]
+            in ("type", "ABCMeta", "EnumMeta", "EnumType")
             for base in described.bases
         )
 
@@ -311,6 +323,7 @@ class Reach:
             if one in seen:
                 continue
             seen.add(one)
+            self.looked_at.add(one[0])
             yield one
             owner, qualname = one
             facts = self._program.facts(owner)
@@ -386,7 +399,7 @@ class Reach:
     def _own(self, module: str, region: Region, qualname: str) -> Cause | None:
         """The attributes that a method looks up on its own instance: of its class, its bases and its heirs."""
         cls = (module, qualname.rpartition(".")[0])
-        for name in sorted(region.own.intersection(self._tainted)):
+        for name in self._on_the_way(region.own):
             for owner, each in self._functions_named(name):
                 if self._sees(owner) and self._are_related(cls, (owner, each.rpartition(".")[0])):
                     cause = self._body(owner, each)
@@ -439,10 +452,11 @@ class Reach:
         return self._origin in self._visible[module]
 
     def _functions_named(self, name: str) -> list[tuple[str, str]]:
+        self.asked_for.add(name)
         if name not in self._named:
             self._named[name] = [
                 (module, qualname)
-                for module in self._modules
+                for module in (self._modules if self._index is None else self._index.get(name, ()))
                 if name in self._program.words(module).bodies
                 for facts in self._program.facts(module)
                 for qualname in facts.functions

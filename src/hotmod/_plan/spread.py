@@ -14,18 +14,19 @@ import ast
 import builtins
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from hotmod._plan.derived import CallTime, hits
-from hotmod._plan.importtime import ImportTime
-from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.derived import CallTime, hits
 from hotmod._plan.disposing import is_disposed, used_by_hook
+from hotmod._plan.importtime import ImportTime
+from hotmod._plan.keeping import Keeping
+from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
-from hotmod._source.regions import Chain
+from hotmod._source.regions import Chain, ClassFacts
 from hotmod._source.statements import parsed
 
 __all__ = ["Spread"]
@@ -36,7 +37,12 @@ _IN_PLACE = frozenset(
         *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.singledispatch"),
         *("functools.total_ordering", "dataclasses.dataclass", "contextlib.contextmanager"),
         *("contextlib.asynccontextmanager", "typing.overload", "typing.final", "typing.runtime_checkable"),
-        *("typing_extensions.overload", "typing_extensions.final", "abc.abstractmethod", "builtins.staticmethod"),
+        *(
+            "typing_extensions.overload",
+            "typing_extensions.final",
+            "abc.abstractmethod",
+            "builtins.staticmethod",
+        ),
         *("typing.no_type_check", "enum.unique", "attr.s", "attr.attrs", "attrs.define", "attrs.frozen"),
     )
 )
@@ -51,6 +57,7 @@ class Spread:
         edits: the edits by module.
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
+        keeping: the names that keep what they hold.
         import_time: what is known of the functions that imports call.
         made: (module, name) of objects that are made anew when a statement that called them changes.
         call_time: what is known of what functions call.
@@ -64,6 +71,7 @@ class Spread:
         cleared: by module, names that are to be absent when its statements begin to run.
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
+        spared: by module, the names that would be made anew if they were not kept.
         registered: by module, definitions that are withdrawn wherever they were registered, since all statements
             that hand them to others run again.
         disposing: the modules that are asked to close what they opened.
@@ -80,6 +88,7 @@ class Spread:
         edits: Mapping[str, Edits],
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
+        keeping: Keeping,
         import_time: ImportTime,
         made: Collection[tuple[str, str]] = (),
         call_time: CallTime | None = None,
@@ -104,6 +113,8 @@ class Spread:
         self._edits = edits
         self._region = region
         self._importers = importers
+        self._keeping = keeping
+        self.spared: dict[str, set[str]] = {}
         self._import_time = import_time
         self._light: set[tuple[str, int]] = set()
         self._edited = {
@@ -130,6 +141,9 @@ class Spread:
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
             self._seed(module, edit, index)
+        for name in sorted(self._keeping.released(module)):
+            for index in self.program.binders(module).get(name, ()):
+                self.run(module, index, Cause(module, 0, f"{name} is not kept any more"))
 
     def _seed(self, module: str, edit: Edit, index: int) -> None:
         line = edit.new.first if edit.new is not None else 0
@@ -166,8 +180,14 @@ class Spread:
         for index in self.program.binders(module).get(name, ()):
             statement = self.program.statements(module)[index]
             edit = self._edited.get(module, {}).get(statement)
-            if edit is not None and edit.kind is EditKind.BODY and not self.program.facts(module)[index].decorated:
-                self.run(module, index, Cause(module, statement.first, f"{name} is not what its definition made"))
+            if (
+                edit is not None
+                and edit.kind is EditKind.BODY
+                and not self.program.facts(module)[index].decorated
+            ):
+                self.run(
+                    module, index, Cause(module, statement.first, f"{name} is not what its definition made")
+                )
 
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
@@ -177,6 +197,10 @@ class Spread:
             if owner == module:
                 found += [(name, each.data) for name, each in facts[index].classes.items() if "." not in name]
         return tuple(found)
+
+    def kept(self, module: str) -> frozenset[str]:
+        """The names of a module that keep what they hold."""
+        return self._keeping.names(module)
 
     def _reordered(self, module: str, edit: Edit, index: int) -> None:
         """An identical statement stands elsewhere: that is nothing, unless the order matters to somebody."""
@@ -207,9 +231,7 @@ class Spread:
     def _facts_before(self, module: str, edit: Edit) -> Facts | None:
         if module not in self.before:
             return None
-        for statement, facts in zip(
-            self.before.statements(module), self.before.facts(module), strict=True
-        ):
+        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
             if statement == edit.old:
                 return facts
         return None
@@ -223,7 +245,7 @@ class Spread:
     def _gone(self, module: str, names: Iterable[str]) -> None:
         """Names that a removed or changed statement bound: others may still bind them."""
         binders = self.program.binders(module)
-        for name in sorted(set(names) - {"__annotations__"}):
+        for name in sorted(set(names) - {"__annotations__"} - self._keeping.names(module)):
             cause = Cause(module, 0, f"{name} was removed from {module}")
             if name == "*":
                 self.run_whole(module, Cause(module, 1, "a star import was removed"))
@@ -247,7 +269,9 @@ class Spread:
             return
         self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
         for chain in facts.eager.changes:
-            self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
+            self._rebuilt(
+                module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}")
+            )
         verb = "changed" if edit.new is not None else "was removed"
         cause = Cause(module, line, f"{_named(edit)} {verb}")
         self._register_again(self.before, module, facts, cause)
@@ -261,6 +285,9 @@ class Spread:
         if index in runs:
             return
         facts = self.program.facts(module)[index]
+        if self._keeping.spares(module, facts):
+            self.spared.setdefault(module, set()).update(set(facts.binds) - {"__annotations__"})
+            return
         if module in self.whole:  # it runs anyway; what matters is what that changes
             runs[index] = cause
             edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
@@ -280,7 +307,7 @@ class Spread:
         self._mark(module, index, facts, cause, edit)
         if module in self.whole:
             return
-        for name in self._bound_by(module, index, facts):
+        for name in self._made_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
@@ -306,6 +333,13 @@ class Spread:
         binders = self.program.binders(module).items()
         return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
 
+    def _made_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that hold something else after a statement has run."""
+        kept = self._keeping.names(module)
+        bound = self._bound_by(module, index, facts)
+        self.spared.setdefault(module, set()).update(kept.intersection(bound))
+        return [name for name in bound if name not in kept]
+
     def _is_docstring(self, module: str, index: int) -> bool:
         return index == 0 and self.program.has_docstring(module)
 
@@ -320,6 +354,14 @@ class Spread:
             for each in facts.imports:
                 if each.name == "*":
                     self._star(module, self.program.absolute(module, each), cause)
+        elif (
+            edited
+            and edit is not None
+            and edit.kind is EditKind.CHANGED
+            and self._is_of_another_kind(module, edit, facts)
+        ):
+            for name in facts.binds:
+                self._value(module, name, cause)
         elif facts.kind is Kind.IMPORT:
             self._imports(module, facts, cause, edit)
         elif facts.kind is Kind.FUNCTION:
@@ -333,8 +375,13 @@ class Spread:
             for name in names:
                 self._value(module, name, cause)
 
+    def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
+        """Whether a definition has taken the place of something else."""
+        before = self._facts_before(module, edit)
+        return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
+
     def _value(self, module: str, name: str, cause: Cause) -> None:
-        if name not in ("*", "__annotations__"):
+        if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
             self.changed.values.setdefault((module, name), self._caused(module, name, cause))
 
     def _caused(self, module: str, name: str, cause: Cause) -> Cause:
@@ -394,7 +441,9 @@ class Spread:
 
     def _stays(self, module: str, facts: Facts) -> bool:
         """Whether decorators leave a definition the object that it was."""
-        return all(self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee)
+        return all(
+            self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee
+        )
 
     def _class(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         name = facts.binds[0] if facts.binds else ""
@@ -407,9 +456,21 @@ class Spread:
                     Cause(module, edit.new.first if edit.new else 0, f"{name}.{member.name} changed"),
                 )
             return
-        if (edit is not None and edit.header) or (facts.decorated and not self._stays(module, facts)):
+        if (
+            (edit is not None and (edit.header or any(member.name == "__slots__" for member in edit.members)))
+            or (facts.decorated and (not self._stays(module, facts) or "slots" in facts.keywords))
+            or (described is not None and self._has_another_base(module, described))
+        ):
             self._value(module, name, cause)
         self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
+
+    def _has_another_base(self, module: str, described: ClassFacts) -> bool:
+        """Whether a class is built upon another object than before: it may have to be another object itself."""
+        return any(
+            (place.module, place.name) in self.changed.values
+            for base in (*described.bases, *described.keywords)
+            for place in self.program.places(module, base)
+        )
 
     def _is_light(self, edit: Edit, plain: bool) -> bool:  # noqa: FBT001 - a fact about the class
         """Whether only ordinary methods of a class came, went or changed, which nothing else looks at."""
@@ -428,6 +489,9 @@ class Spread:
         own = False
         for place in self.program.places(module, chain):
             if place.module != module or not place.name:
+                continue
+            if place.name in self._keeping.names(module):
+                own = True  # it stays the object that it is, with what it holds
                 continue
             binders = self.program.binders(module).get(place.name, ())
             facts = self.program.facts(module)
@@ -468,7 +532,7 @@ class Spread:
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
-            if name not in self.program.binders(module):
+            if name not in self.program.binders(module) or name in self._keeping.names(module):
                 continue
             touchers = self.program.touchers(module, name)
             if any(other >= index for other in touchers):
@@ -514,7 +578,7 @@ class Spread:
             self._unspelled(module, cause)
         if module in self.before:
             kinds, had = _kinds(every), _kinds(self.before.facts(module))
-            for name in had:
+            for name in had.keys() - self._keeping.names(module):
                 if had[name] != kinds.get(name):
                     self.changed.values.setdefault((module, name), cause)
 
@@ -524,21 +588,34 @@ class Spread:
         for importer in self._region:
             for facts in self.program.facts(importer) if importer in self._importers(module) else ():
                 for each in facts.imports:
-                    if each.name and each.name not in known and self.program.absolute(importer, each) == module:
+                    if (
+                        each.name
+                        and each.name not in known
+                        and self.program.absolute(importer, each) == module
+                    ):
                         self._value(module, each.name, cause)
                 for chain in facts.eager.reads:
                     for place in self.program.places(importer, chain):
-                        if place.module == module and place.name not in known and not hasattr(builtins, place.name):
+                        if (
+                            place.module == module
+                            and place.name not in known
+                            and not hasattr(builtins, place.name)
+                        ):
                             self._value(module, place.name, cause)
 
     def run_anew(self, module: str, cause: Cause) -> None:
         """A module runs as a whole, and what it ran before is not known: nothing of it is as it was."""
         self.run_whole(module, cause)
-        for facts in self.program.facts(module):
+        try:
+            every = self.program.facts(module)
+        except Unreadable:
+            every = ()
+        for facts in every:
             for name in facts.binds:
                 self._value(module, name, cause)
             for name in facts.functions:
                 self.changed.bodies.setdefault((module, name), cause)
+        self._unspelled(module, cause)
 
     # the fixed point
 

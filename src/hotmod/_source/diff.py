@@ -124,15 +124,6 @@ class Edits:
             if edit.old and edit.new
         )
 
-    @property
-    def constructors(self) -> bool:
-        """Whether a constructor may have changed, or the fields of a class."""
-        return any(
-            edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
-            and (edit.kind is not EditKind.BODY or any(name.endswith("init__") for name in edit.bodies))
-            for edit in self.edits
-        )
-
 
 def diff(old: Statements, new: Statements) -> Edits:
     """Compare two versions of a module.

@@ -23,7 +23,18 @@ from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
 from hotmod._source.statements import Statement, Statements, parsed, resplit, split_nodes
 from hotmod._source.visitor import Visitor
 
-__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_in", "facts_of", "functions_of", "statements_known"]
+__all__ = [
+    "ClassFacts",
+    "Facts",
+    "Kind",
+    "Mode",
+    "NameImport",
+    "Region",
+    "facts_in",
+    "facts_of",
+    "functions_of",
+    "statements_known",
+]
 
 
 class Kind(enum.Enum):
@@ -50,6 +61,7 @@ class Facts:
         classes: the classes it defines, by qualified name.
         imports: what its import statements bind, or just import.
         decorated: whether a function or class at its top has decorators.
+        keywords: the names of the keywords that its decorators are called with.
         annotates: the names of the module that it annotates.
         words: every word in what runs.
     """
@@ -63,6 +75,7 @@ class Facts:
     decorated: bool
     annotates: tuple[str, ...]
     words: frozenset[str]
+    keywords: frozenset[str] = frozenset()
 
 
 def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
@@ -90,6 +103,13 @@ def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
         and bool(top.decorator_list),
         annotates=tuple(visitor.annotates),
         words=_words(eager.done(), visitor.imports),
+        keywords=frozenset(
+            keyword.arg
+            for decorator in getattr(top, "decorator_list", ())
+            if isinstance(decorator, ast.Call)
+            for keyword in decorator.keywords
+            if keyword.arg
+        ),
     )
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hotmod._model.errors import SourceError
@@ -21,12 +23,13 @@ from hotmod._source.algorithms import components, ordered, reach, shortest_path
 from hotmod._source.eager import EagerCode, may_run
 from hotmod._source.edges import DirectImport, Route
 from hotmod._source.imports import ImportKind, Scan
+from hotmod._source.layers import layered
 from hotmod._source.parse import check, decode, parse
 from hotmod._source.resolve import Link, ModuleSource, Resolver, ancestors
-from hotmod._source.scan import scan
+from hotmod._source.scan import scanned as scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import Unsure
@@ -42,7 +45,7 @@ class ImportGraph:
 
     __slots__ = (
         *("_called", "_checked", "_code", "_errors", "_links", "_plain", "_resolver", "_reverse", "_scans"),
-        "_sources",
+        *("_cycles", "_sources", "_unsure", "_without_text"),
     )
 
     def __init__(
@@ -61,6 +64,9 @@ class ImportGraph:
         self._plain: dict[str, frozenset[str]] = {}
         self._called: dict[str, frozenset[str]] = {}
         self._code: dict[str, EagerCode] = {}
+        self._cycles: tuple[tuple[str, ...], ...] | None = None
+        self._unsure: tuple[str, ...] | None = None
+        self._without_text: tuple[str, ...] | None = None
 
     @property
     def modules(self) -> tuple[str, ...]:
@@ -96,7 +102,16 @@ class ImportGraph:
     @property
     def unsure(self) -> tuple[tuple[str, Unsure], ...]:
         """What may import something that the text doesn't tell: pairs of module and note."""
-        return tuple((module, note) for module in sorted(self._scans) for note in self._scans[module].unsure)
+        if self._unsure is None:
+            self._unsure = tuple(sorted(name for name, scan in self._scans.items() if scan.unsure))
+        return tuple((module, note) for module in self._unsure for note in self._scans[module].unsure)
+
+    @property
+    def without_text(self) -> tuple[str, ...]:
+        """The modules that have no text: extension modules, namespace packages."""
+        if self._without_text is None:
+            self._without_text = tuple(name for name, source in self._sources.items() if source is None)
+        return self._without_text
 
     def imports(self, module: str, *, implicit: bool = False) -> tuple[DirectImport, ...]:
         """What a module imports, by line.
@@ -152,20 +167,21 @@ class ImportGraph:
 
     def cycles(self) -> tuple[tuple[str, ...], ...]:
         """The groups of modules that import each other while their bodies run, each sorted."""
-        successors = self._successors(self._sources)
-        parts = components(self.modules, successors)
-        return tuple(sorted(tuple(sorted(part)) for part in parts if len(part) > 1))
+        if self._cycles is None:
+            parts = components(self.modules, self._successors(self._sources))
+            self._cycles = tuple(sorted(tuple(sorted(part)) for part in parts if len(part) > 1))
+        return self._cycles
 
     def load_order(
-        self, modules: Iterable[str] | None = None, first: Sequence[str] | None = None
+        self, modules: Iterable[str] | None = None, first: Sequence[str] | Mapping[str, int] | None = None
     ) -> tuple[str, ...]:
         """The order in which to execute modules: what is imported before its importers.
 
         Args:
             modules: which ones; all by default. They keep their order also where the way from one to the
                 other leads through modules that are not asked for.
-            first: modules in the order in which they were first imported. Modules of one import cycle,
-                and those that nothing orders, go in this order, then by name.
+            first: modules in the order in which they were first imported, or by numbers that grow in it.
+                Modules of one import cycle, and those that nothing orders, go in this order, then by name.
 
         Raises:
             KeyError: the graph has no such module.
@@ -174,8 +190,8 @@ class ImportGraph:
         for module in wanted:
             self._sources[module]
         region = wanted if modules is None else wanted | self.dependents(*wanted)
-        position = {name: number for number, name in enumerate(first or ())}
-        last = len(position)
+        last = sys.maxsize
+        position = first if isinstance(first, Mapping) else {name: at for at, name in enumerate(first or ())}
         order = ordered(
             sorted(region),
             self._successors(region),
@@ -342,17 +358,18 @@ class ImportGraph:
 
     def _successors(self, modules: Iterable[str]) -> dict[str, list[str]]:
         inside = modules if isinstance(modules, (set, dict)) else set(modules)
-        successors = {}
-        for module in sorted(inside):
-            plain = self._plainly(module)
-            later = {
-                link.imported
-                for link in self._links.get(module, ())
-                if link.deferred and link.imported in inside and link.imported not in plain
-                if self._runs(module, link, deferred=False)
-            }
-            successors[module] = sorted(later.union(plain.intersection(inside)))
-        return successors
+        return {module: sorted(self._runs_first(module, inside)) for module in sorted(inside)}
+
+    def _runs_first(self, module: str, inside: Collection[str]) -> set[str]:
+        """Those of some modules that a module imports while its body runs."""
+        plain = self._plainly(module)
+        later = {
+            link.imported
+            for link in self._links.get(module, ())
+            if link.deferred and link.imported in inside and link.imported not in plain
+            if self._runs(module, link, deferred=False)
+        }
+        return later | {name for name in plain if name in inside}
 
     def _step(self, importer: str, imported: str, *, deferred: bool) -> DirectImport:
         edges = [edge for edge in self.imports(importer) if edge.imported == imported]
@@ -361,30 +378,55 @@ class ImportGraph:
 
     def _updated(self, changed: Mapping[str, ModuleSource], removed: frozenset[str]) -> ImportGraph:
         """See `update`."""
-        sources = {name: source for name, source in self._sources.items() if name not in removed}
-        sources.update(changed)
+        sources = layered(self._sources, changed)
+        if removed:
+            sources = {name: each for name, each in sources.items() if name in changed or name not in removed}
         paths = {each.text.path for each in changed.values()}
         gone = [self._sources.get(name) for name in (*changed, *removed)]
         paths.update(source.text.path for source in gone if source is not None)
         failed = {path: error for path, error in self._errors.items() if path not in paths}
-        scans = {name: scan for name, scan in self._scans.items() if name in sources}
+        fresh: dict[str, Scan] = {}
         for module, source in changed.items():
-            scans.pop(module, None)
-            _scan_into(scans, failed, module, source)
-        resolver = (
-            self._resolver.refreshed(sources, scans) if sources.keys() == self._sources.keys() else None
-        )
-        if resolver is None or any(resolver.facade(each) != self._resolver.facade(each) for each in changed):
-            resolver = Resolver(sources, scans)
-            links = {name: resolver.links(name) for name, source in sources.items() if source is not None}
-        else:
-            links = {**self._links, **{module: resolver.links(module) for module in changed}}
+            _scan_into(fresh, failed, module, source)
+        scans = layered(self._scans, fresh)
+        lost = changed.keys() - fresh.keys()
+        if removed or any(name in self._scans for name in lost):
+            scans = {name: scan for name, scan in scans.items() if name in sources and name not in lost}
+        if not removed and all(self._sources.get(name) is not None for name in changed):
+            resolver = self._resolver.refreshed(sources, scans, changed)
+            if all(resolver.facade(each) == self._resolver.facade(each) for each in changed):
+                links = layered(self._links, {module: resolver.links(module) for module in changed})
+                return ImportGraph(sources, scans, links, resolver, failed)._after(self, changed)
+        resolver = Resolver(sources, scans)
+        links = {name: resolver.links(name) for name, source in sources.items() if source is not None}
         newer = ImportGraph(sources, scans, links, resolver, failed)
         kept = [name for name in links if name not in changed and links[name] == self._links.get(name)]
         newer._plain = {name: self._plain[name] for name in kept if name in self._plain}
         newer._called = {name: self._called[name] for name in kept if name in self._called}
         newer._code = {name: self._code[name] for name in kept if name in self._code}
         return newer
+
+    def _after(self, before: ImportGraph, changed: Collection[str]) -> ImportGraph:
+        """Take over what was worked out for a graph of which only the texts of some modules have changed.
+
+        What is the same for both is one object in both: to copy it would take time for every module there is.
+        """
+        self._without_text = before._without_text
+        self._called = {name: each for name, each in before._called.items() if name not in changed}
+        self._code = {name: each for name, each in before._code.items() if name not in changed}
+        same = all(self._plainly(name) == before._plainly(name) for name in changed)
+        self._plain = before._plain if same else {**before._plain, **self._plain}
+        if all(self.targets(name) == before.targets(name) for name in changed):
+            self._reverse = before._reverse
+        if before._cycles is not None and all(
+            self._runs_first(n, self._sources) == before._runs_first(n, self._sources) for n in changed
+        ):
+            self._cycles = before._cycles
+        if before._unsure is not None:
+            others = [name for name in before._unsure if name not in changed]
+            found = [name for name in changed if name in self._scans and self._scans[name].unsure]
+            self._unsure = tuple(sorted(others + found))
+        return self
 
 
 def build(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hotmod._source.imports import ImportKind, Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import ImportStatement
@@ -86,6 +86,7 @@ class Resolver:
         for name in sources:
             self._known.update(ancestors(name))
         self._binds: dict[str, dict[str, bool]] = {}
+        self._starred: dict[str, None] = {}  # modules that others were asked for
 
     def links(self, module: str) -> tuple[Link, ...]:
         """The modules in scope that a module imports, by line."""
@@ -114,13 +115,22 @@ class Resolver:
         lazy = (scan.getattr_module, scan.lazy, _getattr_imports(scan))
         return Facade(source is not None and source.is_package, scan.exports, lazy, tuple(asked.items()))
 
-    def refreshed(self, sources: Mapping[str, ModuleSource | None], scans: Mapping[str, Scan]) -> Resolver:
-        """A resolver for newer texts of the same modules, which has been asked the same questions."""
+    def refreshed(
+        self,
+        sources: Mapping[str, ModuleSource | None],
+        scans: Mapping[str, Scan],
+        changed: Collection[str],
+    ) -> Resolver:
+        """A resolver for newer texts of some modules, which has been asked the same questions."""
         newer = Resolver.__new__(Resolver)
         newer._sources, newer._scans, newer._known = sources, scans, self._known  # noqa: SLF001 - its own kind
-        newer._binds = {}  # noqa: SLF001
-        for module, asked in self._binds.items():
-            for name in asked:
+        again = [name for name in {**dict.fromkeys(changed), **self._starred} if name in self._binds]
+        newer._starred = {}  # noqa: SLF001
+        newer._binds = self._binds.copy()  # noqa: SLF001
+        for module in again:
+            del newer._binds[module]  # noqa: SLF001
+        for module in again:
+            for name in self._binds[module]:
                 newer.binds(module, name)
         return newer
 
@@ -142,6 +152,7 @@ class Resolver:
                 continue
             if statement.star:
                 base = _base(statement, module, package)
+                self._starred[module] = None
                 if base is not None and base != module and self.binds(base, name):
                     return True
             elif name in statement.bound and not self._is_submodule(statement, module, package, name):
