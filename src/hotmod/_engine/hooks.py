@@ -285,7 +285,7 @@ class Finder:
 
 
 RAN: dict[str, Running] = {}
-"""What is known of the code of modules that hotmod executed or patched, and that nobody else executed since."""
+"""What is known of the code of modules that hotmod executed or patched, and nobody else executed since."""
 
 
 def note_codes(journal: Journal, known: Mapping[str, Running | None]) -> None:

@@ -23,6 +23,7 @@ from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
@@ -265,7 +266,7 @@ class Reloader:
             if changes is not None and not again and self.ledger.refuses(changes):
                 return None
             report, _ = self._attempt(changes)
-            if not report and changes is not None:
+            if changes is not None and (report.is_rude or report.status not in ("applied", "unchanged")):
                 self.ledger.refuse(changes)
             return report
 
@@ -304,6 +305,7 @@ class Reloader:
         self, plan: Plan, phases: dict[str, float], started: float
     ) -> tuple[Report, BaseException | None]:
         transaction = Transaction(self.ledger, plan, self.planner.imported_by)
+        before = Look(self.ledger) if self.config.paranoid else None
 
         def report() -> Report:
             return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
@@ -324,6 +326,8 @@ class Reloader:
         told = time.perf_counter()
         try:
             transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+            if before is not None:
+                transaction.outcome.hazards += drift(before, Look(self.ledger), transaction.outcome.kept)
         except Exception:
             # it is committed and right; what is lacking is part of the report
             logger.exception("hotmod failed to look for what the reload left behind; please report this")

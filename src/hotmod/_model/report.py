@@ -112,7 +112,8 @@ class Report:
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.status in ("applied", "unchanged") and not self.took_back and not self.is_rude
+        differs = self.took_back or self.is_rude or any(hazard.code == "drift" for hazard in self.hazards)
+        return self.status in ("applied", "unchanged") and not differs
 
     @property
     def is_rude(self) -> bool:
