@@ -37,15 +37,26 @@ def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str
 def with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
     """The code of some statements, with functions and classes taken from the code of the whole text.
 
-    The two are equal; that they are the same lets the references to each code object be counted.
+    They do the same; that they are the same objects lets the references to each be counted. They may not be
+    equal: CPython compiles `a.b()` in another way where the module imports `a`, which these statements need not.
     """
-    known: dict[types.CodeType, types.CodeType] = {
-        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
+    known, counts = _by_place(whole), _by_place(some)
+    replaced = {
+        id(const): new
+        for place, consts in counts.items()
+        for const, new in zip(consts, known.get(place, ()), strict=False)
+        if len(consts) == len(known.get(place, ()))
     }
-    consts = tuple(
-        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
-    )
-    return some.replace(co_consts=consts)
+    return some.replace(co_consts=tuple(replaced.get(id(const), const) for const in some.co_consts))
+
+
+def _by_place(code: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
+    """The code objects among the constants of a module's code, in their order, by name and first line."""
+    found: dict[tuple[str, int], list[types.CodeType]] = {}
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            found.setdefault((const.co_name, const.co_firstlineno), []).append(const)
+    return found
 
 
 def code_without(keep: Keep, text: SourceText, loader: object, whole: types.CodeType) -> types.CodeType:

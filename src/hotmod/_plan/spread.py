@@ -19,6 +19,7 @@ from hotmod._plan.derived import CallTime, hits
 from hotmod._plan.disposing import is_disposed, used_by_hook
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
+from hotmod._plan.mutations import changed_by
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._plan.registering import registered_by, registries_of
@@ -268,7 +269,7 @@ class Spread:
         if facts is None:
             return
         self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
-        for chain in facts.eager.changes:
+        for chain in sorted({*facts.eager.changes, *changed_by(self.before, module, facts)}):
             self._rebuilt(
                 module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}")
             )
@@ -310,7 +311,7 @@ class Spread:
         for name in self._made_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
-        for chain in facts.eager.changes:
+        for chain in sorted({*facts.eager.changes, *changed_by(self.program, module, facts)}):
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._register_again(self.program, module, facts, cause)
         self._made_anew(module, facts, cause)
@@ -501,7 +502,7 @@ class Spread:
             for index in binders:
                 self.run(module, index, cause)
             for index, each in enumerate(facts):
-                if any(other[0] == place.name for other in each.eager.changes):
+                if any(other[0] == place.name for other in changed_by(self.program, module, each)):
                     self.run(module, index, cause)
         if not own and self.program.places(module, chain):
             self.foreign.append((module, ".".join(chain), line))
