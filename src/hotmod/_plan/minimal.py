@@ -428,7 +428,9 @@ class _Maker:
             return Step(module, "run", f"star imports bring {names} anew", 0)
         if part.runs:
             count = len(part.runs)
-            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes)
+            return Step(
+                module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes
+            )
         return Step(module, "patch", "edited", notes=part.notes)
 
     def _foreign(self) -> Iterable[Hazard]:
