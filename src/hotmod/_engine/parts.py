@@ -16,13 +16,16 @@ import dis
 import functools
 import sys
 import types
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from hotmod._engine.hooks import RAN, compile_text
 from hotmod._engine.keeping import masked, with_codes_of
 from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
+from hotmod._live.classes import own_dict
+from hotmod._live.derived import memories
+from hotmod._live.heap import CACHE
 from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
 from hotmod._live.namespaces import IMPORT_NAMES
@@ -71,6 +74,7 @@ class Parts:
     Args:
         journal: where the changes are noted.
         every: the parts.
+        renewed: caches, as `module:name`, that are cleared because of what their functions call.
 
     Attributes:
         patched: functions that do something else, as `module:qualname`.
@@ -80,7 +84,9 @@ class Parts:
         running: what the modules run from now on.
     """
 
-    def __init__(self, journal: Journal, every: Iterable[Prepared]) -> None:
+    def __init__(self, journal: Journal, every: Iterable[Prepared], renewed: Iterable[str] = ()) -> None:
+        self._renewed = tuple(renewed)
+        self._memories: list[_Memory] = []
         self._journal = journal
         self._every = {each.part.module: each for each in every}
         self._later: patch.Patch | None = None
@@ -107,6 +113,10 @@ class Parts:
             if go:
                 later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
         found = patch.prepare(first)
+        self._memories = [each for name in self._renewed for each in _memories(name)]
+        told = {each.told for each in self._memories if each.told} - set(found.forgotten)
+        found = dataclasses.replace(found, caches=(*found.caches, *self._memories))
+        self.forgotten += told
         self._later = patch.prepare(later) if later else None
         self.unfit += found.unfit
         self.lost += found.lost
@@ -200,6 +210,8 @@ class Parts:
 
     def finish(self) -> None:
         """After all ran: what is left of the functions whose statements ran, and names that are gone."""
+        for each in self._memories if any(one.running is not None for one in self._every.values()) else ():
+            each.cache_clear()  # whatever ran may have filled it before all was in place
         if self._later is not None:
             kept = tuple(step for step in self._later.steps if step.function.__code__ is step.old)
             functions = {id(step.function) for step in kept}
@@ -225,6 +237,30 @@ class Parts:
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
     found.clear()
     found.update(before)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Memory:
+    """What an object remembers of functions, under the name by which caches are cleared."""
+
+    value: Any
+    forget: Callable[[], object]
+    told: str
+
+    def cache_clear(self) -> None:
+        """Forget it."""
+        self.forget()
+
+
+def _memories(place: str) -> Iterable[_Memory]:
+    """What stands at a place, given as `module:name`, and can be made to forget."""
+    module, _, name = place.partition(":")
+    value: Any = vars(sys.modules[module]).get(name.partition(".")[0]) if module in sys.modules else None
+    for part in name.split(".")[1:]:
+        value = own_dict(value).get(part) if isinstance(value, type) else None
+    for part, forget in memories(value, name):
+        filled = part.cache_info().currsize if type(part) is CACHE else 1
+        yield _Memory(part, forget, f"{place} (cache)" if filled else "")
 
 
 def _clear(space: dict[str, Any], name: str) -> None:

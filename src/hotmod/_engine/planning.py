@@ -18,14 +18,14 @@ from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.obstacles import (
+    derived,
     made_anew,
-    opaque_functions,
     overwritten_definitions,
     unsure_modules,
 )
 from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
-from hotmod._plan import ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
+from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 
 __all__ = ["Planner"]
@@ -46,6 +46,7 @@ class Planner:
         self._sources: dict[str, ModuleSource] = {}
         self._sourceless: set[str] = set()  # the other loaded modules
         self.import_time = ImportTime()
+        self._call_time = CallTime()
 
     def plan(self, changes: ChangeSet) -> Plan:
         """The plan for some changes, without added modules that nobody imports.
@@ -105,12 +106,13 @@ class Planner:
             frozen_edits=edits,
             unsure=unsure_modules(self._ledger, changes.modules),
             unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
-            opaque=opaque_functions(changes.modules),
             made=made_anew(changes.modules, self._ledger.modules),
             overwritten=overwritten_definitions(changes.modules),
             keep=self._config.kept(),
             held=self._held,
             import_time=self.import_time,
+            call_time=self._call_time,
+            derived=derived,
         )
 
     def _text_of(self, module: str) -> SourceText | None:

@@ -190,7 +190,7 @@ class Transaction:
     def _apply_parts(self) -> None:
         """The short way: nothing runs but statements that bind names."""
         running = [part.module for part in self.plan.parts if part.acts]
-        self._parts = Parts(self.journal, self._prepared)
+        self._parts = Parts(self.journal, self._prepared, self.plan.renewed)
         with self._phase("save"):
             self._snapshot = Snapshot(self.journal, self.ledger, running)
             self._identity = self._merging(running)
@@ -215,7 +215,7 @@ class Transaction:
 
     def _apply_all(self) -> None:
         """The long way: whatever runs may change anything in scope."""
-        self._parts = Parts(self.journal, self._prepared)
+        self._parts = Parts(self.journal, self._prepared, self.plan.renewed)
         with self._phase("save"):
             registries = self._save()
         with self._phase("run"):

@@ -102,6 +102,10 @@ class Definitions:
         owner = self._paths.get(module, "") if label == "code" else module
         return owner not in self._anew or name.partition(".")[0] in self._anew[owner]
 
+    def is_filled(self, root: int) -> bool:
+        """Whether statements that changed or are gone may have registered something in an object."""
+        return root in self._filled
+
     def had_filled(self, root: int, key: Key) -> bool:
         """Whether statements that changed or are gone may have registered a definition in a registry."""
         made_of = self._filled.get(root)
@@ -185,7 +189,10 @@ class Registries:
 
     def _is_tied(self, root: int, value: Any) -> bool:
         """Whether a statement that runs again, or is gone, had put a value into a registry of this object."""
-        return self._ties.tied(root, value) or (root in self._definitions.filled and self._ties.holds(value))
+        if self._ties.tied(root, value):
+            return True
+        key = self._definitions.key(value) if self._definitions.is_filled(root) else None
+        return key is not None and self._definitions.had_filled(root, key) and self._ties.holds(value)
 
     def _is_direct(self, root: int, value: Any) -> bool:
         return self._is_tied(root, value) or self._definitions.key(value) is not None

@@ -5,6 +5,7 @@ Touches: nothing. Every part of this room is a pure function of values.
 
 from __future__ import annotations
 
+from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.mainmodule import with_main_module
@@ -13,6 +14,7 @@ from hotmod._plan.modules import make_plan
 from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step, Tie
 
 __all__ = [
+    "CallTime",
     "Hidden",
     "ImportTime",
     "Keep",

@@ -17,6 +17,7 @@ from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan.changed import Cause
+from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
@@ -45,12 +46,13 @@ def make_minimal_plan(
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     unknown: Collection[str] = (),
-    opaque: Collection[tuple[str, str]] = (),
     keep: Mapping[str, frozenset[str]] | None = None,
     held: Callable[[str], Collection[str]] | None = None,
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
     made: Collection[tuple[str, str]] = (),
+    call_time: CallTime | None = None,
+    derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -65,22 +67,36 @@ def make_minimal_plan(
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         unknown: loaded modules of which it is not known which text they ran.
-        opaque: (module, name) of functions behind decorators whose results can't take new code.
         keep: by module, the names that the options ask to keep.
         held: gives the names that are bound in a module now; what its old text binds by default.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
         made: (module, name) of objects that are made anew when a statement that called them changes.
+        call_time: as `import_time`, for what functions call.
+        derived: tells what was made of a function; see `Spread`.
     """
-    import_time = import_time or ImportTime()
+    import_time, call_time = import_time or ImportTime(), call_time or CallTime()
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
     maker = _Maker(
-        changes, graph, sources, rank, frozen, hidden or {}, keep or {}, held, import_time, was, made
+        changes,
+        graph,
+        sources,
+        rank,
+        frozen,
+        hidden or {},
+        keep or {},
+        held,
+        import_time,
+        was,
+        made,
+        call_time,
+        derived,
     )
-    import_time.begin(maker.program, changes.modules, rewired=rewired)
-    maker.seed(unsure or {}, unknown, opaque, overwritten)
+    for each in (import_time, call_time):
+        each.begin(maker.program, changes.modules, rewired=rewired)
+    maker.seed(unsure or {}, unknown, overwritten)
     maker.spread()
     return maker.plan(graph if was is None else was, frozen_edits)
 
@@ -101,6 +117,8 @@ class _Maker:
         import_time: ImportTime,
         was: ImportGraph | None,
         made: Collection[tuple[str, str]],
+        call_time: CallTime,
+        derived: Callable[[str, str, bool], str],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
@@ -144,13 +162,14 @@ class _Maker:
             self._keeping,
             import_time,
             made,
+            call_time,
+            derived,
         )
 
     def seed(
         self,
         unsure: Mapping[str, str],
         unknown: Collection[str],
-        opaque: Collection[tuple[str, str]],
         overwritten: Collection[tuple[str, str]],
     ) -> None:
         """Take in what differs."""
@@ -169,9 +188,6 @@ class _Maker:
             else:
                 spread.came_or_went(name, change.kind.value)
         self._new_cycles()
-        for module, name in opaque:
-            if module in self._edits:
-                spread.refresh(module, name)
         for module, name in overwritten:
             if module in self._edits:
                 spread.overwrite(module, name)
@@ -283,6 +299,7 @@ class _Maker:
             tuple(each for each in keeps if each is not None),
             tuple((*place, self._made_of(*place)) for place in sorted(spread.withdrawn)),
             (),
+            tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
 

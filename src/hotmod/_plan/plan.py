@@ -231,6 +231,7 @@ class Plan:
         withdrawn: the registries that statements which changed or are gone may have filled, as module, name,
             and the words of the statements that make them and do not run: what these put in is no registration.
         refused: modules whose edits this process can't take; nothing of them is changed.
+        renewed: caches, as `module:name`, that are cleared because of what their functions call.
         ties: the statements whose registrations are to be taken back.
     """
 
@@ -244,6 +245,7 @@ class Plan:
     keeps: tuple[Keep, ...] = ()
     withdrawn: tuple[tuple[str, str, frozenset[str]], ...] = ()
     refused: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
     ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:

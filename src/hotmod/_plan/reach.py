@@ -82,8 +82,16 @@ class Reach:
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
         """Why a function does something else when it is called, though its own text is as it was."""
+        self._origin = module
         region = self._function(module, qualname)
         return self._search(module, region) if region is not None else None
+
+    def met_by(self, module: str, qualname: str) -> frozenset[tuple[str, str]]:
+        """Every function that a call of one may come to; to be asked where nothing has changed."""
+        self._met, self.looked_at, self.asked_for = set(), {module}, set()
+        self._clean.clear()
+        self.calls_change(module, qualname)
+        return frozenset(self._met)
 
     def all_met(self, module: str) -> frozenset[tuple[str, str]]:
         """Every function that running a module may call; to be asked where nothing has changed."""

@@ -15,6 +15,7 @@ import builtins
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.derived import CallTime, hits
 from hotmod._plan.disposing import is_disposed, used_by_hook
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
@@ -59,6 +60,10 @@ class Spread:
         keeping: the names that keep what they hold.
         import_time: what is known of the functions that imports call.
         made: (module, name) of objects that are made anew when a statement that called them changes.
+        call_time: what is known of what functions call.
+        derived: tells what a name of a module, dotted for a method, holds of a function that was changed:
+            `"cache"` for results that can be forgotten, `"compiled"` for what has to be made again. The third
+            argument is whether the name is that of the function: if not, something handed it to a call.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -73,6 +78,7 @@ class Spread:
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
+        renewed: (module, name) of the caches that are cleared because of what the function calls, and why.
     """
 
     def __init__(
@@ -85,8 +91,13 @@ class Spread:
         keeping: Keeping,
         import_time: ImportTime,
         made: Collection[tuple[str, str]] = (),
+        call_time: CallTime | None = None,
+        derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
     ) -> None:
         self._made = frozenset(made)
+        self._call_time = call_time or CallTime()
+        self._derived = derived
+        self.renewed: dict[tuple[str, str], Cause] = {}
         self.program = program
         self.before = before
         self.runs: dict[str, dict[int, Cause]] = {}
@@ -163,13 +174,6 @@ class Spread:
             if docs[0] != docs[1] and not self._stays(module, facts):
                 cause = Cause(module, edit.new.first, f"the docstring of {_named(edit)} changed")
                 self.run(module, index, cause, edit)
-
-    def refresh(self, module: str, name: str) -> None:
-        """A function whose inside changed stands behind a decorator that may have compiled it: run it again."""
-        if (module, name) in self.changed.bodies:
-            for index in self.program.binders(module).get(name, ()):
-                line = self.program.statements(module)[index].first
-                self.run(module, index, Cause(module, line, f"{name}() changed below a decorator"))
 
     def overwrite(self, module: str, name: str) -> None:
         """Something else than its definition has a name: if the definition is edited, it takes the name back."""
@@ -616,12 +620,34 @@ class Spread:
     # the fixed point
 
     def spread(self) -> None:
-        """Follow the changes through all modules that can see them, until nothing more has to run.
+        """Follow the changes through all modules that can see them, until nothing more has to run."""
+        self._spread()
+        while self._renew():
+            self._spread()
+
+    def _renew(self) -> bool:
+        """What was made of functions that do something else now is made again; whether anything has to run."""
+        count = sum(map(len, self.runs.values()))
+        found = hits(self.program, self._region, self.changed, self._call_time, self._importers)
+        for module, index, name, own, cause in list(found):
+            if module in self.whole or index in self.runs.get(module, ()):
+                continue
+            kind = self._derived(module, name, own)
+            if kind == "cache":
+                self.renewed[module, name] = cause
+            elif kind:
+                self.run(module, index, cause)
+        return sum(map(len, self.runs.values())) > count
+
+    def _spread(self) -> None:
+        """Follow the changes.
 
         What was found to have nothing to do with the changes of one round is not asked about them again.
         """
         done = Changed()
         if self.changed.is_inside_only() and not self.runs and not self.whole:
+            met = self._call_time.met(self.changed.bodies)
+            self._call_time.rewire(self.program, self._edits, [each for each in met if self._is_rewired(*each)])
             # the usual edit: it is something to others only if an import calls what was edited
             met = self._import_time.met(self.changed.bodies)
             rewired = [each for each in met if self._is_rewired(*each)]
