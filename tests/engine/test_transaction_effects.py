@@ -119,7 +119,7 @@ class TestFrozenModules:
     def test_a_compiled_module_can_have_the_program_started_anew(
         self, shop: Project, compiled: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """With `on_rude="restart"` a compiled module that was built anew restarts the process, others do not."""
+        """With `on_rude="restart"` a compiled module that was built anew restarts the process."""
 
         class Restarted(BaseException):
             pass
