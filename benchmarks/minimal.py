@@ -219,7 +219,10 @@ def leaf_edits(strategy: str, importers: int, count: int) -> None:
 def told(what: str, ratio: float, limit: float, detail: str) -> bool:
     """Print one line; whether the limit holds."""
     holds = ratio <= limit
-    print(f"{what:<52} {ratio:6.2f}  (at most {limit:.2f}: {'holds' if holds else 'BROKEN'})  {detail}", flush=True)
+    print(
+        f"{what:<52} {ratio:6.2f}  (at most {limit:.2f}: {'holds' if holds else 'BROKEN'})  {detail}",
+        flush=True,
+    )
     return holds
 
 
@@ -247,13 +250,27 @@ def main() -> int:
         detail = f"{edit * 1e3:.3f} ms, floor {least * 1e3:.3f} ms"
         holds.append(told(f"body edit / floor, {size} modules", edit / least, TIMES_FLOOR, detail))
         if edit / least != first:
-            holds.append(told(f"the same, beside {options.modules.split(',')[0]} modules", edit / least / first, FLAT, ""))
+            holds.append(
+                told(
+                    f"the same, beside {options.modules.split(',')[0]} modules",
+                    edit / least / first,
+                    FLAT,
+                    "",
+                )
+            )
     early, late, floor_early, floor_late = in_process("--only", "edits", str(options.edits))
     detail = f"{early * 1e3:.3f} ms, then {late * 1e3:.3f} ms"
     what = f"the last tenth of {options.edits} edits / the first tenth"
     holds.append(told(what, late / floor_late / (early / floor_early), FLAT, detail))
     early, late = in_process("--only", "memory", str(options.edits))
-    holds.append(told("memory after them / after the first tenth", late / early, FLAT, f"{early / 1e3:.0f} kB, then {late / 1e3:.0f} kB"))
+    holds.append(
+        told(
+            "memory after them / after the first tenth",
+            late / early,
+            FLAT,
+            f"{early / 1e3:.0f} kB, then {late / 1e3:.0f} kB",
+        )
+    )
     count = str(options.importers)
     minimal, modules = (in_process("--only", f"leaf-{each}", count)[0] for each in ("minimal", "modules"))
     detail = f"{minimal * 1e3:.1f} ms, {modules * 1e3:.1f} ms"

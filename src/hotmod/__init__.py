@@ -26,6 +26,8 @@ _PLACES = {
     "graph": "hotmod._api",
     "plan": "hotmod._api",
     "register_class_adapter": "hotmod._live.adapters",
+    "register_registry_adapter": "hotmod._live.registrars",
+    "register_wrapper": "hotmod._live.derived",
     "reload": "hotmod._api",
     "rollback": "hotmod._api",
     "watch": "hotmod._api",

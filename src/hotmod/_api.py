@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING
 
-from hotmod._config import configure, switched_off
+from hotmod._config import Config, configure, listed, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._scope import Scope, Target, scope_of
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["awatch", "graph", "plan", "reload", "rollback", "watch"]
 
-_beginnings: dict[tuple[Scope, str], Beginning] = {}
-_watchers: dict[tuple[Scope, str], Watcher] = {}  # those that work with the reloader of the process
+_beginnings: dict[tuple[Scope, Config], Beginning] = {}
+_watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
 _guard = threading.Lock()
 
 
@@ -39,6 +39,9 @@ def watch(
     strategy: str | None = None,
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
+    on_rude: str | None = None,
+    keep: Iterable[str] | None = None,
+    paranoid: bool | None = None,
 ) -> Watcher:
     """Apply edits as they are saved, from a daemon thread.
 
@@ -58,6 +61,10 @@ def watch(
         strategy: `"modules"` executes every changed module and all its importers again.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
+        on_rude: what follows an edit that this process can't take: `"report"`, `"raise"` (the watcher logs
+            the error), or `"restart"` the process.
+        keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
+        paranoid: whether the program is compared with a fresh process after each reload.
 
     Returns:
         A handle. With `HOTMOD=off` in the environment one that does nothing.
@@ -70,9 +77,17 @@ def watch(
 
     if switched_off():
         return Watcher(None)
-    config = configure(delay=delay, strategy=strategy, include=_listed(include), exclude=_listed(exclude))
+    config = configure(
+        delay=delay,
+        strategy=strategy,
+        include=listed(include),
+        exclude=listed(exclude),
+        on_rude=on_rude,
+        keep=listed(keep),
+        paranoid=paranoid,
+    )
     scope = scope_of(targets, config.include, config.exclude)
-    key = scope, config.strategy
+    key = scope, config.sharing()
     with _guard:
         shared = _watchers.get(key)
         if verify is not None or (shared is not None and not shared.stopped):
@@ -93,6 +108,9 @@ async def awatch(
     strategy: str | None = None,
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
+    on_rude: str | None = None,
+    keep: Iterable[str] | None = None,
+    paranoid: bool | None = None,
 ) -> AsyncIterator[Report]:
     """Apply edits as they are saved, in the running event loop of asyncio, and give their reports.
 
@@ -107,6 +125,9 @@ async def awatch(
         strategy: as for `watch`.
         include: as for `watch`.
         exclude: as for `watch`.
+        on_rude: as for `watch`.
+        keep: as for `watch`.
+        paranoid: as for `watch`.
 
     Yields:
         The report of each attempt that did something or failed. With `HOTMOD=off` there is none.
@@ -127,6 +148,9 @@ async def awatch(
         strategy=strategy,
         include=include,
         exclude=exclude,
+        on_rude=on_rude,
+        keep=keep,
+        paranoid=paranoid,
     )
     if switched_off():
         return
@@ -219,15 +243,9 @@ def _reloader(targets: tuple[Target, ...]) -> Reloader:
     """The reloader of these targets; all callers in the process share it."""
     config = configure()
     scope = scope_of(targets, config.include, config.exclude)
-    key = scope, config.strategy
+    key = scope, config.sharing()
     with _guard:
         beginning = _beginnings.get(key)
         if beginning is None:
             beginning = _beginnings[key] = Beginning(config, scope)
     return beginning.reloader()
-
-
-def _listed(patterns: Iterable[str] | None) -> list[str] | None:
-    if isinstance(patterns, str):
-        return [patterns]
-    return None if patterns is None else list(patterns)

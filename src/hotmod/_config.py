@@ -12,14 +12,17 @@ import dataclasses
 import os
 import pathlib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._model.errors import ConfigError
 
-__all__ = ["STRATEGIES", "Config", "configure", "switched_off"]
+__all__ = ["ON_RUDE", "STRATEGIES", "Config", "configure", "listed", "switched_off"]
 
 STRATEGIES = ("minimal", "modules")
+ON_RUDE = ("report", "raise", "restart")
+_SEPARATORS = {"include": os.pathsep, "exclude": os.pathsep, "keep": ","}  # of lists in variables
+_TRUTHS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,12 +35,38 @@ class Config:
         delay: seconds without a further event after which a burst of saves is taken to be over.
         include: gitignore-style patterns of files to watch; empty means all.
         exclude: gitignore-style patterns of files never to touch.
+        on_rude: what follows an edit that this process can't take: to `report` it, to `raise` an error, or to
+            `restart` the process.
+        keep: names that hold on to their objects whatever runs again, as `module:name`.
+        paranoid: whether the program is compared with a fresh process after each reload.
     """
 
     strategy: str = "minimal"
     delay: float = 0.01
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    on_rude: str = "report"
+    keep: tuple[str, ...] = ()
+    paranoid: bool = False
+
+    def sharing(self) -> Config:
+        """What has to be equal for two doors to use one reloader: everything but the delay of a watcher."""
+        return dataclasses.replace(self, delay=0.0)
+
+    def kept(self) -> dict[str, frozenset[str]]:
+        """The names to keep, by module."""
+        found: dict[str, set[str]] = {}
+        for each in self.keep:
+            module, _, name = each.partition(":")
+            found.setdefault(module, set()).add(name)
+        return {module: frozenset(names) for module, names in found.items()}
+
+
+def listed(values: Iterable[str] | None) -> list[str] | None:
+    """Some strings as a list; one string is a list of one."""
+    if isinstance(values, str):
+        return [values]
+    return None if values is None else list(values)
 
 
 def switched_off() -> bool:
@@ -76,7 +105,7 @@ def _environment() -> dict[str, object]:
     for variable, value in os.environ.items():
         if variable.startswith("HOTMOD_"):
             key = variable.removeprefix("HOTMOD_").lower()
-            table[key] = value.split(os.pathsep) if key in ("include", "exclude") else value
+            table[key] = value.split(_SEPARATORS[key]) if key in _SEPARATORS else value
     return table
 
 
@@ -128,9 +157,40 @@ def _patterns(value: object) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _on_rude(value: object) -> str:
+    if value not in ON_RUDE:
+        msg = f"allowed are {', '.join(ON_RUDE)}"
+        raise ValueError(msg)
+    return str(value)
+
+
+def _keep(value: object) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, str) else value
+    if not isinstance(values, (list, tuple)) or not all(map(_is_place, values)):
+        msg = 'allowed is a list of names as "shop.db:ENGINE"'
+        raise ValueError(msg)
+    return tuple(each.strip() for each in values)
+
+
+def _is_place(value: object) -> bool:
+    module, colon, name = value.strip().partition(":") if isinstance(value, str) else ("", "", "")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), name))
+
+
+def _switch(value: object) -> bool:
+    found = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
+    if found is None:
+        msg = "allowed are 1 and 0, true and false, on and off"
+        raise ValueError(msg)
+    return found
+
+
 _CHECKS: dict[str, Callable[[object], object]] = {
     "strategy": _strategy,
     "delay": _delay,
     "include": _patterns,
     "exclude": _patterns,
+    "on_rude": _on_rude,
+    "keep": _keep,
+    "paranoid": _switch,
 }

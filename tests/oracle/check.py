@@ -105,6 +105,7 @@ def play(
     tool: str = "hotmod",
     bytecode: bool = True,
     back: bool = False,
+    paranoid: bool = False,
 ) -> Played:
     """Play one case.
 
@@ -115,6 +116,7 @@ def play(
         tool: who reloads: `hotmod`, or `importlib` for comparison.
         bytecode: whether the interpreter writes `.pyc` files.
         back: whether every applied save is rolled back and applied again.
+        paranoid: whether hotmod compares itself with a fresh process, too.
     """
     played = Played()
     root = folder / "live"
@@ -124,7 +126,7 @@ def play(
     with server().program() as live:
         failed = live.load(str(root), case.imports, tops, bytecode=bytecode)
         played.problems += [f"version 1 does not import: {what}" for what in failed]
-        live.attach(tool, case.targets, strategy, case.verify)
+        live.attach(tool, case.targets, strategy, case.verify, paranoid=paranoid)
         live.run(case.hold)
         for number, version in enumerate(case.versions[1:], 2):
             refused = version.expected.status not in ("applied", "unchanged")

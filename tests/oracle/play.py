@@ -58,10 +58,18 @@ class Player:
             if top in sys.modules:
                 self.space[top] = sys.modules[top]
 
-    def attach(self, tool: str, targets: Sequence[str], strategy: str = "modules", verify: str = "") -> None:
+    def attach(
+        self,
+        tool: str,
+        targets: Sequence[str],
+        strategy: str = "modules",
+        verify: str = "",
+        *,
+        paranoid: bool = False,
+    ) -> None:
         """Make what will reload the program."""
         check = (lambda: eval(verify, self.space)) if verify else None
-        self.tool = _TOOLS[tool](self, targets, strategy, check)
+        self.tool = _TOOLS[tool](self, targets, strategy, check, paranoid)
 
     def run(self, code: str) -> None:
         """Run statements of somebody who uses the program."""
@@ -135,7 +143,12 @@ class Hotmod:
     """`hotmod.Reloader`."""
 
     def __init__(
-        self, player: Player, targets: Sequence[str], strategy: str, verify: Callable[[], object] | None
+        self,
+        player: Player,
+        targets: Sequence[str],
+        strategy: str,
+        verify: Callable[[], object] | None,
+        paranoid: bool,
     ) -> None:
         import hotmod
 
@@ -144,6 +157,7 @@ class Hotmod:
             *(os.path.join(player.root, target) if "/" in target else target for target in targets),
             strategy=strategy,
             verify=verify,
+            paranoid=paranoid,
         )
 
     def plan(self) -> object:

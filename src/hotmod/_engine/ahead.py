@@ -28,9 +28,7 @@ __all__ = ["Ahead"]
 class Ahead:
     """The work on the modules of one ledger, done in slices."""
 
-    def __init__(
-        self, ledger: Ledger, graph: Callable[[], ImportGraph], import_time: ImportTime
-    ) -> None:
+    def __init__(self, ledger: Ledger, graph: Callable[[], ImportGraph], import_time: ImportTime) -> None:
         self._ledger, self._graph, self._import_time = ledger, graph, import_time
         self._steps: Iterator[None] | None = None
         self._count = -1

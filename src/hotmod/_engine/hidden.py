@@ -21,9 +21,7 @@ from hotmod._source.reached import may_reach, reached
 __all__ = ["hidden_uses"]
 
 
-def hidden_uses(
-    graph: ImportGraph, loaded: Collection[str], *, computed: bool = False
-) -> dict[str, Hidden]:
+def hidden_uses(graph: ImportGraph, loaded: Collection[str], *, computed: bool = False) -> dict[str, Hidden]:
     """By module, what it uses without an import statement that says so.
 
     Args:

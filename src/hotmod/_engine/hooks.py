@@ -12,6 +12,7 @@ Assumes: the other finders and loaders follow PEP 451.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import importlib.machinery
@@ -25,12 +26,23 @@ from typing import Any, Protocol
 from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger, readable
 from hotmod._live import namespaces
+from hotmod._live.binder import Binder
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._model.changes import SourceText
 from hotmod._source.files import read
 
-__all__ = ["FINDER", "RAN", "Rerun", "compile_text", "install", "note_codes", "runs_its_own_way", "to_front"]
+__all__ = [
+    "FINDER",
+    "RAN",
+    "Kept",
+    "Rerun",
+    "compile_text",
+    "install",
+    "note_codes",
+    "runs_its_own_way",
+    "to_front",
+]
 
 _SEEDS: dict[str, Any] = {
     "__name__": None,
@@ -72,6 +84,21 @@ def compile_text(loader: object, text: SourceText) -> types.CodeType:
     return code
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """What a module that runs as a whole keeps.
+
+    Attributes:
+        values: the objects that names hold on to.
+        code: the module's code without the statements that only make these.
+        mixed: whether other statements may bind the names.
+    """
+
+    values: Mapping[str, Any]
+    code: types.CodeType
+    mixed: bool
+
+
 class Rerun:
     """The executions of one transaction.
 
@@ -91,7 +118,9 @@ class Rerun:
         imports: Callable[[str], Iterable[str]],
         codes: Mapping[str, tuple[SourceText, types.CodeType]],
         identity: Identity,
+        kept: Mapping[str, Kept],
     ) -> None:
+        self._kept = kept
         self.owned = owned
         self.modules = modules
         self.executed: list[str] = []
@@ -129,6 +158,8 @@ class Rerun:
             return
         spec = module.__spec__
         path = spec.origin if spec is not None and spec.has_location else None
+        kept = self._kept.get(name)
+        vars(module).update(kept.values if kept is not None else {})
         if path is None or not path.endswith(SOURCE) or runs_its_own_way(loader):
             loader.exec_module(module)
         else:
@@ -138,10 +169,22 @@ class Rerun:
                 prepared = text, compile_text(loader, text)
             self.texts[name] = prepared[0]
             self._identity.runs(name, prepared[1])
-            exec(prepared[1], vars(module))  # noqa: S102 - executing the user's module is the task
+            if kept is None or prepared[0].path != self._codes[name][0].path:
+                exec(prepared[1], vars(module))  # noqa: S102 - executing the user's module is the task
+            else:
+                self._run_keeping(kept, vars(module))
+        vars(module).update(kept.values if kept is not None else {})  # a function may have bound them
         self._identity.ran(name, vars(module))
         (self.executed if name in self.modules else self.added).append(name)
         self.order += [name] if name in self.modules else []
+
+    def _run_keeping(self, kept: Kept, space: dict[str, Any]) -> None:
+        """Run a module's text but for what makes the kept values."""
+        if kept.mixed:
+            binder = Binder(space, {}, lambda _, new: new, (), kept=kept.values.keys())
+            exec(kept.code, space, binder)  # noqa: S102 - executing the user's module is the task
+        else:
+            exec(kept.code, space)  # noqa: S102 - the same
 
     def _attend(self, name: str) -> None:
         """A module that need not run is imported anew for what an import does beside running it.
@@ -242,7 +285,7 @@ class Finder:
 
 
 RAN: dict[str, Running] = {}
-"""What is known of the code of modules that hotmod executed or patched, and that nobody else executed since."""
+"""What is known of the code of modules that hotmod executed or patched, and nobody else executed since."""
 
 
 def note_codes(journal: Journal, known: Mapping[str, Running | None]) -> None:

@@ -19,7 +19,7 @@ import sys
 import threading
 import types
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
@@ -73,6 +73,7 @@ class Identity:
         texts: their old and their new text.
         ran: what is known of the code that modules run.
         edits: how the texts of modules that do not run as a whole differ.
+        names: by module of which only some statements run, the names that these bind or that are gone.
     """
 
     def __init__(
@@ -82,9 +83,11 @@ class Identity:
         texts: Mapping[str, tuple[SourceText | None, SourceText]],
         ran: Mapping[str, Running],
         edits: Mapping[str, Edits] = types.MappingProxyType({}),
+        names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
     ) -> None:
         self._ran = ran
         self._texts = texts
+        self._names = names
         self.migration = Migration(texts, before, edits)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
@@ -98,11 +101,12 @@ class Identity:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
-        modules: set[str] = set()
-        for module, _, value in definitions_in(self._before):
-            if isinstance(value, type):
+        modules: set[str] = set()  # of which libraries ask for more than a difference in methods
+        for module, name, value in definitions_in(self._before):
+            if isinstance(value, type) and name in self._names.get(module, (name,)):
                 adapters.withdraw(self._journal, value)
-                modules |= {module} if adapters.keeps(value) else set()
+                keeps = adapters.keeps(value) and (module, name) not in self.merger.held
+                modules |= {module} if keeps else set()
         self.merger.keeping = all(self._differs_in_functions(module) for module in modules)
         build, thread = builtins.__build_class__, threading.get_ident()
 

@@ -22,7 +22,7 @@ import types
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 
-from hotmod._engine.sightings import SOURCE, Census, View, source_of
+from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
@@ -65,6 +65,7 @@ class Ledger:
     def __init__(self, scope: Scope, view: View | None = None) -> None:
         self.scope = scope
         self.modules: dict[str, Loaded] = {}
+        self.main = self._main(view)  # not one of the modules: it can be patched, but never be executed again
         self.rank: dict[str, int] = {}  # the order of first imports of the loaded modules
         self.idle: dict[str, str] = {}  # digests of files whose modules are not loaded
         self.looks = 0  # how often all modules of the process were looked at
@@ -86,8 +87,32 @@ class Ledger:
                 self.idle[name] = text.digest
         _LEDGERS.add(self)
 
+    def _main(self, view: View | None) -> Loaded | None:
+        found = main_module(self.scope)
+        if found is None:
+            return None
+        name, path = found
+        if view is not None:
+            text = SourceText.of(path, view.main) if view.main is not None else None
+        else:
+            text = readable(path)
+        return Loaded(name, path, is_package=False, text=text) if text is not None else None
+
+    def loaded(self, name: str) -> Loaded | None:
+        """What is known of a loaded module, or of the main module."""
+        if self.main is not None and name == self.main.name:
+            return self.main
+        return self.modules.get(name)
+
+    def paths(self) -> set[str]:
+        """The files of all that is loaded."""
+        found = {each.path for each in self.modules.values() if each.path}
+        return found | ({self.main.path} if self.main is not None else set())
+
     def owns(self, name: str, module: object = None) -> bool:
         """Whether a module is in scope."""
+        if self.main is not None and name == self.main.name:
+            return True
         path = source_of(module) if isinstance(module, types.ModuleType) else None
         return self.scope.owns(name, path)
 
@@ -163,16 +188,21 @@ class Ledger:
     def restore(self, state: Mapping[str, Loaded | None]) -> None:
         """Put the records of some modules back; None for one that was not loaded."""
         for name, loaded in state.items():
-            known = loaded or self.modules.get(name)
+            known = loaded or self.loaded(name)
             for ledger in self._sharing(name, known.path if known else None):
                 ledger._put(name, loaded)  # noqa: SLF001 - another ledger
 
     def _sharing(self, name: str, path: str | None) -> list[Ledger]:
         """This ledger and every other one that has the module in scope."""
-        others = [each for each in list(_LEDGERS) if each is not self and each.scope.owns(name, path)]
-        return [self, *others]
+        others = [each for each in list(_LEDGERS) if each is not self]
+        if self.main is not None and name == self.main.name:
+            return [self, *(each for each in others if each.main is not None)]
+        return [self, *(each for each in others if each.scope.owns(name, path))]
 
     def _put(self, name: str, loaded: Loaded | None) -> None:
+        if self.main is not None and name == self.main.name:
+            self.main = loaded or self.main
+            return
         self._touched[name] = None
         known = self.modules.get(name)
         if known is not None:
@@ -228,6 +258,7 @@ class Ledger:
         if found is None:
             files = self._files()
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
+            found += self._change_of_main()
             for name, path in files.items():
                 text = None if name in self.modules else readable(path)
                 if text is not None and self.idle.get(name) != text.digest:
@@ -242,11 +273,13 @@ class Ledger:
         suspects = {*paths, *(change.path for change in self._pending.changes)}
         found = []
         for path in suspects:
-            names = self._by_path.get(path)
-            text = _read(path) if names else None
-            if not names or text is None or any(id(sys.modules.get(n)) != self._objects[n] for n in names):
+            names = self._by_path.get(path, {})
+            main = self.main if self.main is not None and path == self.main.path else None
+            text = _read(path) if names or main is not None else None
+            if text is None or any(id(sys.modules.get(n)) != self._objects[n] for n in names):
                 return None
-            found += [each for name in names for each in _edit(self.modules[name], text)]
+            every = [*map(self.modules.__getitem__, names), *([main] if main is not None else [])]
+            found += [each for loaded in every for each in _edit(loaded, text)]
         return found
 
     def settle(self, changes: ChangeSet) -> None:
@@ -295,6 +328,11 @@ class Ledger:
         if not same or not expected.issubset(changes.modules):
             self._refused = {}
         return bool(self._refused)
+
+    def _change_of_main(self) -> Iterator[Change]:
+        text = _read(self.main.path) if self.main is not None else None
+        if self.main is not None and text is not None:  # a program whose file is gone goes on
+            yield from _edit(self.main, text)
 
     def _change(self, loaded: Loaded, files: dict[str, str]) -> Iterator[Change]:
         if loaded.text is None:

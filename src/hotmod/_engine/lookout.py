@@ -148,7 +148,7 @@ class Lookout:
         """Watch the folders that matter now, and have everything looked at."""
         with LOCK:
             self.reloader.ledger.refresh()
-            loaded = {each.path for each in self.reloader.ledger.modules.values() if each.path}
+            loaded = self.reloader.ledger.paths()
         self._modules = len(sys.modules)
         self._territory = survey_folders(self.reloader.scope, loaded)
         self._notifier.arm(self._territory.folders)
@@ -160,7 +160,7 @@ class Lookout:
         self._modules = len(sys.modules)
         with LOCK:
             self.reloader.ledger.refresh()
-            loaded = {each.path for each in self.reloader.ledger.modules.values() if each.path}
+            loaded = self.reloader.ledger.paths()
         new = loaded - self._territory.files
         known = {place for places in self._territory.inside.values() for place in places}
         return any(os.path.dirname(path) not in known or os.path.islink(path) for path in new)

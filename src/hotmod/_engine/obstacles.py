@@ -13,10 +13,12 @@ from collections.abc import Iterable
 
 from hotmod._engine.hooks import runs_its_own_way
 from hotmod._engine.loaded import Ledger
+from hotmod._live.classes import own_dict
+from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.modules import space_of
-from hotmod._live.wrappers import is_opaque
+from hotmod._live.derived import derivation, is_dressed
 
-__all__ = ["opaque_functions", "overwritten_definitions", "unsure_modules"]
+__all__ = ["derived", "made_anew", "overwritten_definitions", "unsure_modules"]
 
 
 def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
@@ -33,14 +35,39 @@ def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def opaque_functions(modules: Iterable[str]) -> list[tuple[str, str]]:
-    """(module, name) of what may hold the code of a function in a form that it was compiled to."""
+def derived(module: str, name: str, own: bool) -> str:  # noqa: FBT001 - see `Spread`
+    """What a name, dotted for a method, holds of a function: `"cache"`, `"compiled"`, or nothing that remembers it.
+
+    What a call made of a function under another name, it must be dressed as the function to count: other objects
+    call what they were given.
+    """
+    value: object = space_of(sys.modules.get(module)).get(name.partition(".")[0])
+    for part in name.split(".")[1:]:
+        value = own_dict(value).get(part) if isinstance(value, type) else None
+    return derivation(value, name) if own or is_dressed(value) else ""
+
+
+def made_anew(changed: Iterable[str], loaded: Iterable[str]) -> list[tuple[str, str]]:
+    """(module, name) of objects that refuse, or remember, whatever they are told a second time: parsers.
+
+    Args:
+        changed: the modules that changed; if no name of theirs leads to such an object, none is looked for.
+        loaded: the modules in scope.
+    """
+    return _parsers(loaded) if _parsers(changed) else []
+
+
+def _parsers(modules: Iterable[str]) -> list[tuple[str, str]]:
     return [
         (module, name)
         for module in modules
         for name, value in list(space_of(sys.modules.get(module)).items())
-        if is_opaque(value)
+        if refuses_repetition(value) or (isinstance(value, types.ModuleType) and _has_parser(value))
     ]
+
+
+def _has_parser(module: types.ModuleType) -> bool:
+    return any(map(refuses_repetition, list(vars(module).values())))
 
 
 def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
@@ -55,6 +82,9 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
 
 def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
     if isinstance(value, type):
-        home, qualname = type.__getattribute__(value, "__module__"), type.__dict__["__qualname__"].__get__(value)
+        home, qualname = (
+            type.__getattribute__(value, "__module__"),
+            type.__dict__["__qualname__"].__get__(value),
+        )
         return bool(home == module and qualname == name)
     return value.__module__ == module and value.__qualname__ == name

@@ -16,12 +16,16 @@ import dis
 import functools
 import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from hotmod._engine.hooks import RAN, compile_text
+from hotmod._engine.keeping import masked, with_codes_of
 from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
+from hotmod._live.classes import own_dict
+from hotmod._live.derived import memories
+from hotmod._live.heap import CACHE
 from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
 from hotmod._live.namespaces import IMPORT_NAMES
@@ -58,36 +62,10 @@ def prepared(part: Part, old: SourceText, loader: object) -> Prepared:
     before, after = compile_text(loader, old), compile_text(loader, part.text)
     running = None
     if part.runs:
-        masked = SourceText.of(part.text.path, _masked(part).encode())
-        running = _with_codes_of(after, compile_text(loader, masked))
+        lines = masked(part.edits.new, [(run.first, run.last) for run in part.runs])
+        text = SourceText.of(part.text.path, "\n".join(lines).encode())
+        running = with_codes_of(after, compile_text(loader, text))
     return Prepared(part, before, after, running)
-
-
-def _masked(part: Part) -> str:
-    """The new text with nothing but the statements that run, each on its own lines."""
-    lines = part.edits.new.lines
-    kept = [""] * len(lines)
-    spans = [(run.first, run.last) for run in part.runs]
-    spans += [
-        (each.first, each.last) for each in part.edits.new.statements if "__future__" in each.text
-    ]
-    for first, last in spans:
-        kept[first - 1 : last] = lines[first - 1 : last]
-    return "\n".join(kept)
-
-
-def _with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
-    """The code of some statements, with functions and classes taken from the code of the whole text.
-
-    The two are equal; that they are the same lets the references to each code object be counted.
-    """
-    known: dict[types.CodeType, types.CodeType] = {
-        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
-    }
-    consts = tuple(
-        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
-    )
-    return some.replace(co_consts=consts)
 
 
 class Parts:
@@ -96,6 +74,7 @@ class Parts:
     Args:
         journal: where the changes are noted.
         every: the parts.
+        renewed: caches, as `module:name`, that are cleared because of what their functions call.
 
     Attributes:
         patched: functions that do something else, as `module:qualname`.
@@ -105,7 +84,9 @@ class Parts:
         running: what the modules run from now on.
     """
 
-    def __init__(self, journal: Journal, every: Iterable[Prepared]) -> None:
+    def __init__(self, journal: Journal, every: Iterable[Prepared], renewed: Iterable[str] = ()) -> None:
+        self._renewed = tuple(renewed)
+        self._memories: list[_Memory] = []
         self._journal = journal
         self._every = {each.part.module: each for each in every}
         self._later: patch.Patch | None = None
@@ -128,12 +109,14 @@ class Parts:
             go = [span for span in spans if span[2:] in runs]
             running = RAN.get(name)
             if each.old is not each.new or runs:
-                first.append(
-                    patch.Edited(name, space, codes.pair(each.old, each.new, stay), running)
-                )
+                first.append(patch.Edited(name, space, codes.pair(each.old, each.new, stay), running))
             if go:
                 later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
         found = patch.prepare(first)
+        self._memories = [each for name in self._renewed for each in _memories(name)]
+        told = {each.told for each in self._memories if each.told} - set(found.forgotten)
+        found = dataclasses.replace(found, caches=(*found.caches, *self._memories))
+        self.forgotten += told
         self._later = patch.prepare(later) if later else None
         self.unfit += found.unfit
         self.lost += found.lost
@@ -142,13 +125,16 @@ class Parts:
         self.forgotten += found.forgotten
         self.running = dict(found.running)
 
-    def run(self, name: str, before: dict[str, Any], merger: Merger, *, young: bool) -> None:
+    def run(
+        self, name: str, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
+    ) -> None:
         """Run the statements of one module.
 
         Args:
             name: the module.
             before: its namespace as it was.
             merger: merges what is bound anew with what was there.
+            kept: the names that hold on to what they hold.
             young: whether nobody but the module can have seen what its statements make.
         """
         each = self._every[name]
@@ -158,24 +144,27 @@ class Parts:
         space = vars(sys.modules[name])
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
-        direct = _stored_directly(each.running)
+        direct = _stored_directly(each.running).difference(kept)
         for gone in each.part.cleared | direct:
             _clear(space, gone)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
-        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part))
+        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
         exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
         binder.bound |= direct & space.keys()
         for item in direct & before.keys() & space.keys() if young else ():
             space[item] = merger.merge(before[item], space[item])
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
-        for item in bound - binder.bound - IMPORT_NAMES:
+        for item in bound - binder.bound - IMPORT_NAMES - set(kept):
             space.pop(item, None)  # its statement ran, and did not bind it this time
+        space.update({item: before[item] for item in kept})  # a function may have bound it
 
     def _save_annotations(self, name: str, space: dict[str, Any]) -> None:
         """Annotated statements that run write into the dictionary that is there."""
         annotations = space.get("__annotations__")
         if type(annotations) is dict:
-            self._journal.record(f"annotations of {name}", functools.partial(_refill, annotations, dict(annotations)))
+            self._journal.record(
+                f"annotations of {name}", functools.partial(_refill, annotations, dict(annotations))
+            )
 
     def _rebind_stars(self, part: Part, space: dict[str, Any]) -> None:
         """Bind again the names that star imports had brought and that have changed; no others."""
@@ -189,7 +178,9 @@ class Parts:
     def bound(self, module: str) -> frozenset[str]:
         """The names that statements of a module bound just now."""
         each = self._every.get(module)
-        return frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
+        return (
+            frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
+        )
 
     def remove(self) -> None:
         """Clear the names that nothing binds any more."""
@@ -219,12 +210,12 @@ class Parts:
 
     def finish(self) -> None:
         """After all ran: what is left of the functions whose statements ran, and names that are gone."""
+        for each in self._memories if any(one.running is not None for one in self._every.values()) else ():
+            each.cache_clear()  # whatever ran may have filled it before all was in place
         if self._later is not None:
             kept = tuple(step for step in self._later.steps if step.function.__code__ is step.old)
             functions = {id(step.function) for step in kept}
-            changes = tuple(
-                change for change in self._later.changes if id(change.target) in functions
-            )
+            changes = tuple(change for change in self._later.changes if id(change.target) in functions)
             late = dataclasses.replace(self._later, steps=kept, changes=changes)
             patch.commit(self._journal, late)
             self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
@@ -246,6 +237,30 @@ class Parts:
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
     found.clear()
     found.update(before)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Memory:
+    """What an object remembers of functions, under the name by which caches are cleared."""
+
+    value: Any
+    forget: Callable[[], object]
+    told: str
+
+    def cache_clear(self) -> None:
+        """Forget it."""
+        self.forget()
+
+
+def _memories(place: str) -> Iterable[_Memory]:
+    """What stands at a place, given as `module:name`, and can be made to forget."""
+    module, _, name = place.partition(":")
+    value: Any = vars(sys.modules[module]).get(name.partition(".")[0]) if module in sys.modules else None
+    for part in name.split(".")[1:]:
+        value = own_dict(value).get(part) if isinstance(value, type) else None
+    for part, forget in memories(value, name):
+        filled = part.cache_info().currsize if type(part) is CACHE else 1
+        yield _Memory(part, forget, f"{place} (cache)" if filled else "")
 
 
 def _clear(space: dict[str, Any], name: str) -> None:
@@ -295,4 +310,3 @@ def _leftovers(part: Part) -> frozenset[str]:
 def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
     each = every.get(function.__module__)
     return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
-

@@ -41,8 +41,8 @@ def _compiled(reloader: Reloader, changes: ChangeSet) -> Doubt:
     try:
         for name, text in texts.items():
             _compile(name, text)
-        for name in reloader._plan(changes).executed:  # noqa: SLF001 - planning is not public
-            loaded = reloader.ledger.modules.get(name)
+        for name in reloader.planner.plan(changes).executed:
+            loaded = reloader.ledger.loaded(name)
             if name not in texts and loaded is not None and loaded.text is not None:
                 _compile(name, loaded.text)
     except (SourceError, SyntaxError, ValueError, RecursionError, MemoryError):  # the reload reports them
@@ -59,7 +59,7 @@ def _vanished(reloader: Reloader, change: Change) -> bool:
     """Whether a file is missing, or empty, that held something before."""
     if change.kind is ChangeKind.DELETED:
         return True
-    loaded = reloader.ledger.modules.get(change.module)
+    loaded = reloader.ledger.loaded(change.module)
     before = loaded.text if loaded is not None else None
     now_empty = change.text is not None and not change.text.data.strip()
     return now_empty and before is not None and bool(before.data.strip())

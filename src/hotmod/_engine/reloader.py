@@ -12,29 +12,29 @@ import collections
 import contextlib
 import dataclasses
 import logging
-import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from hotmod._config import Config, configure
-from hotmod._engine.ahead import Ahead
+from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
+from hotmod._engine.ahead import Ahead
 from hotmod._engine.failures import is_internal, location_of, trimmed
-from hotmod._engine.frozen import Frozen
-from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.obstacles import opaque_functions, overwritten_definitions, unsure_modules
+from hotmod._engine.paranoid import Look, drift
+from hotmod._engine.planning import Planner
+from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction
-from hotmod._model.changes import ChangeKind, ChangeSet
+from hotmod._model.changes import Change, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
-from hotmod._plan import ImportTime, Plan, make_minimal_plan, make_plan
+from hotmod._plan import Plan
 from hotmod._scope import Scope, Target, scope_of
-from hotmod._source.graph import ImportGraph, ModuleSource, build, update
+from hotmod._source.graph import ImportGraph
 from hotmod._source.parse import parse
 
 __all__ = ["LOCK", "Reloader", "reloads_here"]
@@ -43,7 +43,6 @@ LOCK = threading.RLock()
 HISTORY = 32
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
-_NOTHING = ChangeSet()
 logger = logging.getLogger("hotmod")
 
 
@@ -83,6 +82,10 @@ class Reloader:
             False, everything is taken back.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
+        on_rude: what follows an edit that this process can't take: `"report"` (the status is
+            `restart-required`), `"raise"` a ReloadError, or `"restart"` the process.
+        keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
+        paranoid: whether the program is compared with a fresh process after each reload.
 
     Raises:
         ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
@@ -96,11 +99,17 @@ class Reloader:
         verify: Callable[[], object] | None = None,
         include: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
+        on_rude: str | None = None,
+        keep: Iterable[str] | None = None,
+        paranoid: bool | None = None,
     ) -> None:
         config = configure(
             strategy=strategy,
-            include=None if include is None else list(include),
-            exclude=None if exclude is None else list(exclude),
+            include=listed(include),
+            exclude=listed(exclude),
+            on_rude=on_rude,
+            keep=listed(keep),
+            paranoid=paranoid,
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
         self.prepare(PREPARING)
@@ -127,15 +136,10 @@ class Reloader:
         self.generation = 0
         self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
-        self._graph = self._loaded_graph = build({})
-        self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
-        self._sources: dict[str, ModuleSource] = {}
-        self._import_time = ImportTime()
-        self._sourceless: set[str] = set()  # the other loaded modules
         with LOCK:
             self.ledger = Ledger(scope, view)
-            self._frozen = Frozen(scope)
-            self._ahead = Ahead(self.ledger, self.graph, self._import_time)
+            self.planner = Planner(config, self.ledger)
+            self._ahead = Ahead(self.ledger, self.planner.graph, self.planner.import_time)
             hooks.install(self.ledger)
 
     def prepare(self, seconds: float) -> bool:
@@ -171,7 +175,7 @@ class Reloader:
         """
         with LOCK:
             _refuse_inside()
-            plan = self._plan(self._changes())
+            plan = self.planner.plan(self._changes())
             for change in plan.changes.changes:
                 if change.text is not None:
                     parse(change.text)
@@ -185,10 +189,12 @@ class Reloader:
 
         Returns:
             What was done. After `applied` or `unchanged` memory equals disk; after `rejected` or
-            `restart-required` the program is exactly what it was before.
+            `restart-required` the program is exactly what it was before. With `on_rude="restart"` it does not
+            return where a restart is required.
 
         Raises:
-            ReloadError: `check` is true and the edit could not be applied; it carries the report.
+            ReloadError: `check` is true and the edit could not be applied, or this process can't take it and
+                `on_rude` is `"raise"`; it carries the report.
             RollbackError: taking back a failed attempt failed itself; the process is a mixture.
             KeyboardInterrupt: the user interrupted; everything was taken back first.
         """
@@ -196,7 +202,7 @@ class Reloader:
             report, error = self._attempt()
         if isinstance(error, KeyboardInterrupt):
             raise error
-        if check and not report:
+        if (check and not report) or (report.is_rude and self.config.on_rude == "raise"):
             raise ReloadError(report) from report.error
         return report
 
@@ -260,7 +266,7 @@ class Reloader:
             if changes is not None and not again and self.ledger.refuses(changes):
                 return None
             report, _ = self._attempt(changes)
-            if not report and changes is not None:
+            if changes is not None and (report.is_rude or report.status not in ("applied", "unchanged")):
                 self.ledger.refuse(changes)
             return report
 
@@ -271,20 +277,35 @@ class Reloader:
             try:
                 changes = self._changes() if changes is None else changes
                 phases["scan"] = time.perf_counter() - started
-                plan = self._plan(changes)
+                plan = self.planner.plan(changes)
                 phases["plan"] = time.perf_counter() - started - phases["scan"]
             except SourceError as error:
                 return self._record(self._rejection(error, None, phases, started)), error
             if not plan:
                 return self._record(self._report("unchanged", phases, started)), None
-            if not plan.steps and plan.hazards:
+            if plan.is_rude and self.config.on_rude == "restart":
+                try:
+                    for change in changes.changes:
+                        self._check(change)
+                except (SyntaxError, SourceError, ValueError) as error:
+                    return self._record(self._rejection(error, None, phases, started)), error
+                restart()
+            if not plan.steps and plan.is_rude:
                 return self._record(self._restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
+
+    @staticmethod
+    def _check(change: Change) -> None:
+        """See that a text compiles before the program is started anew with it."""
+        if change.text is not None:
+            loader = getattr(getattr(sys.modules.get(change.module), "__spec__", None), "loader", None)
+            hooks.compile_text(loader, change.text)
 
     def _transact(
         self, plan: Plan, phases: dict[str, float], started: float
     ) -> tuple[Report, BaseException | None]:
-        transaction = Transaction(self.ledger, plan, self._imported_by)
+        transaction = Transaction(self.ledger, plan, self.planner.imported_by)
+        before = Look(self.ledger) if self.config.paranoid else None
 
         def report() -> Report:
             return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
@@ -305,6 +326,8 @@ class Reloader:
         told = time.perf_counter()
         try:
             transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+            if before is not None:
+                transaction.outcome.hazards += drift(before, Look(self.ledger), transaction.outcome.kept)
         except Exception:
             # it is committed and right; what is lacking is part of the report
             logger.exception("hotmod failed to look for what the reload left behind; please report this")
@@ -314,104 +337,15 @@ class Reloader:
     def _changes(self) -> ChangeSet:
         return self.ledger.changes()
 
-    def _plan(self, changes: ChangeSet) -> Plan:
-        """The plan for some changes, without added modules that nobody imports."""
-        edits = self._frozen.hazards(self.ledger.looks)
-        if not changes:
-            return Plan(changes, hazards=tuple(edits))
-        was = self.graph()
-        graph = self._graph_after(changes)
-        relevant = tuple(
-            change
-            for change in changes.changes
-            if change.kind is not ChangeKind.ADDED
-            or any(
-                edge.at_import and edge.importer in self.ledger.modules
-                for edge in graph.importers(change.module)
-            )
-        )
-        if len(relevant) != len(changes.changes):
-            kept = ChangeSet(relevant)
-            self.ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
-            changes = kept
-        plain = self.config.strategy == "modules"
-        hidden = hidden_uses(graph, self.ledger.modules, computed=not plain)
-        if plain:
-            return make_plan(
-                changes,
-                graph,
-                list(self.ledger.modules),
-                frozen=self._sourceless,
-                was=was,
-                hidden=hidden,
-                frozen_edits=edits,
-            )
-        return make_minimal_plan(
-            changes,
-            graph,
-            self._sources,
-            self.ledger.rank,
-            frozen=self._sourceless,
-            was=was,
-            hidden=hidden,
-            frozen_edits=edits,
-            unsure=unsure_modules(self.ledger, changes.modules),
-            unknown=[name for name in changes.modules if not self.ledger.is_certain(name)],
-            opaque=opaque_functions(changes.modules),
-            overwritten=overwritten_definitions(changes.modules),
-            import_time=self._import_time,
-        )
-
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
-        touched = self.ledger.touched()
-        loaded = {name: self.ledger.modules.get(name) for name in touched}
-        known = (self._sourceless - touched) | {
-            name for name, each in loaded.items() if each is not None and each.text is None
-        }
-        changed = {
-            name: ModuleSource(each.text, each.is_package)
-            for name, each in loaded.items()
-            if each is not None and each.text is not None
-        }
-        gone = {name for name in touched if name in self._sources and name not in changed}
-        changed = {name: source for name, source in changed.items() if self._sources.get(name) != source}
-        for name in gone:
-            del self._sources[name]
-        self._sources.update(changed)
-        if known != self._sourceless:
-            self._sourceless = known
-            self._loaded_graph = build(self._sources, known)
-        elif changed or gone:
-            self._loaded_graph = self._updated(changed) if not gone else update(self._loaded_graph, changed, gone)
-        return self._loaded_graph
-
-    def _updated(self, changed: dict[str, ModuleSource]) -> ImportGraph:
-        """The graph with other texts. A plan asks for it, and when it is carried out, so does the next one."""
-        graph, known = self._derived
-        if graph is not self._loaded_graph or known != changed:
-            self._graph = update(self._loaded_graph, changed)
-            self._derived = self._loaded_graph, changed
-        return self._graph
-
-    def _graph_after(self, changes: ChangeSet) -> ImportGraph:
-        """The import graph with the changed texts in place; deleted modules are still known."""
-        changed = {
-            change.module: ModuleSource(change.text, os.path.basename(change.path).startswith("__init__."))
-            for change in changes.changes
-            if change.text is not None
-        }
-        self.graph()
-        return self._updated(changed)
-
-    def _imported_by(self, module: str) -> list[str]:
-        """The modules of the scope that a module imports when it runs, in order."""
-        graph = self._graph
-        return [edge.imported for edge in graph.imports(module) if edge.at_import] if module in graph else []
+        return self.planner.graph()
 
     def _record(self, report: Report) -> Report:
         self.history.append(report)
         level = logging.INFO if report else logging.WARNING
+        if report.is_rude and self.config.on_rude == "raise":
+            level = logging.ERROR  # a watcher has nobody to raise to
         if report.status != "unchanged":
             logger.log(level, "%s", report.summary())
         return report

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 
 from hotmod._scope import Scope
 
-__all__ = ["SOURCE", "Census", "View", "source_of"]
+__all__ = ["SOURCE", "Census", "View", "main_module", "source_of"]
 
 SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
@@ -54,7 +54,7 @@ class Census:
         for name, module in list(sys.modules.items()):
             if (
                 known.get(name) == id(module)
-                or name == "__main__"
+                or name in ("__main__", "__mp_main__")
                 or not isinstance(module, types.ModuleType)
             ):
                 continue
@@ -72,10 +72,17 @@ class Census:
 
 
 class View:
-    """What the files of the loaded modules look like now."""
+    """What the files of the loaded modules look like now.
+
+    Attributes:
+        census: finds the modules of the scope.
+        main: the text of the main module; None if it is not in scope or can't be read.
+    """
 
     def __init__(self, scope: Scope) -> None:
         self.census = Census(scope)
+        main = main_module(scope)
+        self.main = _bytes_of(main[1]) if main is not None else None
         self._since = time.time_ns() - _TICK_NS
         self._seen: dict[str, _Sighting | None] = {}
         for name, _, path in self.census.ours():
@@ -118,6 +125,33 @@ class View:
             return not _POSIX or _signature(path)[3] >= self._since
         except OSError:
             return True
+
+
+def _bytes_of(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:  # whoever needs it will say what is wrong
+        return None
+
+
+def main_module(scope: Scope) -> tuple[str, str] | None:
+    """The name and the file of the program's main module, if it is in scope.
+
+    The name is that under which it knows itself: a worker process of `multiprocessing` has executed the main
+    module of its parent as `__mp_main__`.
+    """
+    module = sys.modules.get("__main__")
+    if not isinstance(module, types.ModuleType):
+        return None
+    path, space = source_of(module), vars(module)
+    if path is None or not path.endswith(SOURCE):
+        return None
+    name = space.get("__name__")
+    if not isinstance(name, str) or sys.modules.get(name) is not module:
+        name = "__main__"
+    real = getattr(space.get("__spec__"), "name", "__main__")  # of `python -m shop.tool` it is `shop.tool`
+    return (name, path) if scope.owns(str(real), path) or scope.owns("__main__", path) else None
 
 
 def _signature(path: str) -> tuple[int, int, int, int]:

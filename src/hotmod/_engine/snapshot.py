@@ -18,6 +18,7 @@ from typing import Any
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.others import Others
 from hotmod._live import modules, namespaces
+from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
 from hotmod._live.registries import Definitions, Registries
 from hotmod._live.state import State
@@ -50,7 +51,9 @@ class Snapshot:
             }
         else:
             inside = {
-                name: module for name in names if isinstance(module := sys.modules.get(name), types.ModuleType)
+                name: module
+                for name in names
+                if isinstance(module := sys.modules.get(name), types.ModuleType)
             }
         self.entries: dict[str, Any] = dict(inside)
         self.before = {name: dict(vars(module)) for name, module in inside.items()}
@@ -62,7 +65,12 @@ class Snapshot:
             journal.record("namespaces and containers", self._restore, lasting=False)
 
     def deepen(
-        self, journal: Journal, going: Collection[str], definitions: Definitions, codes: Iterable[types.CodeType]
+        self,
+        journal: Journal,
+        going: Collection[str],
+        definitions: Definitions,
+        ties: Ties,
+        codes: Iterable[types.CodeType],
     ) -> Registries:
         """Save the containers in scope as well, for statements that may change them.
 
@@ -70,19 +78,18 @@ class Snapshot:
             journal: where it is noted how `sys.modules` is put back.
             going: the modules that run as a whole or are removed.
             definitions: what runs again.
+            ties: what statements that run again, or are gone, had registered.
             codes: the code that is going to run.
         """
         inside = self.entries
         owned = self._ledger.scope.owns_name
-        self.entries = modules.watch_entries(
-            journal, lambda name: name in inside or self._ledger.owns(name)
-        )
+        self.entries = modules.watch_entries(journal, lambda name: name in inside or self._ledger.owns(name))
         others = State([module for name, module in inside.items() if name not in going], owned)
         own = State([module for name, module in inside.items() if name in going], owned)
         self._states = own, others
         self._running = frozenset(going)
         self._others = Others(definitions, codes)
-        return Registries(others, definitions)
+        return Registries(journal, others, definitions, ties)
 
     def _restore(self) -> None:
         """Abort: put namespaces and the contents of containers back, without losing what others did."""

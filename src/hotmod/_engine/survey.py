@@ -100,20 +100,26 @@ def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
 
 
 def repeated(transaction: Transaction) -> list[Hazard]:
-    """The statements with effects outside that ran again in a committed transaction."""
-    before = transaction.superseded()
-    return [
-        Hazard(
-            "repeated-effect",
-            name,
-            message=f"{effect.call} ran again: it {effect.what}, and what it did before still stands",
-            advice="Undo it in __hotmod_dispose__, or move it where it runs once.",
-            path=path,
-            line=effect.line,
+    """What is left of effects outside that statements had which ran again, or are gone."""
+    transaction.without_settled()
+    found = []
+    for tie, path, effect in transaction.earlier_effects():
+        left = f"{effect.call} was changed or removed: it {effect.what}, and what it did before still stands"
+        again = f"{effect.call} ran again: it {effect.what}, and what it did before still stands"
+        gone = tie.gone
+        found.append(
+            Hazard(
+                "effect-not-undone" if gone else "repeated-effect",
+                tie.module,
+                message=left if gone else again,
+                advice="Undo it in __hotmod_dispose__, or restart if it matters."
+                if gone
+                else "Undo it in __hotmod_dispose__, or move it where it runs once.",
+                path=path,
+                line=tie.line + effect.line - tie.first,
+            )
         )
-        for name, path, effect in transaction.effects()
-        if name in before
-    ]
+    return found
 
 
 def left_behind(transaction: Transaction) -> list[Hazard]:

@@ -21,13 +21,16 @@ from typing import Any
 
 from hotmod._engine import hooks
 from hotmod._engine.foreign import foreign_attributes
-from hotmod._engine.hooks import FINDER, Rerun, compile_text, to_front
+from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.importers import outside_imports
+from hotmod._engine.keeping import code_without, misfits
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
+from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
+from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Definitions, Registries
@@ -35,7 +38,7 @@ from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
-from hotmod._plan import Part, Plan
+from hotmod._plan import Part, Plan, Tie
 from hotmod._source.definitions import line_of
 from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
@@ -88,10 +91,16 @@ class Transaction:
         self.outcome = Outcome(hazards=list(plan.hazards))
         self.texts: dict[str, SourceText] = {}
         self._codes: dict[str, tuple[SourceText, types.CodeType]] = {}
+        self._keeps = {keep.module: keep for keep in plan.keeps}
+        self._without: dict[str, types.CodeType] = {}  # of modules that keep something
         self._prepared: list[Prepared] = []
         self._parts = Parts(self.journal, ())
         self._snapshot = Snapshot(None, ledger, ())
         self._definitions = Definitions({}, {})
+        self._ties = Ties()
+        self._old = {
+            tie.module: ledger.modules[tie.module].text for tie in plan.ties if tie.module in ledger.modules
+        }
         self._identity = Identity(self.journal, {}, {}, {})
         self.left = Leftovers()  # what the survey looks at
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
@@ -114,11 +123,15 @@ class Transaction:
         """
         with self._phase("prepare"):
             for name in self.plan.executed:
-                known = self.ledger.modules.get(name)
+                known = self.ledger.loaded(name)
                 text = self._new_texts.get(name) or (known.text if known is not None else None)
                 if text is not None:
                     with self._compiling(text):
                         self._codes[name] = text, compile_text(_loader(name), text)
+                        if name in self._keeps:
+                            whole = self._codes[name][1]
+                            keep = self._keeps[name]
+                            self._without[name] = code_without(keep, text, _loader(name), whole)
             for part in self.plan.parts:
                 with self._compiling(part.text):
                     self._prepared.append(prepared(part, self._old_text(part), _loader(part.module)))
@@ -126,8 +139,8 @@ class Transaction:
             raise self.problems[0]
 
     def _old_text(self, part: Part) -> SourceText:
-        text = self.ledger.modules[part.module].text
-        return part.text if text is None else text
+        loaded = self.ledger.loaded(part.module)
+        return part.text if loaded is None or loaded.text is None else loaded.text
 
     @contextlib.contextmanager
     def _compiling(self, text: SourceText) -> Iterator[None]:
@@ -177,7 +190,7 @@ class Transaction:
     def _apply_parts(self) -> None:
         """The short way: nothing runs but statements that bind names."""
         running = [part.module for part in self.plan.parts if part.acts]
-        self._parts = Parts(self.journal, self._prepared)
+        self._parts = Parts(self.journal, self._prepared, self.plan.renewed)
         with self._phase("save"):
             self._snapshot = Snapshot(self.journal, self.ledger, running)
             self._identity = self._merging(running)
@@ -202,11 +215,11 @@ class Transaction:
 
     def _apply_all(self) -> None:
         """The long way: whatever runs may change anything in scope."""
-        self._parts = Parts(self.journal, self._prepared)
+        self._parts = Parts(self.journal, self._prepared, self.plan.renewed)
         with self._phase("save"):
             registries = self._save()
         with self._phase("run"):
-            self._dispose()
+            self._dispose()  # by the code that opened what is to be closed
             self._parts.patch()
             self._parts.remove()
             registries.withdraw()
@@ -218,12 +231,14 @@ class Transaction:
         """What merges old and new objects of the modules of which something runs."""
         before = self._snapshot.spaces(running)
         texts: dict[str, tuple[SourceText | None, SourceText]] = {
-            name: (loaded.text if (loaded := self.ledger.modules.get(name)) else None, text)
+            name: (loaded.text if (loaded := self.ledger.loaded(name)) else None, text)
             for name, (text, _) in self._codes.items()
         }
-        texts.update((each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared)
+        texts.update(
+            (each.part.module, (self._old_text(each.part), each.part.text)) for each in self._prepared
+        )
         edits = {part.module: part.edits for part in self.plan.parts}
-        identity = Identity(self.journal, before, texts, hooks.RAN, edits)
+        identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -233,9 +248,9 @@ class Transaction:
         return identity
 
     def _run_part(self, name: str, *, young: bool) -> None:
-        part = self._parts.every[name].part
+        part, before = self._parts.every[name].part, self._snapshot.before[name]
         self.texts[name] = part.text
-        self._parts.run(name, self._snapshot.before[name], self._identity.merger, young=young)
+        self._parts.run(name, before, self._identity.merger, self._kept(name).keys(), young=young)
         self._identity.merger.finish()
         self.outcome.executed = (*self.outcome.executed, name)
         if self._rerun is not None:
@@ -247,15 +262,26 @@ class Transaction:
             self._run_part(name, young=False)
             self._identity.ran(name, vars(sys.modules[name]))
 
+    def _kept(self, name: str) -> Mapping[str, Any]:
+        """What a module holds under names that it keeps."""
+        before, keep = self._snapshot.before.get(name, {}), self._keeps.get(name)
+        return {item: before[item] for item in (keep.names if keep is not None else ()) if item in before}
+
     def _known_codes(self) -> list[types.CodeType]:
         return [code for each in self._prepared for code in codes_in(each.new)]
 
-    def _save(self) -> Registries:
-        self._snapshot = Snapshot(self.journal, self.ledger)
-        names = {
-            part.module: {*part.removed, *part.registered, *(name for run in part.runs for name in run.binds)}
+    def _going_names(self) -> dict[str, set[str]]:
+        """By module of which only parts run, the names that are bound again or are gone."""
+        return {
+            part.module: {*part.removed, *(name for run in part.runs for name in run.binds)}
             for part in self.plan.parts
         }
+
+    def _save(self) -> Registries:
+        self._snapshot = Snapshot(self.journal, self.ledger)
+        names = self._going_names()
+        for part in self.plan.parts:
+            names[part.module] |= part.registered
         going = {*self.plan.executed, *self.plan.removed}
         paths = {
             name: loaded.path
@@ -266,7 +292,10 @@ class Transaction:
         self._definitions = Definitions(self.superseded(), paths, names, anew, self.plan.withdrawn)
         running = [code for _, code in self._codes.values()]
         running += [each.running for each in self._prepared if each.running is not None]
-        return self._snapshot.deepen(self.journal, going, self._definitions, running)
+        ties = self._ties = tied(self.plan, self._snapshot.before, paths)
+        edited = [each.new for each in self._prepared if each.old is not each.new]
+        ties.renewed = frozenset(id(code) for tree in edited for code in codes_in(tree))
+        return self._snapshot.deepen(self.journal, going, self._definitions, ties, running)
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""
@@ -290,8 +319,14 @@ class Transaction:
             for name, module in entries.items()
             if name in self.ledger.modules and name not in going and name.rpartition(".")[0] in reused
         }
-        self._identity = self._merging([*reused, *(part.module for part in self.plan.parts if part.runs)])
-        rerun = Rerun(self.ledger.owns, reused, residents, self._imports, self._codes, self._identity)
+        acting = [part.module for part in self.plan.parts if part.runs or part.removed]
+        self._identity = self._merging([*reused, *acting])
+        kept = {
+            name: Kept(self._kept(name), code, self._keeps[name].mixed)
+            for name, code in self._without.items()
+        }
+        owns = self.ledger.owns
+        rerun = Rerun(owns, reused, residents, self._imports, self._codes, self._identity, kept)
         rerun.texts = self.texts  # filled as modules start
         self._rerun = rerun
         for name in (*going, *residents):
@@ -369,6 +404,8 @@ class Transaction:
         outcome.patched += [name for name in self._parts.patched if name not in outcome.patched]
         outcome.patched.sort()
         outcome.cleared += sorted(self._parts.forgotten)
+        outcome.kept += [f"{keep.module}:{item}" for keep in self.plan.keeps for item in keep.told]
+        outcome.hazards += misfits(self.plan.keeps, self._snapshot.before)
         self.left.lost += self._parts.lost
         for part in self.plan.parts:
             names = [name for run in part.runs if run.rebinds for name in run.binds]
@@ -435,14 +472,14 @@ class Transaction:
 
     def _came_by_import(self, module: str, name: str) -> bool:
         """Whether the text that a module ran from before binds a name by an import statement."""
-        loaded = self.ledger.modules.get(module)
+        loaded = self.ledger.loaded(module)
         if loaded is None or loaded.text is None:
             return False
         return any(each.star or name in each.bound for each in scanned(loaded.text).statements)
 
     def _pin(self) -> None:
         changed = {*self.texts, *self._parts.every, *self.plan.removed}
-        known = {name: loaded for name in changed if (loaded := self.ledger.modules.get(name))}
+        known = {name: loaded for name in changed if (loaded := self.ledger.loaded(name))}
         old = {loaded.path: loaded.text for loaded in known.values() if loaded.text}
         new = {text.path: text for text in self.texts.values()}
         new.update((each.part.text.path, each.part.text) for each in self._prepared)
@@ -455,7 +492,7 @@ class Transaction:
     def show_running_texts(self) -> None:
         """After a rejection: let tracebacks show the texts that still run, not those on disk."""
         for change in self.plan.changes.changes:
-            loaded = self.ledger.modules.get(change.module)
+            loaded = self.ledger.loaded(change.module)
             if loaded is not None and loaded.text is not None:
                 modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
@@ -466,8 +503,40 @@ class Transaction:
             part = self._parts.every.get(name)
             for effect in effects(text):
                 ran = part is None or any(run.first <= effect.line <= run.last for run in part.part.runs)
-                found += [(name, text.path, effect)] if ran else []
+                found += [(name, text.path, effect)] if ran and not effect.owner else []
         return found
+
+    def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
+        """The effects that statements had, when they ran before, which run again or are gone: with the file."""
+        found = []
+        for tie in self.plan.ties:
+            text = self._old.get(tie.module)
+            for effect in effects(text) if text is not None else ():
+                if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect):
+                    found.append((tie, text.path if text is not None else "", effect))
+        return found
+
+    def _is_settled(self, tie: Tie, effect: Effect) -> bool:
+        """Whether nothing is left of an effect: a registry was put in order, or a hook of the module saw to it."""
+        if tie.module in self.outcome.disposed:
+            return True
+        if not effect.owner:
+            return False
+        owner = resolved(effect.owner, self._snapshot.before.get(tie.module, {}))
+        now = resolved(effect.owner, modules.space_of(sys.modules.get(tie.module)))
+        if len(owner) != len(effect.owner) or isinstance(
+            owner[-1], (types.ModuleType, type, types.FunctionType)
+        ):
+            return True
+        return not now or now[-1] is not owner[-1] or self._ties.settled((tie.module, tie.line))
+
+    def without_settled(self) -> None:
+        """Forget the hazards of objects of other modules that have been put in order."""
+        self.outcome.hazards[:] = [
+            hazard
+            for hazard in self.outcome.hazards
+            if hazard.code != "effect-not-undone" or not self._ties.settled((hazard.module, hazard.line))
+        ]
 
     def _announce(self, report: object) -> None:
         for name in dict.fromkeys((*self.outcome.executed, *self._parts.every)):
@@ -486,7 +555,7 @@ class Transaction:
         rerun = self._rerun
         ran = () if rerun is None else (*rerun.executed, *rerun.added)
         names = (*ran, *self.plan.removed, *self._parts.every)
-        state = {name: self.ledger.modules.get(name) for name in names}
+        state = {name: self.ledger.loaded(name) for name in names}
         self.journal.record("ledger", lambda: self.ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)

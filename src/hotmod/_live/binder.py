@@ -30,6 +30,7 @@ class Binder(MutableMapping[str, Any]):
         merge: gives the object that lives on, for an old and a new one.
         young: the names whose new values nobody else has seen; None for all.
         refused: names that are not bound where they are given a module.
+        kept: names that are not bound whatever they are given.
 
     Attributes:
         bound: the names that were bound, and not deleted since.
@@ -42,8 +43,9 @@ class Binder(MutableMapping[str, Any]):
         merge: Callable[[Any, Any], Any],
         young: Container[str] | None,
         refused: Container[str] = (),
+        kept: Container[str] = (),
     ) -> None:
-        self._refused = refused
+        self._refused, self._kept = refused, kept
         self._space, self._before, self._merge, self._young = space, before, merge, young
         self.bound: set[str] = set()
 
@@ -53,6 +55,9 @@ class Binder(MutableMapping[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         if name in self._refused and type(value) is types.ModuleType:
             return
+        if name in self._kept:
+            self.bound.add(name)
+            return
         old = self._before.get(name, _MISSING)
         if old is not _MISSING and old is not value and (self._young is None or name in self._young):
             value = self._merge(old, value)
@@ -60,6 +65,8 @@ class Binder(MutableMapping[str, Any]):
         self._space[name] = value
 
     def __delitem__(self, name: str) -> None:
+        if name in self._kept:
+            return
         del self._space[name]
         self.bound.discard(name)
 

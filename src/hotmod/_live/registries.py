@@ -6,6 +6,9 @@ registry refuses, keeps the old object, or grows. So what the modules about to r
 *withdrawn* first, and *settled* afterwards: an entry that came back takes its old place, one that did
 not come back holds the new object of the same name, and one whose object is gone is dropped.
 
+Entries that are objects of a library and hold such a definition (a route, a command) are treated in the same way;
+what a framework keeps in a form of its own is known to the adapters in `frameworks`.
+
 Touches: containers, closure cells, class attributes and instance attributes that `State` found and can
 put back.
 
@@ -21,13 +24,18 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.entries import Ties, line_of, parts_of
+from hotmod._live.frameworks import Taken
 from hotmod._live.heap import CACHE
+from hotmod._live.journal import Journal
+from hotmod._live.registrars import Registrars
 from hotmod._live.state import State, instance_dict
 from hotmod._live.takeback import contents, put_back, remove, set_item
 
 __all__ = ["Definitions", "Registries"]
 
 _MISSING = object()
+MAX_LISTED = 2_000  # a longer container is data: nobody has so many routes
 Key = tuple[str, str, str]
 
 
@@ -94,6 +102,10 @@ class Definitions:
         owner = self._paths.get(module, "") if label == "code" else module
         return owner not in self._anew or name.partition(".")[0] in self._anew[owner]
 
+    def is_filled(self, root: int) -> bool:
+        """Whether statements that changed or are gone may have registered something in an object."""
+        return root in self._filled
+
     def had_filled(self, root: int, key: Key) -> bool:
         """Whether statements that changed or are gone may have registered a definition in a registry."""
         made_of = self._filled.get(root)
@@ -105,7 +117,12 @@ class Definitions:
         if not space or "__wrapped__" not in space:
             return None
         module, name = space.get("__module__"), space.get("__qualname__")
-        if type(module) is str and type(name) is str and module in self.modules and self._covers(module, name):
+        if (
+            type(module) is str
+            and type(name) is str
+            and module in self.modules
+            and self._covers(module, name)
+        ):
             return module, name, "function"
         return None
 
@@ -123,6 +140,10 @@ class Definitions:
         if key is None or key[2] == "code":
             return False
         return "<locals>" in key[1] or _at(self._before[key[0]], key[1]) is value or self.is_current(value)
+
+    def is_named(self, key: Key) -> bool:
+        """Whether a module still has something at the name of a definition."""
+        return key[0] in sys.modules and _at(vars(sys.modules[key[0]]), key[1]) is not _MISSING
 
     def successor(self, value: object) -> object:
         """The definition that has replaced this one, `value` itself if it lives on, else `_MISSING`.
@@ -149,37 +170,76 @@ def _at(space: Mapping[str, Any], name: str) -> object:
 class Registries:
     """The containers of some modules from which definitions were withdrawn."""
 
-    def __init__(self, state: State, definitions: Definitions) -> None:
+    def __init__(self, journal: Journal, state: State, definitions: Definitions, ties: Ties) -> None:
         self._state = state
         self._definitions = definitions
+        self._ties = ties
         self._attributes = {id(space) for space in state.attribute_dicts}
         self._withdrawn: list[tuple[Any, list[Any], list[Any]]] = []
         self._dropped: list[Key] = []
         self._refilled: set[tuple[int, str]] = set()
         self._hooks: dict[int, frozenset[int]] = {}
+        self._ours: dict[tuple[int, int], bool] = {}
+        taken = Taken(self._ties.holds, state.found)
+        self._registrars = Registrars(journal, state.instances, taken)
 
-    def _is_ours(self, item: Any, *, pair: bool) -> bool:
-        if not pair:
-            return self._definitions.key(item) is not None
-        return any(self._definitions.key(part) is not None for part in item)
+    def _is_ours(self, root: int, item: Any, *, pair: bool) -> bool:
+        parts = item if pair else (item,)
+        return any(self._is_direct(root, part) or self._is_entry(root, part) for part in parts)
+
+    def _is_tied(self, root: int, value: Any) -> bool:
+        """Whether a statement that runs again, or is gone, had put a value into a registry of this object."""
+        if self._ties.tied(root, value):
+            return True
+        key = self._definitions.key(value) if self._definitions.is_filled(root) else None
+        return key is not None and self._definitions.had_filled(root, key) and self._ties.holds(value)
+
+    def _is_direct(self, root: int, value: Any) -> bool:
+        return self._is_tied(root, value) or self._definitions.key(value) is not None
+
+    def _is_entry(self, root: int, value: Any) -> bool:
+        """Whether an object of a library stands for a definition of ours."""
+        known = root, id(value)
+        if known not in self._ours:
+            self._ours[known] = bool(self._definitions_in(root, value))
+        return self._ours[known]
+
+    def _definitions_in(self, root: int, entry: Any) -> list[Any]:
+        """The functions that an entry holds and that run again, or that were handed to its registry."""
+        parts = [part for part in parts_of(entry) if type(part) is not types.CodeType]
+        parts += [inner for part in parts if type(part) is types.FunctionType for inner in parts_of(part)]
+        found = [part for part in parts if self._is_tied(root, part)]
+        return found + [
+            part
+            for part in parts
+            if type(part) is types.FunctionType and self._definitions.key(part) is not None
+        ]
 
     def withdraw(self) -> None:
         """Take the definitions of the modules about to run out of the containers of the others.
 
         Entry by entry, so that what other threads put there meanwhile stays. `State.undos` takes it back.
         """
+        self._registrars.begin()
         for container, items in self._state.containers:
             if id(container) in self._attributes:
                 continue
-            pair = isinstance(container, dict)
-            left = [item for item in items if not self._is_ours(item, pair=pair)]
+            pair, root = isinstance(container, dict), self._state.roots[id(container)]
+            if len(items) > MAX_LISTED:
+                left = [item for item in items if not self._has_key(item, pair=pair)]
+            else:
+                left = [item for item in items if not self._is_ours(root, item, pair=pair)]
             if len(left) != len(items):
                 self._withdrawn.append((container, items, left))
+                have = set(map(id, left))
                 for item in items:
-                    if self._is_ours(item, pair=pair):
+                    if id(item) not in have:
                         for part in item if pair else (item,):
                             self._hooks[id(part)] = _hooks_of(part)
                         remove(container, item[0] if pair else item)
+
+    def _has_key(self, item: Any, *, pair: bool) -> bool:
+        return any(self._definitions.key(part) is not None for part in (item if pair else (item,)))
 
     def settle(self) -> list[str]:
         """Put the containers in order after the modules ran; gives the keys of what was dropped.
@@ -199,10 +259,25 @@ class Registries:
                 self._put_items(container, self._merged_items(root, before, left, now), now)
             if not left and not contents(container):
                 emptied.add(id(container))
+        self._place_added()
         self._drop_emptied(emptied)
+        self._registrars.finish()
         self._substitute()
         gone = {key for key in self._dropped if self._definitions.current(key) is _MISSING}
         return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
+
+    def _place_added(self) -> None:
+        """Put entries that came to a list from which nothing was withdrawn where their text stands."""
+        withdrawn = {id(container) for container, *_ in self._withdrawn}
+        for container, items in self._state.containers:
+            if not isinstance(container, list) or id(container) in withdrawn or len(items) > MAX_LISTED:
+                continue
+            now = contents(container) or []
+            if len(now) > len(items) and all(one is two for one, two in zip(items, now, strict=False)):
+                root, merged = self._state.roots[id(container)], list(items)
+                for item in now[len(items) :]:
+                    self._insert(root, merged, item)
+                self._put_items(container, merged, now)
 
     def _put_items(self, container: Any, merged: list[Any], now: list[Any]) -> None:
         """Write a list, deque or set; what other threads appended since `now` was read stays."""
@@ -239,7 +314,10 @@ class Registries:
         """What stands in the place of a withdrawn entry that did not come back; `_MISSING` if nothing."""
         key = self._definitions.key(value)
         if key is None:
-            return value
+            return _MISSING if self._is_tied(root, value) else value
+        if self._is_tied(root, value):
+            self._dropped.append(key)
+            return _MISSING
         filled = (root, key[0]) in self._refilled or self._definitions.had_filled(root, key)
         filled = filled and self._definitions.is_handed_anew(key)
         if not filled and self._definitions.has_name(value):
@@ -257,23 +335,67 @@ class Registries:
         kept = {id(item) for item in now}
         merged, placed = [], set[int]()
         for item in before:
-            if not self._is_ours(item, pair=False):
+            if not self._is_ours(root, item, pair=False):
                 merged += [item] if id(item) in kept else []
                 continue
-            new = self._definitions.successor(item)
-            if id(new) not in came:
-                new = self._remaining(root, item)
+            if not self._is_direct(root, item):
+                new = self._renewed(root, item, [each for each in added if id(each) not in placed])
+            else:
+                new = self._definitions.successor(item)
+                if id(new) not in came:
+                    new = self._remaining(root, item)
             if new is not _MISSING and id(new) not in placed:
                 merged.append(new)
                 placed.add(id(new))
-        return merged + [item for item in added if id(item) not in placed]
+        for item in added:
+            if id(item) not in placed:
+                self._insert(root, merged, item)
+        return merged
+
+    def _renewed(self, root: int, entry: Any, added: list[Any]) -> Any:
+        """The new entry that stands for what an old one stood for, the old one if it stays, or `_MISSING`."""
+        found = self._definitions_in(root, entry)
+        marks = self._marks(found)
+        for each in added:
+            if not marks.isdisjoint(self._marks(self._definitions_in(root, each))):
+                return each
+        keys = [key for part in found if (key := self._definitions.key(part)) is not None]
+        gone = [key for key in keys if not self._definitions.is_named(key)]
+        if any(self._is_tied(root, part) for part in found) or len(gone) == len(keys):
+            self._dropped += gone
+            return _MISSING
+        return entry
+
+    def _marks(self, found: list[Any]) -> set[Any]:
+        keys = [self._definitions.key(part) for part in found]
+        return {id(part) if key is None else key for part, key in zip(found, keys, strict=True)}
+
+    def _insert(self, root: int, merged: list[Any], item: Any) -> None:
+        """Put a new entry where its text stands among the others of its file, if these are in that order."""
+        place = line_of(item, self._has_own_key)
+        others = [(index, line_of(each, self._is_function)) for index, each in enumerate(merged)]
+        same = [(index, at[1]) for index, at in others if at is not None and place and at[0] == place[0]]
+        after = next((index for index, line in same if place and line > place[1]), None)
+        in_order = all(one[1] <= two[1] for one, two in zip(same, same[1:], strict=False))
+        if after is None or not in_order or self._is_direct(root, item):
+            merged.append(item)
+        else:
+            merged.insert(after, item)
+
+    def _has_own_key(self, value: Any) -> bool:
+        return self._definitions.key(value) is not None
+
+    def _is_function(self, value: Any) -> bool:
+        return value.__module__ in self._definitions.modules
 
     def _merged_pairs(self, root: int, before: list[Any], now: list[Any]) -> list[Any]:
         current = dict(now)
+        had = {id(value) for _, value in before}
         holding = {id(part) for pair in now for part in pair}
+        added = [value for _, value in now if id(value) not in had]
         merged: dict[Any, Any] = {}
         for key, value in before:
-            if not self._is_ours((key, value), pair=True):
+            if not self._is_ours(root, (key, value), pair=True):
                 if key in current:
                     merged[key] = current[key]
                 continue
@@ -282,6 +404,9 @@ class Registries:
                 merged[new_key] = current[new_key]
                 continue
             new_key, new = self._remaining(root, key), self._remaining(root, value)
+            if self._is_entry(root, value) and not self._is_direct(root, value):
+                new = self._renewed(root, value, added)
+                new = new if new is value else _MISSING
             if new_key is not _MISSING and new is not _MISSING and id(new) not in holding:
                 merged[new_key] = new
         merged.update((key, value) for key, value in now if key not in merged)
@@ -290,6 +415,8 @@ class Registries:
     def _drop_emptied(self, emptied: set[int]) -> None:
         """A list per name that held only withdrawn entries is an entry itself, and goes with them."""
         for container, items in self._state.containers if emptied else ():
+            if id(container) in self._attributes:
+                continue
             if isinstance(container, dict) and any(id(value) in emptied for _, value in items):
                 now = contents(container) or []
                 put_back(container, [pair for pair in now if id(pair[1]) not in emptied])

@@ -72,6 +72,7 @@ class State:
         self.cells: list[tuple[Cell, Any]] = []
         self.functions: list[types.FunctionType] = []
         self.attribute_dicts: list[dict[str, Any]] = []  # of instances and functions; also containers
+        self.instances: list[Any] = []  # that have attributes
         self._owned = owned
         self._bare: list[types.FunctionType] = []  # functions without attributes
         self._seen: set[int] = set()
@@ -147,8 +148,13 @@ class State:
     def _enter_instance(self, value: object) -> Iterator[Any]:
         space = instance_dict(value)
         if space is not None:
+            self.instances.append(value)
             self.attribute_dicts.append(space)
             yield space
+
+    def found(self, key: int) -> Any:
+        """An object that was met, by its id; None if there was none."""
+        return next((value for value in self._keep if id(value) == key), None)
 
     def undos(self, mine: Mine) -> Iterator[Callable[[], None]]:
         """What takes back, one by one, the changes since this was made.

@@ -15,7 +15,7 @@ from typing import Any
 from hotmod._live.heap import CACHE
 from hotmod._live.merge import Handler, Merger
 
-__all__ = ["HANDLERS", "is_opaque"]
+__all__ = ["HANDLERS"]
 
 _init_property: Any = property.__init__
 
@@ -106,9 +106,3 @@ HANDLERS: dict[type, Handler] = {
     functools.singledispatchmethod: _dispatcher,
     CACHE: _lru_cache,
 }
-
-
-def is_opaque(value: object) -> bool:
-    """Whether a value may have been made from a function by compiling or tracing it."""
-    kind = type(value)
-    return not (kind in HANDLERS or issubclass(kind, type) or kind is types.MethodType)

@@ -29,7 +29,9 @@ HAZARDS: dict[str, str] = {
     "repeated-effect": "a statement with an effect outside the module ran again",
     "effect-not-undone": "the effect of an undone or removed statement remains",
     "extension-module": "a compiled module can't be executed again in this process",
-    "main-module": "the program's main module is not executed again",
+    "main-module": "an edit of the program's main module can't be applied",
+    "kept-state": "a kept value no longer fits its initialiser",
+    "drift": "the program differs from a fresh process that imports the same texts",
     "foreign-attribute": "an attribute that others set on the module was kept",
 }
 

@@ -16,11 +16,11 @@ from typing import Any, Literal
 from hotmod._model.errors import portable
 from hotmod._model.hazards import Hazard
 
-__all__ = ["Location", "Reason", "Report", "Status"]
+__all__ = ["FROZEN", "Location", "Reason", "Report", "Status"]
 
 Status = Literal["applied", "unchanged", "rejected", "restart-required"]
 
-_FROZEN = ("main-module", "extension-module")  # edits that this process can't take
+FROZEN = ("main-module", "extension-module")  # edits that this process can't take
 SHOWN = 4  # names listed in a one-line summary before "and N more"
 
 
@@ -112,8 +112,13 @@ class Report:
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
-        frozen = any(hazard.code in _FROZEN for hazard in self.hazards)
-        return self.status in ("applied", "unchanged") and not self.took_back and not frozen
+        differs = self.took_back or self.is_rude or any(hazard.code == "drift" for hazard in self.hazards)
+        return self.status in ("applied", "unchanged") and not differs
+
+    @property
+    def is_rude(self) -> bool:
+        """Whether there are edits that this process can't take, whatever became of the others."""
+        return any(hazard.code in FROZEN for hazard in self.hazards)
 
     def __str__(self) -> str:
         lines = [self.summary()]
@@ -161,7 +166,7 @@ class Report:
         return "; ".join(part for part in parts if part) or "no code to run"
 
     def _refused(self) -> str:
-        frozen = ", ".join(hazard.module for hazard in self.hazards if hazard.code in _FROZEN)
+        frozen = ", ".join(hazard.module for hazard in self.hazards if hazard.code in FROZEN)
         where = str(self.location) if self.location else ", ".join(self.changed) or frozen or self.scope
         why = f"{type(self.error).__name__}: {self.error}" if self.error else ""
         if self.error is not None and not str(self.error):

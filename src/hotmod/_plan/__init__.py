@@ -5,9 +5,26 @@ Touches: nothing. Every part of this room is a pure function of values.
 
 from __future__ import annotations
 
+from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
+from hotmod._plan.keeping import Keeping
+from hotmod._plan.mainmodule import with_main_module
 from hotmod._plan.minimal import make_minimal_plan
 from hotmod._plan.modules import make_plan
-from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
+from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step, Tie
 
-__all__ = ["Hidden", "ImportTime", "Part", "Plan", "Run", "Step", "make_minimal_plan", "make_plan"]
+__all__ = [
+    "CallTime",
+    "Hidden",
+    "ImportTime",
+    "Keep",
+    "Keeping",
+    "Part",
+    "Plan",
+    "Run",
+    "Step",
+    "Tie",
+    "make_minimal_plan",
+    "make_plan",
+    "with_main_module",
+]

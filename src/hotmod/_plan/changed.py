@@ -80,7 +80,7 @@ class Changed:
 
     def since(self, earlier: Changed) -> Changed:
         """What has come since an earlier state."""
-        pairs = zip(self._tables(), earlier._tables(), strict=True)  # noqa: SLF001 - its own kind
+        pairs = zip(self._tables(), earlier._tables(), strict=True)
         return Changed(*({key: table[key] for key in table if key not in had} for table, had in pairs))
 
     def of_module(self, module: str) -> Iterator[Cause]:

@@ -11,13 +11,14 @@ Assumes: as `Reach`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
 from hotmod._plan.reach import Reach
 
-__all__ = ["ImportTime"]
+__all__ = ["EVERYTHING", "ImportTime"]
 
 
 class _Everything(set[str]):
@@ -28,6 +29,9 @@ class _Everything(set[str]):
 
     def isdisjoint(self, _: Iterable[object]) -> bool:
         return False
+
+
+EVERYTHING = _Everything()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,8 +55,10 @@ class ImportTime:
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
         self._digests: dict[str, str] = {}
-        self._index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
-        self._defined: dict[str, tuple[frozenset[str], frozenset[str]]] = {}  # functions and classes by module
+        self.index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
+        self._defined: dict[
+            str, tuple[frozenset[str], frozenset[str]]
+        ] = {}  # functions and classes by module
         self._edited: Collection[str] = ()
         self._rewired = False
 
@@ -95,16 +101,28 @@ class ImportTime:
     ) -> frozenset[tuple[str, str]]:
         """The functions, as pairs of module and qualified name, that imports of some modules may call."""
         found = set[tuple[str, str]]()
-        reach: Reach | None = None
+        reach = functools.cache(
+            lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index)
+        )
         for module in modules:
-            known = self._known.get(module)
-            if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
-                reach = reach or Reach(program, Changed(), _Everything(), modules, importers, self._index)
-                met = reach.all_met(module)
-                digests = {name: program.digest(name) for name in (*reach.looked_at, *(name for name, _ in met))}
-                known = self._known[module] = _Known(met, digests, frozenset(reach.asked_for))
-            found |= known.met
+            found |= self._kept(program, module, reach, lambda one, module=module: one.all_met(module))
         return frozenset(found)
+
+    def _kept(
+        self,
+        program: Program,
+        key: str,
+        reach: Callable[[], Reach],
+        ask: Callable[[Reach], frozenset[tuple[str, str]]],
+    ) -> frozenset[tuple[str, str]]:
+        """What is known under a key; asked for if it is not, or if a text that was looked at is another one."""
+        known = self._known.get(key)
+        if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
+            one = reach()
+            met = ask(one)
+            digests = {name: program.digest(name) for name in (*one.looked_at, *(name for name, _ in met))}
+            known = self._known[key] = _Known(met, digests, frozenset(one.asked_for))
+        return known.met
 
     def _forget_names(self, program: Program, modules: Iterable[str]) -> None:
         """Forget what had looked for methods of names that came or went, or may belong to another class."""
@@ -119,7 +137,7 @@ class ImportTime:
             self._defined[module] = frozenset(words.bodies), words.classes
             names |= words.bodies.keys() ^ had if words.classes == classes else words.bodies.keys() | had
             for name in words.bodies:
-                self._index.setdefault(name, {})[module] = None
+                self.index.setdefault(name, {})[module] = None
         for module, known in list(self._known.items()) if names else ():
             if not known.names.isdisjoint(names):
                 del self._known[module]

@@ -11,18 +11,21 @@ Assumes: as `Spread`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
+from hotmod._plan.changed import Cause
+from hotmod._plan.derived import CallTime
+from hotmod._plan.importtime import ImportTime
+from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
-from hotmod._plan.plan import Hidden, Part, Plan, Run, Step
+from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
-from hotmod._plan.changed import Cause
-from hotmod._plan.importtime import ImportTime
 from hotmod._plan.spread import Spread
+from hotmod._plan.ties import ties_of
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.graph import ImportGraph
@@ -30,8 +33,6 @@ from hotmod._source.layers import layered
 from hotmod._source.resolve import ModuleSource, ancestors
 
 __all__ = ["make_minimal_plan"]
-
-SHOWN = 72  # characters of a statement that are shown
 
 
 def make_minimal_plan(
@@ -45,9 +46,13 @@ def make_minimal_plan(
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     unknown: Collection[str] = (),
-    opaque: Collection[tuple[str, str]] = (),
+    keep: Mapping[str, frozenset[str]] | None = None,
+    held: Callable[[str], Collection[str]] | None = None,
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
+    made: Collection[tuple[str, str]] = (),
+    call_time: CallTime | None = None,
+    derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -62,17 +67,36 @@ def make_minimal_plan(
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         unknown: loaded modules of which it is not known which text they ran.
-        opaque: (module, name) of functions behind decorators whose results can't take new code.
+        keep: by module, the names that the options ask to keep.
+        held: gives the names that are bound in a module now; what its old text binds by default.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
+        made: (module, name) of objects that are made anew when a statement that called them changes.
+        call_time: as `import_time`, for what functions call.
+        derived: tells what was made of a function; see `Spread`.
     """
-    import_time = import_time or ImportTime()
+    import_time, call_time = import_time or ImportTime(), call_time or CallTime()
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, import_time, was)
-    import_time.begin(maker.program, changes.modules, rewired=rewired)
-    maker.seed(unsure or {}, unknown, opaque, overwritten)
+    maker = _Maker(
+        changes,
+        graph,
+        sources,
+        rank,
+        frozen,
+        hidden or {},
+        keep or {},
+        held,
+        import_time,
+        was,
+        made,
+        call_time,
+        derived,
+    )
+    for each in (import_time, call_time):
+        each.begin(maker.program, changes.modules, rewired=rewired)
+    maker.seed(unsure or {}, unknown, overwritten)
     maker.spread()
     return maker.plan(graph if was is None else was, frozen_edits)
 
@@ -88,8 +112,13 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
+        keep: Mapping[str, frozenset[str]],
+        held: Callable[[str], Collection[str]] | None,
         import_time: ImportTime,
         was: ImportGraph | None,
+        made: Collection[tuple[str, str]],
+        call_time: CallTime,
+        derived: Callable[[str, str, bool], str],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
@@ -108,9 +137,12 @@ class _Maker:
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
+        far = {module for module, _ in made if module in graph}
+        follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
+        self._keeping = Keeping(_texts(after), _texts(sources), keep, held)
         self._edits: dict[str, Edits] = {}
         self._unread: set[str] = set()
         for name, source in new.items():
@@ -127,14 +159,17 @@ class _Maker:
             self._edits,
             self._region,
             graph.dependents,
+            self._keeping,
             import_time,
+            made,
+            call_time,
+            derived,
         )
 
     def seed(
         self,
         unsure: Mapping[str, str],
         unknown: Collection[str],
-        opaque: Collection[tuple[str, str]],
         overwritten: Collection[tuple[str, str]],
     ) -> None:
         """Take in what differs."""
@@ -153,9 +188,6 @@ class _Maker:
             else:
                 spread.came_or_went(name, change.kind.value)
         self._new_cycles()
-        for module, name in opaque:
-            if module in self._edits:
-                spread.refresh(module, name)
         for module, name in overwritten:
             if module in self._edits:
                 spread.overwrite(module, name)
@@ -173,7 +205,9 @@ class _Maker:
                 continue
             for name in members:
                 if name in self._after:
-                    self._spread.run_whole(name, Cause(name, 1, f"{', '.join(members)} import each other now"))
+                    self._spread.run_whole(
+                        name, Cause(name, 1, f"{', '.join(members)} import each other now")
+                    )
 
     def spread(self) -> None:
         """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
@@ -234,16 +268,25 @@ class _Maker:
         }
         order = self._order(whole | running | patched)
         parts = {name: self._part(name) for name in order if name not in whole}
-        steps = [Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)]
+        steps = [
+            Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)
+        ]
         steps += [self._step(name, parts.get(name)) for name in order]
         acting = [name for name in order if name in whole or parts[name].runs or parts[name].stars]
         pure = not whole and not self._gone and not any(spread.registered.values()) and not spread.disposing
         pure = pure and not any(run.acts for part in parts.values() for run in part.runs)
+        pure = pure and not any(self._left_something(name) for name in patched)
         hazards = [
             *frozen_edits,
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
             *self._foreign(),
+            *(hazard for name in order for hazard in self._keeping.misfits(name)),
+        ]
+        keeping = self._order({*order, *spread.spared})
+        keeps = [
+            self._keeping.keep(name, None if name in whole else spread.spared.get(name, ()))
+            for name in keeping
         ]
         return Plan(
             self._changes,
@@ -253,8 +296,19 @@ class _Maker:
             tuple(parts.values()),
             pure,
             self._kept(),
+            tuple(each for each in keeps if each is not None),
             tuple((*place, self._made_of(*place)) for place in sorted(spread.withdrawn)),
+            (),
+            tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
+            () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
         )
+
+    def _left_something(self, module: str) -> bool:
+        """Whether a statement that is gone may have done more than bind names when it ran."""
+        before = self._spread.before
+        gone = {each.old for each in self._edits[module].edits if each.new is None}
+        pairs = zip(before.statements(module), before.facts(module), strict=True) if gone else ()
+        return any(each in gone and not is_pure(before, module, facts) for each, facts in pairs)
 
     def _kept(self) -> tuple[str, ...]:
         """The values that calls have made in edited modules, and that stay."""
@@ -266,7 +320,10 @@ class _Maker:
             for index, facts in enumerate(spread.program.facts(name)):
                 if index not in ran and facts.kind is Kind.OTHER and facts.eager.unknown:
                     found += [f"{name}:{each}" for each in facts.binds if each != "__annotations__"]
-        return tuple(found)
+        for name in self._order(spread.whole.keys() | spread.spared.keys()):
+            spared = self._keeping.names(name) if name in spread.whole else spread.spared.get(name, ())
+            found += [f"{name}:{each}" for each in sorted(spared)]
+        return tuple(dict.fromkeys(found))
 
     def _made_of(self, module: str, name: str) -> frozenset[str]:
         """The words of the statements that bind a name and do not run."""
@@ -322,8 +379,6 @@ class _Maker:
     def _run(self, module: str, index: int, cause: Cause) -> Run:
         statement = self._spread.program.statements(module)[index]
         facts = self._spread.program.facts(module)[index]
-        head = statement.text.partition("\n")[0].strip()
-        shown = head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
         program = self._spread.program
         bases = [program.absolute(module, each) for each in facts.imports if each.name == "*"]
         own = cause.module == module and cause.line == statement.first and cause.because is None
@@ -333,7 +388,7 @@ class _Maker:
             statement.last,
             tuple(name for name in facts.binds if name != "__annotations__"),
             self._where(module, statement.first),
-            shown,
+            shown(statement.text),
             why,
             fresh=facts.kind is Kind.FUNCTION and not facts.decorated,
             rebinds=facts.kind is Kind.IMPORT,
@@ -362,9 +417,7 @@ class _Maker:
         source = self._after.get(module)
         if source is None or not line:
             return ""
-        parts = module.split(".")
-        depth = len(parts) + (1 if source.is_package else 0)
-        return f"{'/'.join(source.text.path.split(os.sep)[-depth:])}:{line}"
+        return told_place(module, source.text.path, line)
 
     def _step(self, module: str, part: Part | None) -> Step:
         if part is None:
@@ -375,8 +428,8 @@ class _Maker:
             return Step(module, "run", f"star imports bring {names} anew", 0)
         if part.runs:
             count = len(part.runs)
-            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs)
-        return Step(module, "patch", "edited")
+            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes)
+        return Step(module, "patch", "edited", notes=part.notes)
 
     def _foreign(self) -> Iterable[Hazard]:
         for module, name, line in dict.fromkeys(self._spread.foreign):
@@ -389,3 +442,7 @@ class _Maker:
                 path=self._after[module].text.path if module in self._after else "",
                 line=line,
             )
+
+
+def _texts(sources: Mapping[str, ModuleSource]) -> Texts:
+    return lambda name: sources[name].text if name in sources else None

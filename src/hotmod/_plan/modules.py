@@ -10,14 +10,19 @@ Assumes: the graph holds every loaded module of the scope, each with the text it
 
 from __future__ import annotations
 
+import types
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
+from hotmod._plan.keeping import Keeping
 from hotmod._plan.plan import Hidden, Plan, Step
+from hotmod._plan.program import Program
+from hotmod._plan.ties import ties_of
 from hotmod._source.algorithms import components
 from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
+from hotmod._source.resolve import ModuleSource
 
 __all__ = ["cycle_hazards", "entries_of", "following", "make_plan", "unresolved"]
 
@@ -33,6 +38,8 @@ def make_plan(
     was: ImportGraph | None = None,
     hidden: Mapping[str, Hidden] = _NOTHING_HIDDEN,
     frozen_edits: Sequence[Hazard] = (),
+    keeping: Keeping | None = None,
+    sources: Mapping[str, ModuleSource] = types.MappingProxyType({}),
 ) -> Plan:
     """The plan of `strategy="modules"`: every changed module and all its importers.
 
@@ -44,6 +51,8 @@ def make_plan(
         was: the graph of the texts that the modules were loaded from; that of the new texts by default.
         hidden: by module, what it uses without an import statement that says so.
         frozen_edits: the edits of modules that can't be executed again.
+        keeping: the names that keep what they hold.
+        sources: the texts that the loaded modules were executed from.
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
@@ -58,7 +67,11 @@ def make_plan(
     steps += [Step(name, "execute", *why[name]) for name in order]
     entries = entries_of(graph if was is None else was, running, rank)
     hazards = [*frozen_edits, *cycle_hazards(graph, running), *unresolved(hidden, by_hidden)]
-    return Plan(changes, tuple(steps), entries, tuple(hazards))
+    keeps = [each for name in order if keeping is not None and (each := keeping.keep(name)) is not None]
+    hazards += [hazard for name in order if keeping is not None for hazard in keeping.misfits(name)]
+    kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
+    ties = ties_of(Program(sources), (), [*gone.intersection(rank), *order])
+    return Plan(changes, tuple(steps), entries, tuple(hazards), kept=kept, keeps=tuple(keeps), ties=ties)
 
 
 def following(

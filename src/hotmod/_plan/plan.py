@@ -8,14 +8,18 @@ Guarantees: a plan never changes; it holds no object of the program.
 from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from hotmod._model.changes import ChangeSet, SourceText
+from hotmod._model.changes import Change, ChangeSet, SourceText
 from hotmod._model.hazards import Hazard
-from hotmod._model.report import Reason
+from hotmod._model.report import FROZEN, Reason
 from hotmod._source.diff import Edits
 
-__all__ = ["Hidden", "Part", "Plan", "Run", "Step"]
+__all__ = ["Hidden", "Keep", "Part", "Plan", "Run", "Step", "Tie", "shown", "told_place"]
+
+SHOWN = 72  # characters of a statement that are shown
 
 Action = Literal["execute", "remove", "run", "patch"]
 
@@ -66,7 +70,8 @@ class Part:
         cleared: names that are absent when they begin.
         removed: names that nothing binds any more.
         held: by class, the data of its body that stays as it is when its statement runs again.
-        stars: names that come by star imports and have changed, with the modules that may bring them, in order.
+        stars: names that come by star imports and have changed, with the modules that may bring them,
+            in order.
         annotated: the names that the new text annotates.
         registered: definitions that are withdrawn wherever they are registered before the statements run.
         disposes: whether the module is asked to close what it opened.
@@ -85,6 +90,16 @@ class Part:
     disposes: bool = False
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What happens to functions and names without running anything, for people."""
+        found, running = [], {run.first for run in self.runs}
+        for edit in self.edits.edits:
+            if edit.new is not None and edit.new.first not in running:
+                place = told_place(self.module, self.text.path, edit.new.first)
+                found += [f"{place} {name}: new code, without running it" for name in edit.bodies]
+        return (*found, *(f"{name} is cleared: nothing binds it any more" for name in sorted(self.removed)))
+
+    @property
     def acts(self) -> bool:
         """Whether anything of the module is done but giving code to its functions."""
         return bool(self.runs or self.removed or self.stars or self.registered)
@@ -101,6 +116,7 @@ class Step:
         why: the reason in words.
         line: the line of the import that made it follow, 0 for a changed module.
         runs: the statements that run, in order.
+        notes: what happens beside, line by line: functions that get new code, names that are cleared.
     """
 
     module: str
@@ -108,15 +124,32 @@ class Step:
     why: str
     line: int = 0
     runs: tuple[Run, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """The step as JSON-ready values."""
-        runs = [{"line": run.first, "binds": list(run.binds), "text": run.text, "why": run.why} for run in self.runs]
-        return {"module": self.module, "action": self.action, "why": self.why, "line": self.line, "runs": runs}
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         head = f"{self.action} {self.module}: {self.why}"
-        return "\n".join([head, *(f"  {run}" for run in self.runs)])
+        return "\n".join([head, *(f"  {each}" for each in (*self.notes, *self.runs))])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step as JSON-ready values."""
+        runs = [
+            {
+                "where": run.where,
+                "line": run.first,
+                "text": run.text,
+                "why": run.why,
+                "binds": list(run.binds),
+            }
+            for run in self.runs
+        ]
+        return {
+            "module": self.module,
+            "action": self.action,
+            "why": self.why,
+            "line": self.line,
+            "runs": runs,
+            "notes": list(self.notes),
+        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -137,6 +170,51 @@ class Hidden:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Keep:
+    """What a module keeps while something of it runs.
+
+    Attributes:
+        module: the module's name.
+        names: the names that hold on to their objects.
+        spared: the statements that only make these: first and last line in the new text, and what is left of
+            each when it makes nothing.
+        mixed: whether other statements may bind them as well.
+        makers: the dotted names that are called to make the values.
+        told: the names that would hold something else if they were not kept.
+    """
+
+    module: str
+    names: frozenset[str]
+    spared: tuple[tuple[int, int, str], ...] = ()
+    mixed: bool = False
+    makers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    told: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tie:
+    """A statement as it was that runs again or is gone, and that may have registered something somewhere.
+
+    Attributes:
+        module: its module.
+        first: its first line in the text that is loaded.
+        last: its last line.
+        callees: the dotted names that it called.
+        names: the dotted names of what it handed to them, its own definitions included.
+        line: the line by which it is told: in the new text, if it is there.
+        gone: whether the statement does not run again as it was: it was removed or changed.
+    """
+
+    module: str
+    first: int
+    last: int
+    callees: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+    line: int
+    gone: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a reload would do; false when there is nothing to do.
 
@@ -147,9 +225,14 @@ class Plan:
         hazards: what the texts already show can't be done exactly.
         parts: the modules that do not run as a whole.
         pure: whether the statements of the parts can do nothing but bind names.
-        kept: values made by calls that stay as they are in modules that changed, as `module:name`.
+        kept: values that stay as they are in modules that change, as `module:name`: those that calls have
+            made, and those that the module or the options ask to keep.
+        keeps: what modules of which something runs are to keep.
         withdrawn: the registries that statements which changed or are gone may have filled, as module, name,
             and the words of the statements that make them and do not run: what these put in is no registration.
+        refused: modules whose edits this process can't take; nothing of them is changed.
+        renewed: caches, as `module:name`, that are cleared because of what their functions call.
+        ties: the statements whose registrations are to be taken back.
     """
 
     changes: ChangeSet
@@ -159,7 +242,11 @@ class Plan:
     parts: tuple[Part, ...] = ()
     pure: bool = False
     kept: tuple[str, ...] = ()
+    keeps: tuple[Keep, ...] = ()
     withdrawn: tuple[tuple[str, str, frozenset[str]], ...] = ()
+    refused: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
+    ties: tuple[Tie, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)
@@ -168,7 +255,44 @@ class Plan:
         if not self:
             return "nothing to do: memory equals disk"
         lines = [str(step) for step in self.steps] or ["no loaded module has to run"]
+        lines += [f"keep {', '.join(self.kept)}"] if self.kept else []
         return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
+
+    def including(
+        self,
+        hazards: Iterable[Hazard] = (),
+        refused: str = "",
+        change: Change | None = None,
+        part: Part | None = None,
+    ) -> Plan:
+        """This plan with the edit of one more module, which nothing depends on.
+
+        Args:
+            hazards: what can't be done.
+            refused: the module, if its edit can't be taken.
+            change: its edit, if it can.
+            part: what of it runs.
+        """
+        found = dataclasses.replace(self, hazards=(*self.hazards, *hazards))
+        if refused:
+            found = dataclasses.replace(found, refused=(*self.refused, refused))
+        if change is None or part is None:
+            return found
+        count, name = len(part.runs), part.module
+        why = f"{count} statement{'s' if count > 1 else ''}" if count else "edited"
+        return dataclasses.replace(
+            found,
+            changes=ChangeSet(tuple(sorted((*self.changes.changes, change), key=lambda each: each.module))),
+            steps=(*self.steps, Step(name, "run" if part.acts else "patch", why, 0, part.runs, part.notes)),
+            entries=(*self.entries, name) if part.acts else self.entries,
+            parts=(*self.parts, part),
+            pure=(self.pure or not self.steps) and not any(run.acts for run in part.runs),
+        )
+
+    @property
+    def is_rude(self) -> bool:
+        """Whether there are edits that this process can't take."""
+        return any(hazard.code in FROZEN for hazard in self.hazards)
 
     @property
     def executed(self) -> tuple[str, ...]:
@@ -204,3 +328,13 @@ class Plan:
         }
 
 
+def shown(text: str) -> str:
+    """A statement in one line, for people."""
+    head = text.partition("\n")[0].strip()
+    return head if len(head) <= SHOWN else f"{head[: SHOWN - 3]}..."
+
+
+def told_place(module: str, path: str, line: int) -> str:
+    """A place as people write it: `shop/api.py:3`."""
+    depth = len(module.split(".")) + (1 if os.path.basename(path).startswith("__init__.") else 0)
+    return f"{'/'.join(path.split(os.sep)[-depth:])}:{line}"

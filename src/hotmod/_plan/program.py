@@ -140,7 +140,9 @@ class Program:
             stores = self._stores(module)
             for index, facts in enumerate(every):
                 called = [chain[0] for chain in facts.eager.unknown if len(chain) == 1]
-                for name in dict.fromkeys((*facts.binds, *(n for each in called for n in stores.get(each, ())))):
+                for name in dict.fromkeys(
+                    (*facts.binds, *(n for each in called for n in stores.get(each, ())))
+                ):
                     lists.setdefault(name, []).append(index)
             if self.has_docstring(module):
                 lists["__doc__"] = [0, *lists.get("__doc__", ())]

@@ -28,7 +28,16 @@ _BUILTINS = frozenset(
 # Modules of the standard library whose functions and classes keep to themselves when they are called.
 _QUIET = frozenset(
     (
-        *("abc", "collections", "collections.abc", "contextvars", "dataclasses", "datetime", "decimal", "enum"),
+        *(
+            "abc",
+            "collections",
+            "collections.abc",
+            "contextvars",
+            "dataclasses",
+            "datetime",
+            "decimal",
+            "enum",
+        ),
         *("fractions", "functools", "itertools", "math", "operator", "os.path", "pathlib", "re", "string"),
         *("struct", "textwrap", "time", "types", "typing", "typing_extensions", "uuid", "weakref"),
     )
@@ -51,7 +60,14 @@ _BASES = frozenset(
     )
 )
 _LETTING_BE = frozenset(
-    ("abc.ABC", "typing.Generic", "threading.Thread", "threading.local", "json.JSONEncoder", "logging.Handler")
+    (
+        "abc.ABC",
+        "typing.Generic",
+        "threading.Thread",
+        "threading.local",
+        "json.JSONEncoder",
+        "logging.Handler",
+    )
 )
 _BASE_MODULES = ("collections.abc.", "typing.", "contextlib.Abstract")
 
@@ -99,11 +115,15 @@ def _is_quiet_base(program: Program, module: str, base: tuple[str, ...], depth: 
         return name in _BASES or name.startswith(_BASE_MODULES)
     places = [place for place in program.places(module, base) if place.name and not place.rest]
     described = [each for place in places for each in _described(program, place)]
-    return bool(described) and all(described) and all(
-        _is_quiet_base(program, place.module, each, depth - 1)
-        for place in places
-        for facts in _facts_at(program, place)
-        for each in facts.classes[place.name].bases
+    return (
+        bool(described)
+        and all(described)
+        and all(
+            _is_quiet_base(program, place.module, each, depth - 1)
+            for place in places
+            for facts in _facts_at(program, place)
+            for each in facts.classes[place.name].bases
+        )
     )
 
 

@@ -77,15 +77,21 @@ class Reach:
         """Why a statement has to run again; None if nothing that it depends on changed."""
         facts = self._program.facts(module)[index]
         self._origin = module
-        self._heirs_matter = not all(
-            self._is_looked_at_by_type_only(module, name) for name in facts.classes
-        )
+        self._heirs_matter = not all(self._is_looked_at_by_type_only(module, name) for name in facts.classes)
         return self._by_imports(module, facts) or self._search(module, facts.eager)
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
         """Why a function does something else when it is called, though its own text is as it was."""
+        self._origin = module
         region = self._function(module, qualname)
         return self._search(module, region) if region is not None else None
+
+    def met_by(self, module: str, qualname: str) -> frozenset[tuple[str, str]]:
+        """Every function that a call of one may come to; to be asked where nothing has changed."""
+        self._met, self.looked_at, self.asked_for = set(), {module}, set()
+        self._clean.clear()
+        self.calls_change(module, qualname)
+        return frozenset(self._met)
 
     def all_met(self, module: str) -> frozenset[tuple[str, str]]:
         """Every function that running a module may call; to be asked where nothing has changed."""
@@ -297,7 +303,8 @@ class Reach:
     def _is_metaclass(self, module: str, name: str) -> bool:
         described = self._described(module, name)
         return described is not None and any(
-            self._program.outside(module, base).rpartition(".")[2] in ("type", "ABCMeta", "EnumMeta", "EnumType")
+            self._program.outside(module, base).rpartition(".")[2]
+            in ("type", "ABCMeta", "EnumMeta", "EnumType")
             for base in described.bases
         )
 

@@ -14,10 +14,12 @@ import ast
 import builtins
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from hotmod._plan.importtime import ImportTime
-from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.derived import CallTime, hits
 from hotmod._plan.disposing import is_disposed, used_by_hook
+from hotmod._plan.importtime import ImportTime
+from hotmod._plan.keeping import Keeping
+from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._plan.registering import registered_by, registries_of
 from hotmod._plan.taint import Taint
@@ -35,7 +37,12 @@ _IN_PLACE = frozenset(
         *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.singledispatch"),
         *("functools.total_ordering", "dataclasses.dataclass", "contextlib.contextmanager"),
         *("contextlib.asynccontextmanager", "typing.overload", "typing.final", "typing.runtime_checkable"),
-        *("typing_extensions.overload", "typing_extensions.final", "abc.abstractmethod", "builtins.staticmethod"),
+        *(
+            "typing_extensions.overload",
+            "typing_extensions.final",
+            "abc.abstractmethod",
+            "builtins.staticmethod",
+        ),
         *("typing.no_type_check", "enum.unique", "attr.s", "attr.attrs", "attrs.define", "attrs.frozen"),
     )
 )
@@ -50,7 +57,13 @@ class Spread:
         edits: the edits by module.
         region: the modules that can see a change, in the order in which they are to run.
         importers: gives the modules that import one, directly or not.
+        keeping: the names that keep what they hold.
         import_time: what is known of the functions that imports call.
+        made: (module, name) of objects that are made anew when a statement that called them changes.
+        call_time: what is known of what functions call.
+        derived: tells what a name of a module, dotted for a method, holds of a function that was changed:
+            `"cache"` for results that can be forgotten, `"compiled"` for what has to be made again. The third
+            argument is whether the name is that of the function: if not, something handed it to a call.
 
     Attributes:
         runs: by module, the statements to run (by index in the new text), and why.
@@ -58,12 +71,14 @@ class Spread:
         cleared: by module, names that are to be absent when its statements begin to run.
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
+        spared: by module, the names that would be made anew if they were not kept.
         registered: by module, definitions that are withdrawn wherever they were registered, since all statements
             that hand them to others run again.
         disposing: the modules that are asked to close what they opened.
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
         foreign: (module, dotted name, line) of changes to objects of modules that do not make them anew.
         changed: what is not as it was.
+        renewed: (module, name) of the caches that are cleared because of what the function calls, and why.
     """
 
     def __init__(
@@ -73,8 +88,16 @@ class Spread:
         edits: Mapping[str, Edits],
         region: Collection[str],
         importers: Callable[[str], frozenset[str]],
+        keeping: Keeping,
         import_time: ImportTime,
+        made: Collection[tuple[str, str]] = (),
+        call_time: CallTime | None = None,
+        derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
     ) -> None:
+        self._made = frozenset(made)
+        self._call_time = call_time or CallTime()
+        self._derived = derived
+        self.renewed: dict[tuple[str, str], Cause] = {}
         self.program = program
         self.before = before
         self.runs: dict[str, dict[int, Cause]] = {}
@@ -90,6 +113,8 @@ class Spread:
         self._edits = edits
         self._region = region
         self._importers = importers
+        self._keeping = keeping
+        self.spared: dict[str, set[str]] = {}
         self._import_time = import_time
         self._light: set[tuple[str, int]] = set()
         self._edited = {
@@ -116,6 +141,9 @@ class Spread:
         for edit in edits.edits:
             index = position[edit.new] if edit.new is not None else -1
             self._seed(module, edit, index)
+        for name in sorted(self._keeping.released(module)):
+            for index in self.program.binders(module).get(name, ()):
+                self.run(module, index, Cause(module, 0, f"{name} is not kept any more"))
 
     def _seed(self, module: str, edit: Edit, index: int) -> None:
         line = edit.new.first if edit.new is not None else 0
@@ -147,20 +175,19 @@ class Spread:
                 cause = Cause(module, edit.new.first, f"the docstring of {_named(edit)} changed")
                 self.run(module, index, cause, edit)
 
-    def refresh(self, module: str, name: str) -> None:
-        """A function whose inside changed stands behind a decorator that may have compiled it: run it again."""
-        if (module, name) in self.changed.bodies:
-            for index in self.program.binders(module).get(name, ()):
-                line = self.program.statements(module)[index].first
-                self.run(module, index, Cause(module, line, f"{name}() changed below a decorator"))
-
     def overwrite(self, module: str, name: str) -> None:
         """Something else than its definition has a name: if the definition is edited, it takes the name back."""
         for index in self.program.binders(module).get(name, ()):
             statement = self.program.statements(module)[index]
             edit = self._edited.get(module, {}).get(statement)
-            if edit is not None and edit.kind is EditKind.BODY and not self.program.facts(module)[index].decorated:
-                self.run(module, index, Cause(module, statement.first, f"{name} is not what its definition made"))
+            if (
+                edit is not None
+                and edit.kind is EditKind.BODY
+                and not self.program.facts(module)[index].decorated
+            ):
+                self.run(
+                    module, index, Cause(module, statement.first, f"{name} is not what its definition made")
+                )
 
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
@@ -170,6 +197,10 @@ class Spread:
             if owner == module:
                 found += [(name, each.data) for name, each in facts[index].classes.items() if "." not in name]
         return tuple(found)
+
+    def kept(self, module: str) -> frozenset[str]:
+        """The names of a module that keep what they hold."""
+        return self._keeping.names(module)
 
     def _reordered(self, module: str, edit: Edit, index: int) -> None:
         """An identical statement stands elsewhere: that is nothing, unless the order matters to somebody."""
@@ -200,9 +231,7 @@ class Spread:
     def _facts_before(self, module: str, edit: Edit) -> Facts | None:
         if module not in self.before:
             return None
-        for statement, facts in zip(
-            self.before.statements(module), self.before.facts(module), strict=True
-        ):
+        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
             if statement == edit.old:
                 return facts
         return None
@@ -216,7 +245,7 @@ class Spread:
     def _gone(self, module: str, names: Iterable[str]) -> None:
         """Names that a removed or changed statement bound: others may still bind them."""
         binders = self.program.binders(module)
-        for name in sorted(set(names) - {"__annotations__"}):
+        for name in sorted(set(names) - {"__annotations__"} - self._keeping.names(module)):
             cause = Cause(module, 0, f"{name} was removed from {module}")
             if name == "*":
                 self.run_whole(module, Cause(module, 1, "a star import was removed"))
@@ -238,8 +267,11 @@ class Spread:
         line = edit.new.first if edit.new is not None else edit.old.first
         if facts is None:
             return
+        self._made_anew(module, facts, Cause(module, line, f"{_named(edit)} changed"))
         for chain in facts.eager.changes:
-            self._rebuilt(module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}"))
+            self._rebuilt(
+                module, chain, line, Cause(module, line, f"{_named(edit)} changed {'.'.join(chain)}")
+            )
         verb = "changed" if edit.new is not None else "was removed"
         cause = Cause(module, line, f"{_named(edit)} {verb}")
         self._register_again(self.before, module, facts, cause)
@@ -253,6 +285,9 @@ class Spread:
         if index in runs:
             return
         facts = self.program.facts(module)[index]
+        if self._keeping.spares(module, facts):
+            self.spared.setdefault(module, set()).update(set(facts.binds) - {"__annotations__"})
+            return
         if module in self.whole:  # it runs anyway; what matters is what that changes
             runs[index] = cause
             edit = edit or self._edited.get(module, {}).get(self.program.statements(module)[index])
@@ -272,14 +307,24 @@ class Spread:
         self._mark(module, index, facts, cause, edit)
         if module in self.whole:
             return
-        for name in self._bound_by(module, index, facts):
+        for name in self._made_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
         for chain in facts.eager.changes:
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._register_again(self.program, module, facts, cause)
+        self._made_anew(module, facts, cause)
         self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
+
+    def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
+        """Objects that remember each call, and refuse a second one, are made anew, wherever that is."""
+        for chain in facts.eager.unknown if self._made else ():
+            places = self.program.places(module, chain[:-1]) if len(chain) > 1 else ()
+            for place in places if any((each.module, each.name) in self._made for each in places) else ():
+                if place.name:
+                    for index in self.program.binders(place.module).get(place.name, ()):
+                        self.run(place.module, index, cause)
 
     def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
         """The names that a statement binds, by calling a function of the module as well."""
@@ -287,6 +332,13 @@ class Spread:
             return [name for name in facts.binds if name not in ("*", "__annotations__")]
         binders = self.program.binders(module).items()
         return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
+
+    def _made_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that hold something else after a statement has run."""
+        kept = self._keeping.names(module)
+        bound = self._bound_by(module, index, facts)
+        self.spared.setdefault(module, set()).update(kept.intersection(bound))
+        return [name for name in bound if name not in kept]
 
     def _is_docstring(self, module: str, index: int) -> bool:
         return index == 0 and self.program.has_docstring(module)
@@ -302,7 +354,12 @@ class Spread:
             for each in facts.imports:
                 if each.name == "*":
                     self._star(module, self.program.absolute(module, each), cause)
-        elif edited and edit is not None and edit.kind is EditKind.CHANGED and self._is_of_another_kind(module, edit, facts):
+        elif (
+            edited
+            and edit is not None
+            and edit.kind is EditKind.CHANGED
+            and self._is_of_another_kind(module, edit, facts)
+        ):
             for name in facts.binds:
                 self._value(module, name, cause)
         elif facts.kind is Kind.IMPORT:
@@ -324,7 +381,7 @@ class Spread:
         return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
-        if name not in ("*", "__annotations__"):
+        if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
             self.changed.values.setdefault((module, name), self._caused(module, name, cause))
 
     def _caused(self, module: str, name: str, cause: Cause) -> Cause:
@@ -384,7 +441,9 @@ class Spread:
 
     def _stays(self, module: str, facts: Facts) -> bool:
         """Whether decorators leave a definition the object that it was."""
-        return all(self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee)
+        return all(
+            self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee
+        )
 
     def _class(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         name = facts.binds[0] if facts.binds else ""
@@ -431,6 +490,9 @@ class Spread:
         for place in self.program.places(module, chain):
             if place.module != module or not place.name:
                 continue
+            if place.name in self._keeping.names(module):
+                own = True  # it stays the object that it is, with what it holds
+                continue
             binders = self.program.binders(module).get(place.name, ())
             facts = self.program.facts(module)
             if any(place.name in each.classes or each.imports for each in map(facts.__getitem__, binders)):
@@ -470,7 +532,7 @@ class Spread:
     def _leftovers(self, module: str, index: int, facts: Facts, cause: Cause) -> None:
         """What a statement reads before it is bound must be as absent as in a fresh process."""
         for name in self._roots(module, facts):
-            if name not in self.program.binders(module):
+            if name not in self.program.binders(module) or name in self._keeping.names(module):
                 continue
             touchers = self.program.touchers(module, name)
             if any(other >= index for other in touchers):
@@ -516,7 +578,7 @@ class Spread:
             self._unspelled(module, cause)
         if module in self.before:
             kinds, had = _kinds(every), _kinds(self.before.facts(module))
-            for name in had:
+            for name in had.keys() - self._keeping.names(module):
                 if had[name] != kinds.get(name):
                     self.changed.values.setdefault((module, name), cause)
 
@@ -526,11 +588,19 @@ class Spread:
         for importer in self._region:
             for facts in self.program.facts(importer) if importer in self._importers(module) else ():
                 for each in facts.imports:
-                    if each.name and each.name not in known and self.program.absolute(importer, each) == module:
+                    if (
+                        each.name
+                        and each.name not in known
+                        and self.program.absolute(importer, each) == module
+                    ):
                         self._value(module, each.name, cause)
                 for chain in facts.eager.reads:
                     for place in self.program.places(importer, chain):
-                        if place.module == module and place.name not in known and not hasattr(builtins, place.name):
+                        if (
+                            place.module == module
+                            and place.name not in known
+                            and not hasattr(builtins, place.name)
+                        ):
                             self._value(module, place.name, cause)
 
     def run_anew(self, module: str, cause: Cause) -> None:
@@ -550,12 +620,34 @@ class Spread:
     # the fixed point
 
     def spread(self) -> None:
-        """Follow the changes through all modules that can see them, until nothing more has to run.
+        """Follow the changes through all modules that can see them, until nothing more has to run."""
+        self._spread()
+        while self._renew():
+            self._spread()
+
+    def _renew(self) -> bool:
+        """What was made of functions that do something else now is made again; whether anything has to run."""
+        count = sum(map(len, self.runs.values()))
+        found = hits(self.program, self._region, self.changed, self._call_time, self._importers)
+        for module, index, name, own, cause in list(found):
+            if module in self.whole or index in self.runs.get(module, ()):
+                continue
+            kind = self._derived(module, name, own)
+            if kind == "cache":
+                self.renewed[module, name] = cause
+            elif kind:
+                self.run(module, index, cause)
+        return sum(map(len, self.runs.values())) > count
+
+    def _spread(self) -> None:
+        """Follow the changes.
 
         What was found to have nothing to do with the changes of one round is not asked about them again.
         """
         done = Changed()
         if self.changed.is_inside_only() and not self.runs and not self.whole:
+            met = self._call_time.met(self.changed.bodies)
+            self._call_time.rewire(self.program, self._edits, [each for each in met if self._is_rewired(*each)])
             # the usual edit: it is something to others only if an import calls what was edited
             met = self._import_time.met(self.changed.bodies)
             rewired = [each for each in met if self._is_rewired(*each)]

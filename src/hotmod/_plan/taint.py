@@ -93,7 +93,10 @@ class Taint:
     def _refers(self, module: str, region: Region) -> bool:
         if region.dynamic or not self._methods.isdisjoint(region.attributes | region.own):
             return True
-        if any(each.name in self.words or not self.words.isdisjoint(each.module.split(".")) for each in region.imports):
+        if any(
+            each.name in self.words or not self.words.isdisjoint(each.module.split("."))
+            for each in region.imports
+        ):
             return True
         return any(
             place.name in self.words or not self._methods.isdisjoint(place.rest)
@@ -109,7 +112,11 @@ class Taint:
         except Unreadable:
             return
         for facts in every:
-            if _renames(facts) and not facts.words.isdisjoint(self.words) and not self.words.issuperset(facts.binds):
+            if (
+                _renames(facts)
+                and not facts.words.isdisjoint(self.words)
+                and not self.words.issuperset(facts.binds)
+            ):
                 if facts.kind is Kind.IMPORT or self._refers(module, facts.eager):
                     self.words.update(name for name in facts.binds if name != "*")
 

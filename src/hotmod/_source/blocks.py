@@ -57,7 +57,9 @@ def _constants(nodes: Sequence[ast.AST]) -> dict[str, str]:
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     found[target.id] = f"{found.get(target.id, '')}{ast.dump(node.value)}"
-    others = {name for node in nodes if not _is_constant(node) for name in bound_names(list(_statements([node])))}
+    others = {
+        name for node in nodes if not _is_constant(node) for name in bound_names(list(_statements([node])))
+    }
     return {name: value for name, value in found.items() if name not in others}
 
 
@@ -82,9 +84,7 @@ def _same_head(one: ast.AST, two: ast.AST) -> bool:
 
     In a `try` whatever differs may decide what runs.
     """
-    if type(one) is not type(two) or not isinstance(
-        one, (ast.If, ast.With, ast.AsyncWith)
-    ):
+    if type(one) is not type(two) or not isinstance(one, (ast.If, ast.With, ast.AsyncWith)):
         return False
     return _head(one) == _head(two)
 

@@ -1,4 +1,4 @@
-"""Statements whose effect reaches beyond the process's modules: handlers, threads, exit functions.
+"""Statements whose effect reaches beyond their module: handlers, threads, exit functions, registrations.
 
 Touches: syntax trees.
 
@@ -43,6 +43,25 @@ _METHODS = {
     "add_signal_handler": "installs a signal handler",
 }
 _STARTED = ("Thread", "Timer", "Process")
+# methods by which an object is told of a function: as decorators, and as statements
+_DECORATORS = frozenset(
+    (
+        *("route", "get", "post", "put", "delete", "patch", "websocket", "middleware", "errorhandler"),
+        *("exception_handler", "before_request", "after_request", "teardown_request", "context_processor"),
+        *("command", "group", "callback", "task", "on", "on_event", "event", "connect", "connect_via"),
+        *("subscribe", "receiver", "listens_for", "listen", "listener", "register", "handler", "handle"),
+        *("job", "scheduled_job", "periodic_task", "hook"),
+    )
+)
+_TELLING = frozenset(
+    (
+        *("connect", "subscribe", "register", "on", "listen", "observe", "attach", "schedule", "mount"),
+        *("add_listener", "add_event_listener", "add_event_handler", "add_exception_handler", "add_job"),
+        *("add_url_rule", "add_route", "add_api_route", "add_websocket_route", "add_middleware", "add_task"),
+        *("add_command", "add_typer", "include_router", "register_blueprint", "register_error_handler"),
+    )
+)
+_REGISTERS = "registers something with an object that was there before"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,11 +72,13 @@ class Effect:
         line: where it stands, counted from 1.
         call: the call as the text spells it.
         what: what it does, in words.
+        owner: for a registration, the dotted name of the object that is told of something; empty for others.
     """
 
     line: int
     call: str
     what: str
+    owner: tuple[str, ...] = ()
 
 
 @remembered
@@ -69,6 +90,7 @@ def effects(text: SourceText) -> tuple[Effect, ...]:
         return ()
     started = _starters(tree)
     found = [effect for call in _running_calls(tree) for effect in _of(call, started)]
+    found += _registrations(tree.body)
     return tuple(sorted(found, key=lambda effect: effect.line))
 
 
@@ -85,6 +107,35 @@ def _running_calls(tree: ast.Module) -> Iterator[ast.Call]:
             if isinstance(node, ast.Call):
                 yield node
             todo += ast.iter_child_nodes(node)
+
+
+def _registrations(body: list[ast.stmt]) -> Iterator[Effect]:
+    """The calls and decorators of a module body that tell an object of something."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            for decorator in node.decorator_list:
+                yield from _registration(decorator, _DECORATORS)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            yield from _registration(node.value, _TELLING)
+        elif isinstance(node, ast.If) and not _is_main_guard(node.test):
+            yield from _registrations([*node.body, *node.orelse])
+        elif isinstance(node, (ast.For, ast.While, ast.With)):
+            yield from _registrations(node.body)
+        elif isinstance(node, ast.Try):
+            yield from _registrations([*node.body, *node.orelse, *node.finalbody])
+
+
+def _registration(node: ast.expr, verbs: frozenset[str]) -> Iterator[Effect]:
+    function = node.func if isinstance(node, ast.Call) else node
+    *owner, last = _dotted(function).split(".")
+    if owner and last in verbs and isinstance(_first(function), ast.Name):
+        yield Effect(node.lineno, ".".join((*owner, last)), _REGISTERS, tuple(owner))
+
+
+def _first(node: ast.expr) -> ast.expr:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node
 
 
 def _is_main_guard(test: ast.expr) -> bool:

@@ -23,7 +23,18 @@ from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
 from hotmod._source.statements import Statement, Statements, parsed, resplit, split_nodes
 from hotmod._source.visitor import Visitor
 
-__all__ = ["ClassFacts", "Facts", "Kind", "Mode", "NameImport", "Region", "facts_in", "facts_of", "functions_of", "statements_known"]
+__all__ = [
+    "ClassFacts",
+    "Facts",
+    "Kind",
+    "Mode",
+    "NameImport",
+    "Region",
+    "facts_in",
+    "facts_of",
+    "functions_of",
+    "statements_known",
+]
 
 
 class Kind(enum.Enum):

@@ -27,4 +27,4 @@ def layered(base: Mapping[str, V], changes: Mapping[str, V]) -> Mapping[str, V]:
     below, above = (base.maps[1], base.maps[0]) if isinstance(base, ChainMap) else (base, {})
     if len(below) <= SMALL or len(above) + len(changes) > SMALL:
         return {**below, **above, **changes}
-    return ChainMap({**above, **changes}, cast(MutableMapping[str, Any], below))
+    return ChainMap({**above, **changes}, cast("MutableMapping[str, Any]", below))

@@ -31,7 +31,9 @@ class Memory(Generic[T]):
 
     def get(self, text: SourceText) -> T | None:
         """The value for a text; None if there is none any more."""
-        return next((value for digest, value in self._known.get(text.path, ()) if digest == text.digest), None)
+        return next(
+            (value for digest, value in self._known.get(text.path, ()) if digest == text.digest), None
+        )
 
     def latest(self, path: str) -> T | None:
         """The value that came last for any text of a file."""

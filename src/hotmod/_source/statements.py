@@ -38,7 +38,16 @@ if TYPE_CHECKING:
 
     from hotmod._model.changes import SourceText
 
-__all__ = ["Statement", "Statements", "is_docstring", "names_bound", "parsed", "resplit", "split", "split_nodes"]
+__all__ = [
+    "Statement",
+    "Statements",
+    "is_docstring",
+    "names_bound",
+    "parsed",
+    "resplit",
+    "split",
+    "split_nodes",
+]
 
 _SENTINEL = "pass"
 # What the text of a docstring can begin with: a prefix, a quote, a bracket or a continued line.

@@ -38,7 +38,9 @@ MUTATING = frozenset(
         *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
     )
 )
-_TRANSPARENT = frozenset(("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override"))
+_TRANSPARENT = frozenset(
+    ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -460,9 +462,7 @@ class Visitor:
             self._expression(generator.iter, inside, Mode.USED)
             names = {part.id for part in ast.walk(generator.target) if isinstance(part, ast.Name)}
             # what a class body binds is not seen in a comprehension, but what the module binds is
-            inside = dataclasses.replace(
-                inside, local=inside.local | names, imported=inside.imported - names
-            )
+            inside = dataclasses.replace(inside, local=inside.local | names, imported=inside.imported - names)
             for test in generator.ifs:
                 self._expression(test, inside, Mode.USED)
         elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
@@ -476,7 +476,12 @@ def _is_text(node: ast.stmt) -> bool:
 
 def _written_out(node: ast.Call, callee: Chain) -> list[ast.stmt] | None:
     """The statements that `exec("...")` runs in the namespace around it, where the text is spelled."""
-    if callee != ("exec",) or len(node.args) != 1 or node.keywords or not isinstance(node.args[0], ast.Constant):
+    if (
+        callee != ("exec",)
+        or len(node.args) != 1
+        or node.keywords
+        or not isinstance(node.args[0], ast.Constant)
+    ):
         return None
     try:
         return ast.parse(str(node.args[0].value)).body

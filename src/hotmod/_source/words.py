@@ -35,7 +35,8 @@ _ON_STRING = re.compile(r"""(["'])\s*\.\s*\w+""")  # methods of strings are nobo
 _CLASS = re.compile(r"\bclass +(\w+)")
 _STAR = re.compile(r"\bimport\s*\(?\s*\*|\bimport_module\b|\b__import__\b")
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)", re.MULTILINE
+    r"^[ \t]*(?:from\s+[\w.]+\s+import\s*(?:\([^)]*\)|(?:[^\n\\]|\\\n)*)|import\s(?:[^\n\\]|\\\n)*)",
+    re.MULTILINE,
 )
 
 

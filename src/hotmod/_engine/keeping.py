@@ -1,0 +1,95 @@
+"""Kept values in a transaction: the code that does not make them, and whether they still fit.
+
+Touches: namespaces, read only.
+
+Guarantees: the code is that of the whole text, line numbers included, without the statements that only make
+what is kept.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hotmod._engine.hooks import compile_text
+from hotmod._model.changes import SourceText
+from hotmod._model.hazards import Hazard
+from hotmod._plan import Keep
+from hotmod._plan.keeping import ADVICE
+from hotmod._source.statements import Statements, split
+
+__all__ = ["code_without", "masked", "misfits", "with_codes_of"]
+
+Spaces = Mapping[str, Mapping[str, Any]]
+
+
+def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str]:
+    """The lines of a text with nothing but some statements, each in its place, and what `__future__` says."""
+    kept = [""] * len(statements.lines)
+    future = [(each.first, each.last) for each in statements.statements if "__future__" in each.text]
+    for first, last in (*spans, *future):
+        kept[first - 1 : last] = statements.lines[first - 1 : last]
+    return kept
+
+
+def with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
+    """The code of some statements, with functions and classes taken from the code of the whole text.
+
+    The two are equal; that they are the same lets the references to each code object be counted.
+    """
+    known: dict[types.CodeType, types.CodeType] = {
+        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
+    }
+    consts = tuple(
+        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
+    )
+    return some.replace(co_consts=consts)
+
+
+def code_without(keep: Keep, text: SourceText, loader: object, whole: types.CodeType) -> types.CodeType:
+    """The code of a text without the statements that only make what is kept."""
+    statements = split(text)
+    gone = {first: (last, rest) for first, last, rest in keep.spared}
+    lines = masked(
+        statements, [(each.first, each.last) for each in statements.statements if each.first not in gone]
+    )
+    for first, (_, rest) in gone.items():
+        rests = rest.split("\n")
+        lines[first - 1 : first - 1 + len(rests)] = rests
+    return with_codes_of(whole, compile_text(loader, SourceText.of(text.path, "\n".join(lines).encode())))
+
+
+def misfits(keeps: Iterable[Keep], before: Spaces) -> Iterator[Hazard]:
+    """The kept values that were of the class that their initialiser calls, and are not any more.
+
+    Args:
+        keeps: what was kept.
+        before: the namespaces as they were.
+    """
+    for keep in keeps:
+        space = vars(sys.modules[keep.module]) if keep.module in sys.modules else {}
+        for name, chain in keep.makers:
+            value = space.get(name)
+            now = _found(space, chain, {})
+            was = _found(before.get(keep.module, space), chain, before)
+            line: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(value))
+            if isinstance(now, type) and isinstance(was, type) and was in line and now not in line:
+                yield Hazard(
+                    "kept-state",
+                    keep.module,
+                    name,
+                    message=f"its initialiser makes a new {now.__qualname__}; it keeps one of the old class",
+                    advice=ADVICE,
+                )
+
+
+def _found(space: Mapping[str, Any], chain: tuple[str, ...], spaces: Spaces) -> object:
+    """What a dotted name leads to through modules, without running any code."""
+    value = space.get(chain[0])
+    for name in chain[1:]:
+        if not isinstance(value, types.ModuleType):
+            return None
+        value = spaces.get(value.__name__, vars(value)).get(name)
+    return value

@@ -1,0 +1,176 @@
+"""What the plans of one reloader are made of: what is loaded, what was found out before, and the options.
+
+Touches: modules and files, read only; keeps the graph of what is loaded and what earlier plans worked out.
+
+Guarantees: making a plan changes nothing of the program.
+
+Assumes: the caller holds the lock of the reloader.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Collection
+
+from hotmod._config import Config
+from hotmod._engine.frozen import Frozen
+from hotmod._engine.hidden import hidden_uses
+from hotmod._engine.loaded import Ledger
+from hotmod._engine.obstacles import (
+    derived,
+    made_anew,
+    overwritten_definitions,
+    unsure_modules,
+)
+from hotmod._live.modules import space_of
+from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
+from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
+from hotmod._source.graph import ImportGraph, ModuleSource, build, update
+
+__all__ = ["Planner"]
+
+
+class Planner:
+    """Makes the plans of one reloader.
+
+    Attributes:
+        import_time: what earlier plans worked out.
+    """
+
+    def __init__(self, config: Config, ledger: Ledger) -> None:
+        self._config, self._ledger = config, ledger
+        self._frozen = Frozen(ledger.scope)
+        self._graph = self._loaded_graph = build({})
+        self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
+        self._sources: dict[str, ModuleSource] = {}
+        self._sourceless: set[str] = set()  # the other loaded modules
+        self.import_time = ImportTime()
+        self._call_time = CallTime()
+
+    def plan(self, changes: ChangeSet) -> Plan:
+        """The plan for some changes, without added modules that nobody imports.
+
+        Raises:
+            SourceError: a text can't be read.
+        """
+        main = self._ledger.main
+        of_main = [each for each in changes.changes if main is not None and each.module == main.name]
+        if not of_main or main is None or main.text is None:
+            return self._plan(changes)
+        others = ChangeSet(tuple(each for each in changes.changes if each not in of_main))
+        return with_main_module(self._plan(others), of_main[0], main.text)
+
+    def _plan(self, changes: ChangeSet) -> Plan:
+        """The plan for some changes, without added modules that nobody imports."""
+        edits = self._frozen.hazards(self._ledger.looks)
+        if not changes:
+            return Plan(changes, hazards=tuple(edits))
+        was = self.graph()
+        graph = self._graph_after(changes)
+        relevant = tuple(
+            change
+            for change in changes.changes
+            if change.kind is not ChangeKind.ADDED
+            or any(
+                edge.at_import and edge.importer in self._ledger.modules
+                for edge in graph.importers(change.module)
+            )
+        )
+        if len(relevant) != len(changes.changes):
+            kept = ChangeSet(relevant)
+            self._ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
+            changes = kept
+        plain = self._config.strategy == "modules"
+        hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
+        if plain:
+            return make_plan(
+                changes,
+                graph,
+                list(self._ledger.modules),
+                frozen=self._sourceless,
+                was=was,
+                hidden=hidden,
+                frozen_edits=edits,
+                sources=self._sources,
+                keeping=Keeping(self._after(changes), self._text_of, self._config.kept(), self._held),
+            )
+        return make_minimal_plan(
+            changes,
+            graph,
+            self._sources,
+            self._ledger.rank,
+            frozen=self._sourceless,
+            was=was,
+            hidden=hidden,
+            frozen_edits=edits,
+            unsure=unsure_modules(self._ledger, changes.modules),
+            unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
+            made=made_anew(changes.modules, self._ledger.modules),
+            overwritten=overwritten_definitions(changes.modules),
+            keep=self._config.kept(),
+            held=self._held,
+            import_time=self.import_time,
+            call_time=self._call_time,
+            derived=derived,
+        )
+
+    def _text_of(self, module: str) -> SourceText | None:
+        source = self._sources.get(module)
+        return None if source is None else source.text
+
+    def _after(self, changes: ChangeSet) -> Callable[[str], SourceText | None]:
+        new = {change.module: change.text for change in changes.changes}
+        return lambda module: new[module] if module in new else self._text_of(module)
+
+    def _held(self, module: str) -> Collection[str]:
+        return space_of(sys.modules.get(module)).keys()
+
+    def graph(self) -> ImportGraph:
+        """The import graph of the loaded modules, by the texts that they were executed from."""
+        touched = self._ledger.touched()
+        loaded = {name: self._ledger.modules.get(name) for name in touched}
+        known = (self._sourceless - touched) | {
+            name for name, each in loaded.items() if each is not None and each.text is None
+        }
+        changed = {
+            name: ModuleSource(each.text, each.is_package)
+            for name, each in loaded.items()
+            if each is not None and each.text is not None
+        }
+        gone = {name for name in touched if name in self._sources and name not in changed}
+        changed = {name: source for name, source in changed.items() if self._sources.get(name) != source}
+        for name in gone:
+            del self._sources[name]
+        self._sources.update(changed)
+        if known != self._sourceless:
+            self._sourceless = known
+            self._loaded_graph = build(self._sources, known)
+        elif changed or gone:
+            self._loaded_graph = (
+                self._updated(changed) if not gone else update(self._loaded_graph, changed, gone)
+            )
+        return self._loaded_graph
+
+    def _updated(self, changed: dict[str, ModuleSource]) -> ImportGraph:
+        """The graph with other texts. A plan asks for it, and once it is carried out, so does the next."""
+        graph, known = self._derived
+        if graph is not self._loaded_graph or known != changed:
+            self._graph = update(self._loaded_graph, changed)
+            self._derived = self._loaded_graph, changed
+        return self._graph
+
+    def _graph_after(self, changes: ChangeSet) -> ImportGraph:
+        """The import graph with the changed texts in place; deleted modules are still known."""
+        changed = {
+            change.module: ModuleSource(change.text, os.path.basename(change.path).startswith("__init__."))
+            for change in changes.changes
+            if change.text is not None
+        }
+        self.graph()
+        return self._updated(changed)
+
+    def imported_by(self, module: str) -> list[str]:
+        """The modules of the scope that a module imports when it runs, in order."""
+        graph = self._graph
+        return [edge.imported for edge in graph.imports(module) if edge.at_import] if module in graph else []

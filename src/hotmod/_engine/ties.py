@@ -1,0 +1,32 @@
+"""What statements that run again, or are gone, had registered: the names of a plan looked up in the program.
+
+Touches: module namespaces, read only.
+
+Guarantees: a dotted name leads to what it led to before anything ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hotmod._live.entries import Ties
+from hotmod._plan import Plan
+
+__all__ = ["tied"]
+
+
+def tied(plan: Plan, before: Mapping[str, Mapping[str, Any]], paths: Mapping[str, str]) -> Ties:
+    """The ties of a plan, as objects.
+
+    Args:
+        plan: the plan.
+        before: the namespaces as they were.
+        paths: the files of the modules of which something runs.
+    """
+    found = Ties()
+    for tie in plan.ties:
+        if tie.module in before:
+            where = paths.get(tie.module, ""), tie.first, tie.last
+            found.add((tie.module, tie.line), before[tie.module], where, tie.callees, tie.names)
+    return found

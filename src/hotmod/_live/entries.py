@@ -1,0 +1,151 @@
+"""Entries of registries that are objects of a library: what stands in them, and which statement put them there.
+
+A framework does not list functions; it lists routes, rules, commands and tasks that hold the functions. Such
+an entry belongs to a statement if the statement called into the object in which the registry is, and handed it
+the function that stands in the entry.
+
+Touches: nothing; reads objects. Never calls code of the subject.
+
+Guarantees: an entry is told to belong to a statement only if the text of that statement says so.
+"""
+
+from __future__ import annotations
+
+import types
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from hotmod._live.classes import own_dict
+from hotmod._live.state import instance_dict
+
+__all__ = ["Ties", "line_of", "parts_of", "resolved"]
+
+Chain = tuple[str, ...]
+_MISSING = object()
+MAX_PARTS = 200  # attributes of an entry; what has more is no entry of a registry
+_PLAIN = (str, bytes, int, float, bool, type(None), tuple, frozenset, types.ModuleType)
+
+
+def parts_of(entry: Any) -> Iterator[Any]:
+    """What an entry holds directly: its attributes, or the cells of a function."""
+    kind = type(entry)
+    if kind in _PLAIN or issubclass(kind, type):
+        return
+    if issubclass(kind, weakref.ref):
+        value = weakref.ref.__call__(entry)
+        if value is not None:
+            yield value
+        return
+    if kind is types.FunctionType:
+        for cell in entry.__closure__ or ():
+            try:
+                yield cell.cell_contents
+            except ValueError:  # an empty cell
+                continue
+        return
+    space = instance_dict(entry)
+    if space is not None and len(space) <= MAX_PARTS:
+        yield from list(space.values())
+    for base in type.__dict__["__mro__"].__get__(kind):
+        for value in own_dict(base).values() if "__slots__" in own_dict(base) else ():
+            if type(value) is types.MemberDescriptorType:
+                try:
+                    yield types.MemberDescriptorType.__get__(value, entry)
+                except AttributeError:  # a slot that is not filled
+                    continue
+
+
+def resolved(chain: Chain, space: Mapping[str, Any]) -> list[Any]:
+    """The objects on the way of a dotted name, without running a property or `__getattr__`."""
+    value = space.get(chain[0], _MISSING) if chain else _MISSING
+    found = []
+    for part in chain[1:]:
+        if value is _MISSING:
+            break
+        found.append(value)
+        if isinstance(value, type):
+            value = own_dict(value).get(part, _MISSING)
+        else:
+            value = (instance_dict(value) or {}).get(part, _MISSING)
+    return found if value is _MISSING else [*found, value]
+
+
+Mark = tuple[str, int]  # a statement, by its module and a line
+
+
+class Ties:
+    """What statements that run again, or are gone, had registered, and with whom.
+
+    Attributes:
+        renewed: ids of the code that stands in other lines already: that of functions which were patched.
+    """
+
+    def __init__(self) -> None:
+        self.renewed: frozenset[int] = frozenset()
+        self._marks: dict[int, set[Mark]] = {}  # by id of what was handed to somebody
+        self._roots: dict[Mark, set[int]] = {}  # ids of what each statement called into
+        self._spans: dict[str, list[tuple[int, int, Mark]]] = {}
+        self._met: set[Mark] = set()
+        self._keep: list[Any] = []  # an id is only good while its object lives
+
+    def add(
+        self,
+        mark: Mark,
+        space: Mapping[str, Any],
+        where: tuple[str, int, int],
+        callees: Iterable[Chain],
+        names: Iterable[Chain],
+    ) -> None:
+        """Note a statement of a module.
+
+        Args:
+            mark: how it is told from others.
+            space: the names of the module as they were.
+            where: its file, and its first and last line.
+            callees: the dotted names that it called.
+            names: the dotted names of what it handed to them.
+        """
+        path, first, last = where
+        self._spans.setdefault(path, []).append((first, last, mark))
+        roots = [value for chain in callees for value in resolved(chain, space)]
+        values = [found[-1] for chain in names if len(found := resolved(chain, space)) == len(chain)]
+        values += [part for value in values for part in parts_of(value) if type(part) is types.FunctionType]
+        self._keep += [*roots, *values]
+        self._roots.setdefault(mark, set()).update(map(id, roots))
+        for value in values:
+            if type(value) not in _PLAIN:
+                self._marks.setdefault(id(value), set()).add(mark)
+
+    def _of(self, value: Any) -> set[Mark]:
+        """The statements that handed a value to somebody, or in whose lines a function was made."""
+        found = self._marks.get(id(value), set())
+        if type(value) is not types.FunctionType or id(value.__code__) in self.renewed:
+            return found
+        line = value.__code__.co_firstlineno
+        spans = self._spans.get(value.__code__.co_filename, ())
+        return found | {mark for first, last, mark in spans if first <= line <= last}
+
+    def holds(self, value: Any) -> bool:
+        """Whether one of the statements handed a value to somebody, or made it."""
+        found = self._of(value)
+        self._met |= found
+        return bool(found)
+
+    def tied(self, root: int, value: Any) -> bool:
+        """Whether one of the statements handed a value to the object with this id, or made it and called that."""
+        found = {mark for mark in self._of(value) if root in self._roots[mark]}
+        self._met |= found
+        return bool(found)
+
+    def settled(self, mark: Mark) -> bool:
+        """Whether what a statement had registered was found in a registry, and so taken out of it."""
+        return mark in self._met
+
+
+def line_of(entry: Any, is_ours: Callable[[Any], bool]) -> tuple[str, int] | None:
+    """The file and line of the first definition that an entry is, or holds."""
+    for part in (entry, *parts_of(entry)):
+        if type(part) is types.FunctionType and is_ours(part):
+            return part.__code__.co_filename, part.__code__.co_firstlineno
+    return None
