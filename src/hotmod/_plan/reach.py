@@ -64,7 +64,7 @@ class Reach:
         self._importers = importers
         self._visible: dict[str, frozenset[str]] = {}
         self._seen: set[tuple[object, ...]] = set()
-        self._left: list[tuple[str, Region, bool, str]] = []
+        self._left: list[tuple[str, Region, Mode, str]] = []
         self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
         self._known_classes: dict[tuple[str, str], bool] = {}
         self._met: set[tuple[str, str]] = set()
@@ -107,10 +107,10 @@ class Reach:
         """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
         # what was met on the way from a statement of this module, and led nowhere, need not be met again
         self._seen = self._clean.setdefault((self._origin, self._heirs_matter), set())
-        self._left = [(module, region, False, "")]
+        self._left = [(module, region, Mode.PLAIN, "")]
         while self._left:
-            owner, one, called, qualname = self._left.pop()
-            cause = self._region(owner, one, called=called) or self._own(owner, one, qualname)
+            owner, one, mode, qualname = self._left.pop()
+            cause = self._region(owner, one, mode) or self._own(owner, one, qualname)
             if cause is not None:
                 self._seen.clear()
                 return cause
@@ -145,7 +145,14 @@ class Reach:
 
     # regions
 
-    def _region(self, module: str, region: Region, *, called: bool = False) -> Cause | None:
+    def _region(self, module: str, region: Region, least: Mode) -> Cause | None:
+        """What a region reads and calls.
+
+        Args:
+            module: its module.
+            region: the region.
+            least: `CALLED` if whatever it refers to may be called, `APPLIED` if what it calls is applied.
+        """
         if region.dynamic:
             cause = next(self._changed.of_module(module), None)
             if cause is not None:
@@ -160,7 +167,9 @@ class Reach:
         for chain, mode in region.reads.items():
             if not region.imports and self._tainted.isdisjoint(chain):
                 continue  # by no name on this way can a change be met
-            stronger = Mode.CALLED if called else self._handed(module, region, chain, mode)
+            stronger = self._handed(module, region, chain, mode)
+            if least is Mode.CALLED or stronger is Mode.CALLED:
+                stronger = max(stronger, least)
             for place in self._program.places(module, chain, region.imports):
                 self.looked_at.add(place.module)
                 cause = self._place(place, stronger)
@@ -220,7 +229,7 @@ class Reach:
         for index in self._program.binders(place.module).get(place.name, ()):
             one = facts[index]
             if place.name in one.functions:
-                cause = self._called(place, one) if mode >= Mode.CALLED else None
+                cause = self._called(place, one, mode) if mode >= Mode.CALLED else None
             elif place.name in one.classes:
                 cause = self._class(place, mode)
             elif any(each.local == place.name for each in one.imports):
@@ -231,23 +240,23 @@ class Reach:
                 return cause
         return None
 
-    def _called(self, place: Place, facts: Facts) -> Cause | None:
+    def _called(self, place: Place, facts: Facts, mode: Mode) -> Cause | None:
         if facts.decorated:  # the decorator's own function is what is called
-            self._left.append((place.module, facts.eager, False, ""))
-        return self._body(place.module, place.name)
+            self._left.append((place.module, facts.eager, Mode.PLAIN, ""))
+        return self._body(place.module, place.name, mode)
 
-    def _body(self, module: str, qualname: str) -> Cause | None:
-        """The inside of a function that is called."""
+    def _body(self, module: str, qualname: str, mode: Mode = Mode.CALLED) -> Cause | None:
+        """The inside of a function that is called; if it is applied, so is what it makes."""
         cause = self._changed.bodies.get((module, qualname))
-        if cause is not None or (module, qualname) in self._seen:
+        if cause is not None or (module, qualname, mode) in self._seen:
             return cause
-        self._seen.add((module, qualname))
+        self._seen.add((module, qualname, mode))
         self._met.add((module, qualname))
         if qualname.rpartition(".")[2] not in self._tainted:
             return None
         region = self._function(module, qualname)
         if region is not None:
-            self._left.append((module, region, False, qualname))
+            self._left.append((module, region, Mode.APPLIED if mode is Mode.APPLIED else Mode.PLAIN, qualname))
         return None
 
     def _function(self, module: str, qualname: str) -> Region | None:
@@ -277,10 +286,26 @@ class Reach:
             elif self._classes.is_metaclass(module, name):
                 wanted = _OF_METACLASSES
             for method in self._classes.methods_of(module, name):
-                if method.rpartition(".")[2] in wanted:
+                last = method.rpartition(".")[2]
+                if last in wanted or (mode is Mode.APPLIED and not place.rest and is_special(last)):
                     cause = self._body(module, method)
                     if cause is not None:
                         return cause
+            cause = self._by_metaclass(module, name) if mode >= Mode.CALLED else None
+            if cause is not None:
+                return cause
+        return None
+
+    def _by_metaclass(self, module: str, name: str) -> Cause | None:
+        """What makes the instances of a class that has a metaclass."""
+        described = self._classes.described(module, name)
+        for keyword in described.keywords if described is not None else ():
+            for place in self._program.places(module, keyword):
+                for owner, meta in self._classes.lineage(place.module, place.name) if place.module in self._program else ():
+                    for method in self._classes.methods_of(owner, meta):
+                        cause = self._body(owner, method) if method.endswith(".__call__") else None
+                        if cause is not None:
+                            return cause
         return None
 
     def _is_looked_at_by_type_only(self, module: str, name: str) -> bool:
@@ -306,10 +331,10 @@ class Reach:
         """A value that some statement computed: its class tells what operators and methods do."""
         facts = self._program.facts(place.module)[index]
         if not place.rest and mode >= Mode.CALLED:
-            self._left.append((place.module, facts.eager, True, ""))
+            self._left.append((place.module, facts.eager, Mode.CALLED, ""))
             for qualname in facts.functions:
                 region = self._program.region(place.module, index, qualname)
-                self._left += [(place.module, region, False, "")] if region is not None else []
+                self._left += [(place.module, region, Mode.PLAIN, "")] if region is not None else []
         unknown = False
         for callee in facts.eager.unknown:
             if not callee:

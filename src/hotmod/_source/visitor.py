@@ -198,6 +198,8 @@ class Visitor:
         chain = trees.chain_of(node)
         if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
             scope.builder.changes.add(chain)
+        elif chain and chain[0] in scope.parameters:
+            scope.builder.changes_parameters = True
         elif isinstance(node, ast.Call) and trees.chain_of(node.func) == ("globals",):
             scope.builder.stores.add("*")
 
@@ -333,7 +335,7 @@ class Visitor:
         if isinstance(node, ast.Name | ast.Attribute):
             self._name(node, scope, mode)
         elif isinstance(node, ast.Call):
-            self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode is Mode.CALLED else Mode.CALLED)
+            self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode >= Mode.USED else Mode.CALLED)
         elif isinstance(node, ast.Lambda):
             self._lambda(node, scope, mode)
         elif isinstance(node, trees.COMPREHENSIONS):
