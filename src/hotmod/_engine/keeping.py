@@ -37,25 +37,25 @@ def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str
 def with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
     """The code of some statements, with functions and classes taken from the code of the whole text.
 
-    They do the same; that they are the same objects lets the references to each be counted. They may not be
-    equal: CPython compiles `a.b()` in another way where the module imports `a`, which these statements need not.
+    What stands at the same place means the same, but CPython compiles `module.function()` in another way where
+    it sees the import. And that they are the same objects lets the references to each be counted.
     """
-    known, counts = _by_place(whole), _by_place(some)
-    replaced = {
-        id(const): new
-        for place, consts in counts.items()
-        for const, new in zip(consts, known.get(place, ()), strict=False)
-        if len(consts) == len(known.get(place, ()))
+    known, wanted = _by_place(whole), _by_place(some)
+    taken = {
+        id(code): other
+        for place, codes in wanted.items()
+        if len(codes) == len(known.get(place, ()))
+        for code, other in zip(codes, known[place], strict=True)
     }
-    return some.replace(co_consts=tuple(replaced.get(id(const), const) for const in some.co_consts))
+    return some.replace(co_consts=tuple(taken.get(id(const), const) for const in some.co_consts))
 
 
-def _by_place(code: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
-    """The code objects among the constants of a module's code, in their order, by name and first line."""
+def _by_place(tree: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
+    """The code objects of a module by name and line, those of one place in their order."""
     found: dict[tuple[str, int], list[types.CodeType]] = {}
-    for const in code.co_consts:
+    for const in tree.co_consts:
         if isinstance(const, types.CodeType):
-            found.setdefault((const.co_name, const.co_firstlineno), []).append(const)
+            found.setdefault((const.co_qualname, const.co_firstlineno), []).append(const)
     return found
 
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from hotmod._plan.changed import Cause, Changed, is_special
+from hotmod._plan.lineage import Classes
 from hotmod._plan.program import Place, Program
 from hotmod._plan.purity import is_plain_base
 from hotmod._source.facts import Facts
-from hotmod._source.regions import Chain, ClassFacts, Mode, Region
+from hotmod._source.regions import Chain, Mode, Region
 
 __all__ = ["Reach"]
 
@@ -55,6 +56,7 @@ class Reach:
         index: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self._program = program
+        self._classes = Classes(program)
         self._changed = changed
         self._tainted = tainted
         self._modules = modules
@@ -270,7 +272,7 @@ class Reach:
 
     def _class(self, place: Place, mode: Mode) -> Cause | None:
         """A class that is called, descended from, operated on, or of which an attribute is used."""
-        for module, name in self._lineage(place.module, place.name):
+        for module, name in self._classes.lineage(place.module, place.name):
             cause = self._changed.values.get((module, name))
             if cause is None and (mode is not Mode.BASE or self._heirs_matter):
                 cause = self._changed.classes.get((module, name))
@@ -281,9 +283,9 @@ class Reach:
                 wanted = frozenset(place.rest[:1])
             elif mode >= Mode.CALLED:
                 wanted = _WHEN_APPLIED if mode is Mode.APPLIED else _WHEN_CALLED
-            elif self._is_metaclass(module, name):
+            elif self._classes.is_metaclass(module, name):
                 wanted = _OF_METACLASSES
-            for method in self._methods_of(module, name):
+            for method in self._classes.methods_of(module, name):
                 last = method.rpartition(".")[2]
                 if last in wanted or (mode is Mode.APPLIED and not place.rest and is_special(last)):
                     cause = self._body(module, method)
@@ -296,11 +298,11 @@ class Reach:
 
     def _by_metaclass(self, module: str, name: str) -> Cause | None:
         """What makes the instances of a class that has a metaclass."""
-        described = self._described(module, name)
+        described = self._classes.described(module, name)
         for keyword in described.keywords if described is not None else ():
             for place in self._program.places(module, keyword):
-                for owner, meta in self._lineage(place.module, place.name) if place.module in self._program else ():
-                    for method in self._methods_of(owner, meta):
+                for owner, meta in self._classes.lineage(place.module, place.name) if place.module in self._program else ():
+                    for method in self._classes.methods_of(owner, meta):
                         cause = self._body(owner, method) if method.endswith(".__call__") else None
                         if cause is not None:
                             return cause
@@ -311,8 +313,8 @@ class Reach:
 
         Then the class need not be built again when a base changes in place: it looks things up there.
         """
-        for owner, each in self._lineage(module, name):
-            described = self._described(owner, each)
+        for owner, each in self._classes.lineage(module, name):
+            described = self._classes.described(owner, each)
             if described is None or described.keywords or "__init_subclass__" in described.functions:
                 return False
             if (owner, each) == (module, name) and not described.plain:
@@ -324,50 +326,6 @@ class Reach:
                 if not outside and not self._program.places(owner, base):
                     return False
         return True
-
-    def _is_metaclass(self, module: str, name: str) -> bool:
-        described = self._described(module, name)
-        return described is not None and any(
-            self._program.outside(module, base).rpartition(".")[2]
-            in ("type", "ABCMeta", "EnumMeta", "EnumType")
-            for base in described.bases
-        )
-
-    def _described(self, module: str, name: str) -> ClassFacts | None:
-        facts = self._program.facts(module)
-        for index in self._program.binders(module).get(name.partition(".")[0], ()):
-            if name in facts[index].classes:
-                return facts[index].classes[name]
-        return None
-
-    def _lineage(self, module: str, name: str) -> Iterator[tuple[str, str]]:
-        """A class and its bases in scope."""
-        left, seen = [(module, name)], set[tuple[str, str]]()
-        while left:
-            one = left.pop(0)
-            if one in seen:
-                continue
-            seen.add(one)
-            self.looked_at.add(one[0])
-            yield one
-            owner, qualname = one
-            facts = self._program.facts(owner)
-            for index in self._program.binders(owner).get(qualname.partition(".")[0], ()):
-                described = facts[index].classes.get(qualname)
-                for base in described.bases if described is not None else ():
-                    left += [
-                        (place.module, place.name)
-                        for place in self._program.places(owner, base)
-                        if place.name and not place.rest and place.module in self._program
-                    ]
-
-    def _methods_of(self, module: str, name: str) -> Iterable[str]:
-        facts = self._program.facts(module)
-        prefix = f"{name}."
-        for index in self._program.binders(module).get(name.partition(".")[0], ()):
-            for qualname in facts[index].functions:
-                if qualname.startswith(prefix) and "." not in qualname[len(prefix) :]:
-                    yield qualname
 
     def _value(self, place: Place, index: int, mode: Mode) -> Cause | None:
         """A value that some statement computed: its class tells what operators and methods do."""
@@ -385,7 +343,7 @@ class Reach:
             if self._program.outside(place.module, callee):
                 continue
             for made in self._program.places(place.module, callee):
-                if self._is_class(made):
+                if self._classes.is_class(made):
                     cause = self._methods(made, place.rest, mode)
                     if cause is not None:
                         return cause
@@ -397,17 +355,10 @@ class Reach:
                 return cause
         return None
 
-    def _is_class(self, place: Place) -> bool:
-        if place.module not in self._program or place.rest:
-            return False
-        facts = self._program.facts(place.module)
-        binders = self._program.binders(place.module).get(place.name, ())
-        return any(place.name in facts[index].classes for index in binders)
-
     def _methods(self, made: Place, rest: Chain, mode: Mode) -> Cause | None:
         """What an instance of a class does when an attribute of it is used, or an operator applied."""
-        for module, name in self._lineage(made.module, made.name):
-            for method in self._methods_of(module, name):
+        for module, name in self._classes.lineage(made.module, made.name):
+            for method in self._classes.methods_of(module, name):
                 last = method.rpartition(".")[2]
                 if rest:
                     wanted = last == rest[0] or last in ("__getattr__", "__getattribute__")
@@ -437,7 +388,7 @@ class Reach:
             return True  # not a method as they are usually written: any may be meant
         key = one, two
         if key not in self._related:
-            self._related[key] = two in self._lineage(*one) or one in self._lineage(*two)
+            self._related[key] = two in self._classes.lineage(*one) or one in self._classes.lineage(*two)
         return self._related[key]
 
     def _by_name(self, name: str, where: str) -> Cause | None:
