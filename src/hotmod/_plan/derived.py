@@ -22,6 +22,7 @@ from hotmod._plan.importtime import EVERYTHING, ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._source.facts import Facts, Kind, facts_in
+from hotmod._source.memory import remembered
 
 __all__ = ["CallTime", "hits"]
 
@@ -93,7 +94,7 @@ def _is_function(program: Program, module: str, name: str) -> bool:
     return any(name in facts[index].functions for index in program.binders(module).get(name, ()))
 
 
-@functools.lru_cache(maxsize=8192)
+@remembered
 def _candidates(text: SourceText) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
     """Per statement that may make something of a function: its index, the name, and the function's unless it has that."""
     found: list[tuple[int, str, tuple[str, ...]]] = []
