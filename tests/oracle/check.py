@@ -131,6 +131,7 @@ def play(
         for number, version in enumerate(case.versions[1:], 2):
             refused = version.expected.status not in ("applied", "unchanged")
             before = live.look() if back or refused else {}
+            live.keep((*version.expected.survives, *version.expected.renewed))
             write(root, version)
             played.reports.append(live.reload())
             found = _report_problems(played.reports[-1], version, strategy if tool == "hotmod" else "")
@@ -138,6 +139,7 @@ def play(
                 live.rollback()
                 found += [f"after rollback(): {what}" for what in differences(live.look(), before)][:_SHOWN]
                 played.reports[-1] |= {"again": live.reload(watched=False)}
+            found += _identity_problems(live, version)
             if refused:
                 found += [f"though refused: {what}" for what in differences(live.look(), before)][:_SHOWN]
             if tool == "hotmod" and version.expected.status == "applied":
@@ -153,6 +155,14 @@ def play(
             played.took.append(played.reports[-1]["took"])
             played.problems += [f"version {number}: {what}" for what in found]
     return played
+
+
+def _identity_problems(live: Program, version: Version) -> list[str]:
+    """What should have stayed the same object and did not, or the other way round."""
+    survives, renewed = version.expected.survives, version.expected.renewed
+    same = dict(live.kept((*survives, *renewed)))
+    found = [f"did not survive: {each} ({same[each]})" for each in survives if same[each] != "same"]
+    return found + [f"was not renewed: {each} ({same[each]})" for each in renewed if same[each] != "other"]
 
 
 def _second_look(live: Program) -> list[str]:

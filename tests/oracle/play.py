@@ -31,6 +31,7 @@ class Player:
         self.tops: tuple[str, ...] = ()
         self.tool: Any = None
         self.events: list[str] = []
+        self._held: dict[str, Any] = {}
 
     def owned(self, name: str) -> bool:
         """Whether a module belongs to the program."""
@@ -115,6 +116,22 @@ class Player:
                 found.append(repr(eval(expression, self.space)).replace(self.root, "<root>"))
             except Exception as error:
                 found.append(f"raised {type(error).__name__}: {error}")
+        return found
+
+    def keep(self, expressions: Sequence[str]) -> None:
+        """Take the objects that some expressions give, for `kept`."""
+        self._held = {each: eval(each, self.space) for each in expressions}
+
+    def kept(self, expressions: Sequence[str]) -> list[tuple[str, str]]:
+        """By expression, whether it gives the `same` object as when `keep` was called, or which `other`."""
+        found = []
+        for each in expressions:
+            try:
+                same = eval(each, self.space) is self._held[each]
+                found.append((each, "same" if same else "other"))
+            except Exception as error:
+                found.append((each, f"raised {type(error).__name__}: {error}"))
+        self._held = {}
         return found
 
     def traces(self, expressions: Sequence[str]) -> list[str]:

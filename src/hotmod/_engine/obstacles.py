@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable
 from hotmod._engine.hooks import runs_its_own_way
 from hotmod._engine.loaded import Ledger
 from hotmod._live.classes import own_dict
+from hotmod._live.derived import derivation, is_dressed
 from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.modules import space_of
-from hotmod._live.derived import derivation, is_dressed
 
 __all__ = ["derived", "made_anew", "overwritten_definitions", "unsure_modules"]
 

@@ -194,12 +194,12 @@ def _plan_of_modules(changes: ChangeSet, before: Sources, others: set[str], conf
         if change.text is not None
     }
     graph, loaded = update(was, new), [name for name in was.load_order() if name in before]
-    if config.strategy == "minimal":
-        rank = {name: index for index, name in enumerate(loaded)}
-        return make_minimal_plan(changes, graph, before, rank, frozen=others, was=was, keep=config.kept())
     texts = {name: source.text for name, source in before.items()}
     then = {**texts, **{change.module: change.text for change in changes.changes}}
     keeping = Keeping(then.get, texts.get, config.kept())
+    if config.strategy == "minimal":
+        rank = {name: index for index, name in enumerate(loaded)}
+        return make_minimal_plan(changes, graph, before, rank, frozen=others, was=was, keeping=keeping)
     return make_plan(changes, graph, loaded, frozen=others, was=was, keeping=keeping)
 
 

@@ -83,6 +83,7 @@ class Planner:
             changes = kept
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
+        keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
         if plain:
             return make_plan(
                 changes,
@@ -93,7 +94,7 @@ class Planner:
                 hidden=hidden,
                 frozen_edits=edits,
                 sources=self._sources,
-                keeping=Keeping(self._after(changes), self._text_of, self._config.kept(), self._held),
+                keeping=keeping,
             )
         return make_minimal_plan(
             changes,
@@ -108,8 +109,7 @@ class Planner:
             unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
             made=made_anew(changes.modules, self._ledger.modules),
             overwritten=overwritten_definitions(changes.modules),
-            keep=self._config.kept(),
-            held=self._held,
+            keeping=keeping,
             import_time=self.import_time,
             call_time=self._call_time,
             derived=derived,
@@ -130,7 +130,7 @@ class Planner:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         touched = self._ledger.touched()
         loaded = {name: self._ledger.modules.get(name) for name in touched}
-        known = (self._sourceless - touched) | {
+        known = (self._sourceless - set(touched)) | {
             name for name, each in loaded.items() if each is not None and each.text is None
         }
         changed = {

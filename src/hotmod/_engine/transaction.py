@@ -30,10 +30,11 @@ from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
 from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
+from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
-from hotmod._live.registries import Definitions, Registries
+from hotmod._live.registries import Registries
 from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError

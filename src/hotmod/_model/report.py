@@ -79,7 +79,8 @@ class Report:
         patched: live objects that were changed in place, as `module:qualname`.
         rebound: names that imports bound, and that now hold the new object, as `module:name`.
         cleared: names, and modules, that the source no longer has, and the process no longer either.
-        kept: attributes that others had set on an executed module and that were kept.
+        kept: names that would hold something else by now: those that the module or the options ask to keep,
+            and attributes that others had set on an executed module.
         hazards: what could not be done safely.
         error: the exception that rejected the attempt; the user's own, without hotmod's frames.
         location: where that exception came from.

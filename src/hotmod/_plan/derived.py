@@ -57,7 +57,9 @@ def hits(
         The module, the index of the statement, the name of what was made, whether that is the name of the
         function itself, and why it is not as it was.
     """
-    everything = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index))
+    everything = functools.cache(
+        lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index)
+    )
     following = functools.cache(lambda: Reach(program, changed, EVERYTHING, modules, importers))
     for module in modules:
         if module not in program:
@@ -85,7 +87,12 @@ def _made(program: Program, module: str) -> Iterator[tuple[int, str, str]]:
             yield index, name, f"{module}:{name}"
             continue
         for place in program.places(module, chain):
-            if place.module in program and place.name and not place.rest and _is_function(program, place.module, place.name):
+            if (
+                place.module in program
+                and place.name
+                and not place.rest
+                and _is_function(program, place.module, place.name)
+            ):
                 yield index, name, f"{place.module}:{place.name}"
 
 
