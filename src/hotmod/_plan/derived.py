@@ -17,6 +17,7 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 
 from hotmod._model.changes import SourceText
+from hotmod._model.errors import SourceError
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.importtime import EVERYTHING, ImportTime
 from hotmod._plan.program import Program, Unreadable
@@ -80,7 +81,11 @@ def _made(program: Program, module: str) -> Iterator[tuple[int, str, str]]:
     """The statement, the name of what is made, and `module:name` of the function that it is made of."""
     try:
         listed = _candidates(program.text(module))
-    except (Unreadable, RecursionError):
+    except (
+        Unreadable,
+        SourceError,
+        RecursionError,
+    ):  # whether it can be compiled is for the transaction to see
         return
     for index, name, chain in listed:
         if not chain:
