@@ -21,7 +21,9 @@ class C:
     def m(self):
         return 3
 """
-NEW = TEXT.replace("return ", "# moved\n    return 10 + ").replace("    # moved\n    return 10 + 3", "    return 13")
+NEW = TEXT.replace("return ", "# moved\n    return 10 + ").replace(
+    "    # moved\n    return 10 + 3", "    return 13"
+)
 
 
 def the_codes(program: Program) -> list[types.CodeType]:

@@ -156,7 +156,8 @@ class Transaction:
 
     def apply(self, verify: Callable[[], object] | None, report: Callable[[], object]) -> None:
         """Carry out the plan and settle what it left; the state before is restored if anything raises."""
-        importlib.invalidate_caches()
+        if self.plan.entries:
+            importlib.invalidate_caches()
         try:
             if self._is_pure():
                 try:

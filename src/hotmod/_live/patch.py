@@ -323,6 +323,8 @@ class _Draft:
                     self.unfit_docs.append(f"{self.name}:{new.co_qualname}")
 
     def _class(self, cls: type, space: Mapping[str, Any], old: types.CodeType, new: types.CodeType) -> None:
+        if old == new:  # its place in the text included
+            return
         before, after = class_facts(old), class_facts(new)
         if before.doc != after.doc:
             if _same(space.get("__doc__"), before.doc):

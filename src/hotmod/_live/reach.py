@@ -191,11 +191,11 @@ class Reach:
         return self._unexplained(self.running.trees if self.running is not None else ())
 
     def _unexplained(self, trees: tuple[types.CodeType, ...]) -> dict[int, int]:
-        codes = _distinct(trees or [function.__code__ for function in self.functions])
+        codes, parents = _nested(trees or [function.__code__ for function in self.functions])
+        for key in map(id, trees):  # no variable may refer to a code object when they are counted
+            parents[key] += 1
         others = _others_calls()
         counts = list(map(sys.getrefcount, codes))
-        parents = collections.Counter(id(const) for code in codes for const in code.co_consts)
-        parents.update(map(id, trees))
         excess = {
             id(code): count - _EXPECTED - parents[id(code)]
             for code, count in zip(codes, counts, strict=True)
@@ -214,9 +214,18 @@ class Reach:
         return {key: count for key, count in excess.items() if count > 0}
 
 
-def _distinct(trees: Iterable[types.CodeType]) -> list[types.CodeType]:
-    """Some code objects and all that are nested in them, each once."""
-    return list({id(code): code for tree in trees for code in codes_in(tree)}.values())
+def _nested(trees: Iterable[types.CodeType]) -> tuple[list[types.CodeType], dict[int, int]]:
+    """Some code objects and all that are nested in them, each once; and how many constants each is, by id."""
+    codes = list({id(code): code for code in trees}.values())
+    parents = {id(code): 0 for code in codes}
+    for code in codes:  # which grows
+        for const in code.co_consts:
+            if type(const) is types.CodeType:
+                if id(const) not in parents:
+                    parents[id(const)] = 0
+                    codes.append(const)
+                parents[id(const)] += 1
+    return codes, parents
 
 
 def _contents(cell: types.CellType) -> tuple[Any, ...]:

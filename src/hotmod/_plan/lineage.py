@@ -14,7 +14,11 @@ __all__ = ["Classes"]
 
 
 class Classes:
-    """Answers questions about the classes in scope."""
+    """Answers questions about the classes in scope.
+
+    Attributes:
+        looked_at: the modules in which a class was looked for.
+    """
 
     def __init__(self, program: Program) -> None:
         self._program = program

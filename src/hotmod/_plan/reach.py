@@ -90,22 +90,22 @@ class Reach:
 
     def met_by(self, module: str, qualname: str) -> frozenset[tuple[str, str]]:
         """Every function that a call of one may come to; to be asked where nothing has changed."""
-        self._met, self.asked_for = set(), set()
-        self.looked_at.clear()
-        self.looked_at.add(module)
+        self._begin(module)
         self._clean.clear()
         self.calls_change(module, qualname)
         return frozenset(self._met)
 
     def all_met(self, module: str) -> frozenset[tuple[str, str]]:
         """Every function that running a module may call; to be asked where nothing has changed."""
-        self._met, self.asked_for = set(), set()
-        self.looked_at.clear()
-        self.looked_at.add(module)
+        self._begin(module)
         for index, facts in enumerate(self._program.facts(module)):
             if facts.eager.reads or facts.eager.attributes:
                 self.cause(module, index)
         return frozenset(self._met)
+
+    def _begin(self, module: str) -> None:
+        self._met, self.asked_for = set(), set()
+        self.looked_at = self._classes.looked_at = {module}
 
     def _search(self, module: str, region: Region) -> Cause | None:
         """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
