@@ -61,8 +61,7 @@ def watch(
         strategy: `"modules"` executes every changed module and all its importers again.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
-        on_rude: what follows an edit that this process can't take: `"report"`, `"raise"` (the watcher logs
-            the error), or `"restart"` the process.
+        on_rude: what follows an edit that this process can't take: `"report"`, `"raise"`, `"restart"`.
         keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
         paranoid: whether the program is compared with a fresh process after each reload.
 
@@ -86,7 +85,19 @@ def watch(
         keep=listed(keep),
         paranoid=paranoid,
     )
-    scope = scope_of(targets, config.include, config.exclude)
+    return _watcher(config, scope_of(targets, config.include, config.exclude), on_reload, apply, verify)
+
+
+def _watcher(
+    config: Config,
+    scope: Scope,
+    on_reload: Callable[[Report], object] | None,
+    apply: Callable[[Callable[[], None]], object] | None,
+    verify: Callable[[], object] | None,
+) -> Watcher:
+    """A watcher, with the reloader of the process if nothing speaks against it."""
+    from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
+
     key = scope, config.sharing()
     with _guard:
         shared = _watchers.get(key)

@@ -13,8 +13,13 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from hotmod._config import STRATEGIES, configure
 from hotmod._model.errors import ConfigError, HotmodError
+
+if TYPE_CHECKING:
+    from hotmod._plan import Plan
 
 __all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE", "main"]
 
@@ -71,7 +76,25 @@ def _parser() -> argparse.ArgumentParser:
         help="leave the shop's files in DIR, which must be empty or not exist yet",
     )
     demo.set_defaults(command=_demo)
+    about = "tell what the save of a file would do to a running program, statement by statement, and why"
+    explain = commands.add_parser(
+        "explain", help=about, description=f"{about.capitalize()}.", allow_abbrev=False
+    )
+    explain.add_argument("file", metavar="FILE", help="the file of a module")
+    _add_reference(explain, "REV|FILE", "what the program has loaded: a revision of git, or a file")
+    explain.set_defaults(command=_explain)
+    about = "tell what all edits since a revision would do to a program that runs that revision, and why"
+    plan = commands.add_parser("plan", help=about, description=f"{about.capitalize()}.", allow_abbrev=False)
+    plan.add_argument("targets", metavar="TARGET", nargs="+", help="a package, a module, a folder or a file")
+    _add_reference(plan, "REV", "what the program has loaded: a revision of git")
+    plan.set_defaults(command=_plan)
     return parser
+
+
+def _add_reference(command: argparse.ArgumentParser, metavar: str, help_text: str) -> None:
+    command.add_argument("--against", metavar=metavar, default="HEAD", help=f"{help_text} (default: HEAD)")
+    command.add_argument("--strategy", choices=STRATEGIES, help="instead of the one that is configured")
+    command.add_argument("--json", action="store_true", help="print the plan as JSON")
 
 
 class _Version(argparse.Action):
@@ -92,6 +115,33 @@ def _demo(options: argparse.Namespace) -> int:
     from hotmod._demo.driver import run  # noqa: PLC0415 - a command's code is loaded when it runs
 
     run(options.keep, sys.stdout)
+    return OK
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from hotmod._engine.offline import plan_of_file  # noqa: PLC0415 - a command's code is loaded when it runs
+
+    return _tell(plan_of_file(options.file, options.against, configure(strategy=options.strategy)), options)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from hotmod._engine.offline import plan_of_scope  # noqa: PLC0415 - a command's code is loaded when it runs
+    from hotmod._scope import scope_of  # noqa: PLC0415 - the same
+
+    config = configure(strategy=options.strategy)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does; it is looked into only
+    scope = scope_of(options.targets, config.include, config.exclude)
+    return _tell(plan_of_scope(scope, options.against, config), options)
+
+
+def _tell(plan: Plan, options: argparse.Namespace) -> int:
+    if options.json:
+        import json  # noqa: PLC0415 - takes longer than the rest
+
+        sys.stdout.write(f"{json.dumps(plan.as_dict(), indent=2)}\n")
+    else:
+        sys.stdout.write(f"{plan}\n" if plan else f"nothing to do: it is what {options.against} has\n")
     return OK
 
 

@@ -29,6 +29,10 @@ commands:
   COMMAND
     demo      watch a small shop take edits while it serves, refuse a broken
               one, and keep its orders
+    explain   tell what the save of a file would do to a running program,
+              statement by statement, and why
+    plan      tell what all edits since a revision would do to a program that
+              runs that revision, and why
 """
 
 DEMO_HELP = """\

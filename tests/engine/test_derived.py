@@ -34,7 +34,7 @@ class Compiled:
 def copied(function):
     space = dict(function.__globals__)
     for name, value in list(space.items()):
-        if isinstance(value, Compiled):
+        if isinstance(value, Compiled) and name in function.__code__.co_names:
             space[name] = copied(value.function)
     return type(function)(function.__code__, space)
 

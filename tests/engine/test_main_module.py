@@ -1,4 +1,4 @@
-"""The program's main module, in processes of its own: scripts, `python -m package` and `python -m package.module`."""
+"""The main module, in processes of its own: scripts, `python -m package`, `python -m package.module`."""
 
 from __future__ import annotations
 
@@ -109,7 +109,8 @@ class Running:
     def reload(self) -> tuple[str, list[str]]:
         """The status of a reload and the codes of its hazards."""
         status, *codes = self.ask(
-            "(lambda report: ' '.join([report.status, *(each.code for each in report.hazards)]))(reloader.reload())"
+            "(lambda report: ' '.join([report.status, *(each.code for each in report.hazards)]))"
+            "(reloader.reload())"
         ).split()
         return status, codes
 
@@ -180,7 +181,7 @@ def test_line_numbers_follow(start: Start, way: str) -> None:
 
 @ways
 def test_added_definitions_and_imports_are_there(start: Start, way: str) -> None:
-    """Functions, classes and imports that were added are bound in the main module, and its functions use them."""
+    """Functions, classes and imports that were added are there for its functions."""
     program = start(way)
     program.edit(
         ("import sys\n", "import sys\nimport math\n"),
@@ -271,7 +272,7 @@ def test_a_broken_main_module_is_rejected(start: Start) -> None:
 
 
 def test_a_worker_knows_the_main_module_by_another_name(start: Start) -> None:
-    """A worker process that `multiprocessing` spawned has a copy of the main module, and asks to be made anew."""
+    """A worker process that `multiprocessing` spawned asks to be made anew: it has a copy."""
     body = textwrap.dedent(
         """
         def work(pipe):
@@ -346,7 +347,8 @@ class TestOnRude:
         program = start("script", HOTMOD_ON_RUDE="raise")
         program.edit(("LIMIT = 1", "LIMIT = 2"))
         code = "try:\\n    reloader.reload()\\nexcept hotmod.ReloadError as e:\\n    found = e.report.status"
-        asked = f"(lambda space: (exec('{code}', space), space['found'])[1])({{**globals(), 'reloader': reloader}})"
+        space = "{**globals(), 'reloader': reloader}"
+        asked = f"(lambda space: (exec('{code}', space), space['found'])[1])({space})"
         assert program.ask(asked) == "restart-required"
 
     def test_a_watcher_restarts(self, start: Start) -> None:

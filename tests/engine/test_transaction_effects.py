@@ -116,6 +116,33 @@ class TestFrozenModules:
             ]
         assert before.differences(shop.snapshot()) == []
 
+    def test_a_compiled_module_can_have_the_program_started_anew(
+        self, shop: Project, compiled: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With `on_rude="restart"` a compiled module that was built anew restarts the process."""
+
+        class Restarted(BaseException):
+            pass
+
+        def restart() -> None:
+            raise Restarted
+
+        monkeypatch.setattr("hotmod._engine.reloader.restart", restart)
+        reloader = hotmod.Reloader("shop", on_rude="restart")
+        shop.write({"shop/config.py": "TAX = 2\n"})
+        assert reloader.reload().status == "applied"
+        shop.write({compiled: "other machine code\n"})
+        with pytest.raises(Restarted):
+            reloader.reload()
+
+    def test_a_compiled_module_can_raise(self, shop: Project, compiled: str) -> None:
+        """With `on_rude="raise"` a compiled module that was built anew makes `reload()` raise."""
+        reloader = hotmod.Reloader("shop", on_rude="raise")
+        shop.write({compiled: "other machine code\n"})
+        with pytest.raises(hotmod.ReloadError, match="built anew"):
+            reloader.reload()
+        assert reloader.status == "restart-required"
+
     def test_a_compiled_module_that_stays_is_none(self, shop: Project, compiled: str) -> None:
         """A compiled module that was not touched does not get in the way of other edits."""
         assert compiled

@@ -6,6 +6,7 @@ A case is one text file below `tests/cases`; its README says how to write one.
 from __future__ import annotations
 
 import codecs
+import collections
 import dataclasses
 import pathlib
 import re
@@ -29,6 +30,8 @@ class Expected:
         held: expressions over the references taken before the edit; each must be true.
         traces: expressions that raise; the traceback's text must be the fresh process's.
         error: a part of the report's error, as `NameError: ...`.
+        survives: expressions that give the same object before and after.
+        renewed: expressions that give another object after than before.
     """
 
     status: str = "applied"
@@ -37,6 +40,8 @@ class Expected:
     held: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     error: str = ""
+    survives: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,11 +90,11 @@ def module_name(path: str) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def all_cases() -> list[Case]:
-    """Every case of the folder, by name."""
-    files = sorted(path for path in CASES.rglob("*.txt") if path.name[0].isalpha())
+def all_cases(folder: pathlib.Path = CASES) -> list[Case]:
+    """Every case of a folder, by name."""
+    files = sorted(path for path in folder.rglob("*.txt") if path.name[0].isalpha())
     return [
-        parse(path.relative_to(CASES).with_suffix("").as_posix(), path.read_text("utf-8")) for path in files
+        parse(path.relative_to(folder).with_suffix("").as_posix(), path.read_text("utf-8")) for path in files
     ]
 
 
@@ -183,7 +188,7 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
 def _expected(text: str) -> Expected:
     single = {"status": "applied", "error": ""}
     lists: dict[str, tuple[str, ...]] = {}
-    values, held, traces = [], [], []
+    values, expressions = [], collections.defaultdict[str, list[str]](list)
     for key, rest in _lines(text):
         if key in single:
             single[key] = rest
@@ -195,14 +200,21 @@ def _expected(text: str) -> Expected:
                 msg = f"no '=>' in {rest!r}"
                 raise ValueError(msg)
             values.append((expression.strip(), result.strip()))
-        elif key == "held":
-            held.append(rest)
-        elif key == "trace":
-            traces.append(rest)
+        elif key in ("held", "trace", "survives", "renewed"):
+            expressions[key].append(rest)
         else:
             msg = f"what is {key!r}?"
             raise ValueError(msg)
-    return Expected(single["status"], lists, tuple(values), tuple(held), tuple(traces), single["error"])
+    return Expected(
+        single["status"],
+        lists,
+        tuple(values),
+        tuple(expressions["held"]),
+        tuple(expressions["trace"]),
+        single["error"],
+        tuple(expressions["survives"]),
+        tuple(expressions["renewed"]),
+    )
 
 
 def fields(expected: Expected, strategy: str) -> Iterator[tuple[str, tuple[str, ...]]]:

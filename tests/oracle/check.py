@@ -105,6 +105,7 @@ def play(
     tool: str = "hotmod",
     bytecode: bool = True,
     back: bool = False,
+    paranoid: bool = False,
 ) -> Played:
     """Play one case.
 
@@ -115,6 +116,7 @@ def play(
         tool: who reloads: `hotmod`, or `importlib` for comparison.
         bytecode: whether the interpreter writes `.pyc` files.
         back: whether every applied save is rolled back and applied again.
+        paranoid: whether hotmod compares itself with a fresh process, too.
     """
     played = Played()
     root = folder / "live"
@@ -124,11 +126,12 @@ def play(
     with server().program() as live:
         failed = live.load(str(root), case.imports, tops, bytecode=bytecode)
         played.problems += [f"version 1 does not import: {what}" for what in failed]
-        live.attach(tool, case.targets, strategy, case.verify)
+        live.attach(tool, case.targets, strategy, case.verify, paranoid=paranoid)
         live.run(case.hold)
         for number, version in enumerate(case.versions[1:], 2):
             refused = version.expected.status not in ("applied", "unchanged")
             before = live.look() if back or refused else {}
+            live.keep((*version.expected.survives, *version.expected.renewed))
             write(root, version)
             played.reports.append(live.reload())
             found = _report_problems(played.reports[-1], version, strategy if tool == "hotmod" else "")
@@ -136,6 +139,7 @@ def play(
                 live.rollback()
                 found += [f"after rollback(): {what}" for what in differences(live.look(), before)][:_SHOWN]
                 played.reports[-1] |= {"again": live.reload(watched=False)}
+            found += _identity_problems(live, version)
             if refused:
                 found += [f"though refused: {what}" for what in differences(live.look(), before)][:_SHOWN]
             if tool == "hotmod" and version.expected.status == "applied":
@@ -151,6 +155,14 @@ def play(
             played.took.append(played.reports[-1]["took"])
             played.problems += [f"version {number}: {what}" for what in found]
     return played
+
+
+def _identity_problems(live: Program, version: Version) -> list[str]:
+    """What should have stayed the same object and did not, or the other way round."""
+    survives, renewed = version.expected.survives, version.expected.renewed
+    same = dict(live.kept((*survives, *renewed)))
+    found = [f"did not survive: {each} ({same[each]})" for each in survives if same[each] != "same"]
+    return found + [f"was not renewed: {each} ({same[each]})" for each in renewed if same[each] != "other"]
 
 
 def _second_look(live: Program) -> list[str]:

@@ -31,6 +31,7 @@ class Player:
         self.tops: tuple[str, ...] = ()
         self.tool: Any = None
         self.events: list[str] = []
+        self._held: dict[str, Any] = {}
 
     def owned(self, name: str) -> bool:
         """Whether a module belongs to the program."""
@@ -58,10 +59,18 @@ class Player:
             if top in sys.modules:
                 self.space[top] = sys.modules[top]
 
-    def attach(self, tool: str, targets: Sequence[str], strategy: str = "modules", verify: str = "") -> None:
+    def attach(
+        self,
+        tool: str,
+        targets: Sequence[str],
+        strategy: str = "modules",
+        verify: str = "",
+        *,
+        paranoid: bool = False,
+    ) -> None:
         """Make what will reload the program."""
         check = (lambda: eval(verify, self.space)) if verify else None
-        self.tool = _TOOLS[tool](self, targets, strategy, check)
+        self.tool = _TOOLS[tool](self, targets, strategy, check, paranoid)
 
     def run(self, code: str) -> None:
         """Run statements of somebody who uses the program."""
@@ -109,6 +118,22 @@ class Player:
                 found.append(f"raised {type(error).__name__}: {error}")
         return found
 
+    def keep(self, expressions: Sequence[str]) -> None:
+        """Take the objects that some expressions give, for `kept`."""
+        self._held = {each: eval(each, self.space) for each in expressions}
+
+    def kept(self, expressions: Sequence[str]) -> list[tuple[str, str]]:
+        """By expression, whether it gives the `same` object as when `keep` was called, or which `other`."""
+        found = []
+        for each in expressions:
+            try:
+                same = eval(each, self.space) is self._held[each]
+                found.append((each, "same" if same else "other"))
+            except Exception as error:
+                found.append((each, f"raised {type(error).__name__}: {error}"))
+        self._held = {}
+        return found
+
     def traces(self, expressions: Sequence[str]) -> list[str]:
         """The text of the traceback of each expression, from the program's first frame on."""
         found = []
@@ -135,7 +160,12 @@ class Hotmod:
     """`hotmod.Reloader`."""
 
     def __init__(
-        self, player: Player, targets: Sequence[str], strategy: str, verify: Callable[[], object] | None
+        self,
+        player: Player,
+        targets: Sequence[str],
+        strategy: str,
+        verify: Callable[[], object] | None,
+        paranoid: bool,
     ) -> None:
         import hotmod
 
@@ -144,6 +174,7 @@ class Hotmod:
             *(os.path.join(player.root, target) if "/" in target else target for target in targets),
             strategy=strategy,
             verify=verify,
+            paranoid=paranoid,
         )
 
     def plan(self) -> object:

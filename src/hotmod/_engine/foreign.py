@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotmod._engine.loaded import Ledger
+from hotmod._live.definitions import Definitions
 from hotmod._live.modules import children
 from hotmod._live.namespaces import foreign_names
-from hotmod._live.registries import Definitions
 from hotmod._model.errors import SourceError
 from hotmod._source.definitions import bindings
 from hotmod._source.scan import scanned

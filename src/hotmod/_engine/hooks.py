@@ -60,8 +60,8 @@ class SourceLoader(Protocol):
         """Compile a text."""
 
 
-_CODES: dict[tuple[type, str, str], types.CodeType] = {}
-_MAX_CODES = 2_000
+_CODES: dict[str, dict[tuple[type, str], types.CodeType]] = {}  # by file, then by loader and text
+_MAX_FILES, _MAX_VERSIONS = 20_000, 4
 
 
 def compile_text(loader: object, text: SourceText) -> types.CodeType:
@@ -70,16 +70,18 @@ def compile_text(loader: object, text: SourceText) -> types.CodeType:
     What was compiled before is taken from memory: importers follow an edit again and again with the text
     that they had, and a watcher compiles an edit while it waits for quiet.
     """
-    key = type(loader), text.path, text.digest
-    code = _CODES.pop(key, None)
+    known, key = _CODES.setdefault(text.path, {}), (type(loader), text.digest)
+    code = known.pop(key, None)
     if code is None:
         convert: Callable[[bytes, str], types.CodeType] | None = getattr(loader, "source_to_code", None)
         if convert is not None:
             code = convert(text.data, text.path)
         else:
             code = compile(text.data, text.path, "exec", dont_inherit=True)
-    _CODES[key] = code  # the dictionary's order is that of last use
-    if len(_CODES) > _MAX_CODES:
+    known[key] = code  # the dictionary's order is that of last use
+    if len(known) > _MAX_VERSIONS:
+        del known[next(iter(known))]
+    if len(_CODES) > _MAX_FILES:
         del _CODES[next(iter(_CODES))]
     return code
 
@@ -285,7 +287,7 @@ class Finder:
 
 
 RAN: dict[str, Running] = {}
-"""What is known of the code of modules that hotmod executed or patched, and that nobody else executed since."""
+"""What is known of the code of modules that hotmod executed or patched, and nobody else executed since."""
 
 
 def note_codes(journal: Journal, known: Mapping[str, Running | None]) -> None:
@@ -301,6 +303,18 @@ def note_codes(journal: Journal, known: Mapping[str, Running | None]) -> None:
 
     journal.record("code of modules", functools.partial(put, before))
     put(known)
+    for name, old in before.items():
+        running = known[name]
+        for tree in old.trees if old is not None else ():
+            if running is None or all(tree is not each for each in running.trees):
+                _forget_code(tree)
+
+
+def _forget_code(tree: types.CodeType) -> None:
+    """Compile a text anew when it comes back: the journal refers to the code that ran before, and is counted."""
+    known = _CODES.get(tree.co_filename, {})
+    for key in [key for key, code in known.items() if code is tree]:
+        del known[key]
 
 
 FINDER = Finder()

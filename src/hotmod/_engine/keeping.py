@@ -37,15 +37,26 @@ def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str
 def with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
     """The code of some statements, with functions and classes taken from the code of the whole text.
 
-    The two are equal; that they are the same lets the references to each code object be counted.
+    What stands at the same place means the same, but CPython compiles `module.function()` in another way where
+    it sees the import. And that they are the same objects lets the references to each be counted.
     """
-    known: dict[types.CodeType, types.CodeType] = {
-        const: const for const in whole.co_consts if isinstance(const, types.CodeType)
+    known, wanted = _by_place(whole), _by_place(some)
+    taken = {
+        id(code): other
+        for place, codes in wanted.items()
+        if len(codes) == len(known.get(place, ()))
+        for code, other in zip(codes, known[place], strict=True)
     }
-    consts = tuple(
-        known.get(const, const) if isinstance(const, types.CodeType) else const for const in some.co_consts
-    )
-    return some.replace(co_consts=consts)
+    return some.replace(co_consts=tuple(taken.get(id(const), const) for const in some.co_consts))
+
+
+def _by_place(tree: types.CodeType) -> dict[tuple[str, int], list[types.CodeType]]:
+    """The code objects of a module by name and line, those of one place in their order."""
+    found: dict[tuple[str, int], list[types.CodeType]] = {}
+    for const in tree.co_consts:
+        if isinstance(const, types.CodeType):
+            found.setdefault((const.co_qualname, const.co_firstlineno), []).append(const)
+    return found
 
 
 def code_without(keep: Keep, text: SourceText, loader: object, whole: types.CodeType) -> types.CodeType:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from hotmod._engine.hooks import runs_its_own_way
 from hotmod._engine.loaded import Ledger
 from hotmod._live.classes import own_dict
+from hotmod._live.derived import derivation, is_dressed
 from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.modules import space_of
-from hotmod._live.derived import derivation, is_dressed
 
 __all__ = ["derived", "made_anew", "overwritten_definitions", "unsure_modules"]
 
@@ -47,27 +47,27 @@ def derived(module: str, name: str, own: bool) -> str:  # noqa: FBT001 - see `Sp
     return derivation(value, name) if own or is_dressed(value) else ""
 
 
-def made_anew(changed: Iterable[str], loaded: Iterable[str]) -> list[tuple[str, str]]:
+def made_anew(changed: Iterable[str], loaded: Collection[str]) -> list[tuple[str, str]]:
     """(module, name) of objects that refuse, or remember, whatever they are told a second time: parsers.
 
     Args:
         changed: the modules that changed; if no name of theirs leads to such an object, none is looked for.
         loaded: the modules in scope.
     """
-    return _parsers(loaded) if _parsers(changed) else []
+    return _parsers(loaded, loaded) if _parsers(changed, loaded) else []
 
 
-def _parsers(modules: Iterable[str]) -> list[tuple[str, str]]:
+def _parsers(modules: Iterable[str], loaded: Collection[str]) -> list[tuple[str, str]]:
     return [
         (module, name)
         for module in modules
         for name, value in list(space_of(sys.modules.get(module)).items())
-        if refuses_repetition(value) or (isinstance(value, types.ModuleType) and _has_parser(value))
+        if refuses_repetition(value) or (isinstance(value, types.ModuleType) and _has_parser(value, loaded))
     ]
 
 
-def _has_parser(module: types.ModuleType) -> bool:
-    return any(map(refuses_repetition, list(vars(module).values())))
+def _has_parser(module: types.ModuleType, loaded: Collection[str]) -> bool:
+    return module.__name__ in loaded and any(map(refuses_repetition, list(vars(module).values())))
 
 
 def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:

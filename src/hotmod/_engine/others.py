@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hotmod._live.registries import Definitions
+from hotmod._live.definitions import Definitions
 from hotmod._live.stale import codes_in
 from hotmod._live.takeback import Mine, everything
 

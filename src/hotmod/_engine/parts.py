@@ -108,9 +108,9 @@ class Parts:
             stay = [span for span in spans if span[2:] not in runs]
             go = [span for span in spans if span[2:] in runs]
             running = RAN.get(name)
-            if each.old is not each.new or runs:
+            if each.old is not each.new:
                 first.append(patch.Edited(name, space, codes.pair(each.old, each.new, stay), running))
-            if go:
+            if go and not all(run.rebinds for run in each.part.runs):  # an import has no code to give
                 later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
         found = patch.prepare(first)
         self._memories = [each for name in self._renewed for each in _memories(name)]

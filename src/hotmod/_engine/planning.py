@@ -44,7 +44,7 @@ class Planner:
         self._graph = self._loaded_graph = build({})
         self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
         self._sources: dict[str, ModuleSource] = {}
-        self._sourceless: set[str] = set()
+        self._sourceless: set[str] = set()  # the other loaded modules
         self.import_time = ImportTime()
         self._call_time = CallTime()
 
@@ -83,6 +83,7 @@ class Planner:
             changes = kept
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
+        keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
         if plain:
             return make_plan(
                 changes,
@@ -93,7 +94,7 @@ class Planner:
                 hidden=hidden,
                 frozen_edits=edits,
                 sources=self._sources,
-                keeping=Keeping(self._after(changes), self._text_of, self._config.kept(), self._held),
+                keeping=keeping,
             )
         return make_minimal_plan(
             changes,
@@ -108,8 +109,7 @@ class Planner:
             unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
             made=made_anew(changes.modules, self._ledger.modules),
             overwritten=overwritten_definitions(changes.modules),
-            keep=self._config.kept(),
-            held=self._held,
+            keeping=keeping,
             import_time=self.import_time,
             call_time=self._call_time,
             derived=derived,
@@ -130,7 +130,7 @@ class Planner:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         touched = self._ledger.touched()
         loaded = {name: self._ledger.modules.get(name) for name in touched}
-        known = (self._sourceless - touched) | {
+        known = (self._sourceless - set(touched)) | {
             name for name, each in loaded.items() if each is not None and each.text is None
         }
         changed = {
@@ -153,7 +153,7 @@ class Planner:
         return self._loaded_graph
 
     def _updated(self, changed: dict[str, ModuleSource]) -> ImportGraph:
-        """The graph with other texts. A plan asks for it, and when it is carried out, so does the next one."""
+        """The graph with other texts. A plan asks for it, and once it is carried out, so does the next."""
         graph, known = self._derived
         if graph is not self._loaded_graph or known != changed:
             self._graph = update(self._loaded_graph, changed)

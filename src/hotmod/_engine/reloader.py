@@ -23,11 +23,12 @@ from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
-from hotmod._engine.transaction import Transaction
+from hotmod._engine.transaction import Transaction, show_running_texts
 from hotmod._model.changes import Change, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
@@ -265,7 +266,7 @@ class Reloader:
             if changes is not None and not again and self.ledger.refuses(changes):
                 return None
             report, _ = self._attempt(changes)
-            if not report and changes is not None:
+            if changes is not None and (report.is_rude or report.status not in ("applied", "unchanged")):
                 self.ledger.refuse(changes)
             return report
 
@@ -279,6 +280,8 @@ class Reloader:
                 plan = self.planner.plan(changes)
                 phases["plan"] = time.perf_counter() - started - phases["scan"]
             except SourceError as error:
+                if changes is not None:
+                    show_running_texts(self.ledger, changes)
                 return self._record(self._rejection(error, None, phases, started)), error
             if not plan:
                 return self._record(self._report("unchanged", phases, started)), None
@@ -304,6 +307,7 @@ class Reloader:
         self, plan: Plan, phases: dict[str, float], started: float
     ) -> tuple[Report, BaseException | None]:
         transaction = Transaction(self.ledger, plan, self.planner.imported_by)
+        before = Look(self.ledger) if self.config.paranoid else None
 
         def report() -> Report:
             return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
@@ -314,7 +318,7 @@ class Reloader:
         except RollbackError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
-            transaction.show_running_texts()
+            show_running_texts(self.ledger, plan.changes)
             phases.update(transaction.outcome.phases)
             return self._record(self._rejection(error, transaction, phases, started)), error
         self.generation += 1
@@ -324,6 +328,8 @@ class Reloader:
         told = time.perf_counter()
         try:
             transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+            if before is not None:
+                transaction.outcome.hazards += drift(before, Look(self.ledger), transaction.outcome.kept)
         except Exception:
             # it is committed and right; what is lacking is part of the report
             logger.exception("hotmod failed to look for what the reload left behind; please report this")

@@ -2,9 +2,10 @@
 
 Touches: the process, all of it.
 
-Guarantees: the new program has the interpreter options and the arguments of the old one, the folder in which it was
-started, and the environment as it is now. What was registered with `atexit` has run, and streams are flushed.
-On POSIX the process keeps its number, and files and sockets that can't be inherited (Python's default) are closed.
+Guarantees: the new program has the interpreter options and the arguments of the old one, the folder in which
+it was started, and the environment as it is now. What was registered with `atexit` has run, and streams are
+flushed. On POSIX the process keeps its number, and files and sockets that can't be inherited (Python's
+default) are closed.
 
 Assumes: the program on disk compiles. Other threads end without notice, and so do `finally` blocks that are
 under way.

@@ -18,9 +18,10 @@ from typing import Any
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.others import Others
 from hotmod._live import modules, namespaces
+from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
-from hotmod._live.registries import Definitions, Registries
+from hotmod._live.registries import Registries
 from hotmod._live.state import State
 from hotmod._live.takeback import everything
 

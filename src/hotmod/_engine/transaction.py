@@ -30,12 +30,13 @@ from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
 from hotmod._engine.ties import tied
 from hotmod._live import bindings, modules, namespaces
+from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
-from hotmod._live.registries import Definitions, Registries
+from hotmod._live.registries import Registries
 from hotmod._live.stale import codes_in
-from hotmod._model.changes import SourceText
+from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan import Part, Plan, Tie
@@ -44,7 +45,7 @@ from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
 from hotmod._source.scan import scanned
 
-__all__ = ["Outcome", "Transaction"]
+__all__ = ["Outcome", "Transaction", "show_running_texts"]
 
 DISPOSE, RELOADED = "__hotmod_dispose__", "__hotmod_reloaded__"
 
@@ -155,7 +156,8 @@ class Transaction:
 
     def apply(self, verify: Callable[[], object] | None, report: Callable[[], object]) -> None:
         """Carry out the plan and settle what it left; the state before is restored if anything raises."""
-        importlib.invalidate_caches()
+        if self.plan.entries:
+            importlib.invalidate_caches()
         try:
             if self._is_pure():
                 try:
@@ -489,13 +491,6 @@ class Transaction:
             self.journal, {path: (_decoded(new.get(path)), _decoded(old.get(path))) for path in paths}
         )
 
-    def show_running_texts(self) -> None:
-        """After a rejection: let tracebacks show the texts that still run, not those on disk."""
-        for change in self.plan.changes.changes:
-            loaded = self.ledger.loaded(change.module)
-            if loaded is not None and loaded.text is not None:
-                modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
-
     def effects(self) -> list[tuple[str, str, Effect]]:
         """(module, path, effect) of every statement with an effect outside that began to run."""
         found = []
@@ -586,6 +581,14 @@ class Transaction:
         """Take the whole transaction back."""
         self.journal.undo()
         self._identity.retire()
+
+
+def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:
+    """After a rejection: let tracebacks show the texts that still run, not those on disk."""
+    for change in changes.changes:
+        loaded = ledger.loaded(change.module)
+        if loaded is not None and loaded.text is not None:
+            modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
 
 def _loader(name: str) -> object:

@@ -74,7 +74,9 @@ _kinds = [
 ]
 
 
-def register_wrapper(detect: Callable[[Any], bool], *, refresh: Callable[[Any], object] | None = None) -> None:
+def register_wrapper(
+    detect: Callable[[Any], bool], *, refresh: Callable[[Any], object] | None = None
+) -> None:
     """Tell hotmod of a kind of object that decorators put around functions.
 
     A function that stands behind a decorator gets its new code like any other. Where the decorator compiled,

@@ -27,6 +27,7 @@ __all__ = [
     "forward",
     "is_forwarding",
     "looked_up",
+    "marked_like",
     "obstacle",
     "replace_code",
     "same_code",
@@ -56,6 +57,14 @@ def fits(old: types.CodeType, new: types.CodeType) -> tuple[str, str] | None:
         had, has = ", ".join(old.co_freevars) or "none", ", ".join(new.co_freevars) or "none"
         return "closure-shape", f"its free variables were {had} and are {has}"
     return None
+
+
+def marked_like(live: types.CodeType, new: types.CodeType) -> types.CodeType:
+    """New code with the mark that `types.coroutine` has put on the live one, a generator's."""
+    mark = inspect.CO_ITERABLE_COROUTINE
+    if live.co_flags & mark and new.co_flags & inspect.CO_GENERATOR and not new.co_flags & mark:
+        return new.replace(co_flags=new.co_flags | mark)
+    return new
 
 
 def _kind(code: types.CodeType) -> str:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live import functions as code_of
+from hotmod._live import held
 from hotmod._live.classes import functions_in, own_dict
 from hotmod._live.codes import Pairs, class_facts, docstring
 from hotmod._live.journal import Journal
@@ -122,6 +123,8 @@ class Patch:
         running: what to hand to the next patch of each module after the commit.
         changes: every attribute that is set, beside code.
         caches: every cache that is cleared.
+        holders: containers that hold code that gets a successor.
+        succeeded: that code, each with what leads to its successor.
     """
 
     steps: tuple[Step, ...] = ()
@@ -133,6 +136,14 @@ class Patch:
     running: Mapping[str, Running] = dataclasses.field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     caches: tuple[Any, ...] = ()
+    holders: tuple[Any, ...] = ()
+    succeeded: tuple[tuple[types.CodeType, weakref.ref[types.CodeType]], ...] = ()
+
+    def exchanges(self, *, back: bool = False) -> list[Callable[[], object]]:
+        """The calls that let containers hold the new code instead of the old, or the other way round."""
+        pairs = [(old, new) for old, ref in self.succeeded if (new := ref()) is not None]
+        kept = {id(new): old for old, new in pairs} if back else {id(old): new for old, new in pairs}
+        return held.calls(self.holders, kept) if kept else []
 
 
 def prepare(modules: Iterable[Edited]) -> Patch:
@@ -147,9 +158,11 @@ def prepare(modules: Iterable[Edited]) -> Patch:
         tuple(function for draft in drafts for function in draft.lost),
         tuple(sorted({name for draft in drafts for name in draft.unfit_docs})),
         tuple(sorted(_told(cache) for draft in drafts for cache in draft.caches if _is_filled(cache))),
-        {edited.name: Running((edited.pairs.new,), reach.hidden) for edited, reach in parts},
+        {draft.name: draft.running() for draft in drafts},
         tuple(change for draft in drafts for change in draft.changes),
         tuple(cache for draft in drafts for cache in draft.caches),
+        tuple({id(each): each for draft in drafts for each in draft.reach.holders}.values()),
+        tuple(pair for draft in drafts for pair in draft.succeeded()),
     )
 
 
@@ -157,6 +170,7 @@ def commit(journal: Journal, patch: Patch) -> None:
     """Do what was prepared, in one step for other threads. If it raises, the journal takes it back."""
     redo = [functools.partial(setattr, step.function, "__code__", step.new) for step in patch.steps]
     redo += [functools.partial(each.setter, each.target, each.name, each.new) for each in patch.changes]
+    redo += patch.exchanges()
     journal.record(f"code of {len(patch.steps)} functions of {', '.join(patch.running)}", _undo(patch))
     # what a cache held may run code of its own when it is let go: last
     _at_once([*redo, *(cache.cache_clear for cache in patch.caches)])
@@ -171,6 +185,7 @@ def _undo(patch: Patch) -> Callable[[], None]:
     back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(patch.changes)]
     back += [(weakref.ref(step.function), setattr, "__code__", step.old) for step in patch.steps]
     filled = [_reference(cache) for cache in patch.caches]
+    held_by = Patch(holders=patch.holders, succeeded=patch.succeeded)
 
     def undo() -> None:
         calls: list[Callable[[], object]] = [
@@ -178,6 +193,7 @@ def _undo(patch: Patch) -> Callable[[], None]:
             for ref, setter, name, old in back
             if (target := ref()) is not None
         ]
+        calls += held_by.exchanges(back=True)
         calls += [cache.cache_clear for ref in filled if (cache := ref()) is not None]
         _at_once(calls)
 
@@ -215,6 +231,7 @@ class _Draft:
         self.changes: list[Change] = []
         self.caches: list[Any] = []
         self._docs: dict[int, tuple[str | None, str | None]] = {}  # before and after, by the id of the owner
+        self._copies: list[types.CodeType] = []  # new code with a mark that the live one has
         self._fates: dict[int, _Fate] = {}  # by the id of the code, of which many functions may be made
         self._differing: set[int] = set()  # ids of the functions whose program differs
         for function in reach.functions:
@@ -228,7 +245,7 @@ class _Draft:
 
     def _function(self, function: types.FunctionType) -> None:
         code = function.__code__
-        fate = self._fates.get(id(code)) or self._fates.setdefault(id(code), self._fate(code))
+        fate = self._fate_of(code)
         if fate.is_lost:
             self.lost.append(function)
         new = fate.new
@@ -245,6 +262,24 @@ class _Draft:
         if before != after and _same(function.__doc__, before) and not _is_copy(function):
             self._set_doc(function, after)
 
+    def running(self) -> Running:
+        """What the module runs after the commit."""
+        holders = tuple(map(held.remember, self.reach.holders))
+        return Running((self.pairs.new, *self._copies), self.reach.hidden, holders)
+
+    def succeeded(self) -> list[tuple[types.CodeType, weakref.ref[types.CodeType]]]:
+        """The code that others than functions hold and that gets a successor."""
+        codes = {id(code): code for code in held.codes_held(self.reach.holders)}
+        fates = [(code, self._fate_of(code)) for code in codes.values()]
+        return [
+            (code, weakref.ref(fate.new))
+            for code, fate in fates
+            if fate.new is not None and fate.new is not code and fate.why is None
+        ]
+
+    def _fate_of(self, code: types.CodeType) -> _Fate:
+        return self._fates.get(id(code)) or self._fates.setdefault(id(code), self._fate(code))
+
     def _fate(self, code: types.CodeType) -> _Fate:
         """What is to become of the functions that run some code."""
         pairs = self.pairs
@@ -254,6 +289,10 @@ class _Draft:
         if new is None:
             return _Fate(is_lost=old is None or pairs.is_covered(old))
         differs = not code_of.same_code(old or code, new)
+        marked = code_of.marked_like(code, new)
+        if marked is not new:
+            self._copies.append(marked)
+            new = marked
         return _Fate(new, code_of.fits(code, new), (docstring(code), docstring(new)), differs=differs)
 
     def _set_doc(self, owner: Any, doc: str | None) -> None:
@@ -284,6 +323,8 @@ class _Draft:
                     self.unfit_docs.append(f"{self.name}:{new.co_qualname}")
 
     def _class(self, cls: type, space: Mapping[str, Any], old: types.CodeType, new: types.CodeType) -> None:
+        if old == new:  # its place in the text included
+            return
         before, after = class_facts(old), class_facts(new)
         if before.doc != after.doc:
             if _same(space.get("__doc__"), before.doc):

@@ -24,6 +24,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from hotmod._live import held
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
 from hotmod._live.stale import codes_in
@@ -73,10 +74,12 @@ class Running:
         trees: module code objects; every live function of the module runs code that is nested in one of
             them. If one is seen that does not, nothing is taken to be known.
         hidden: functions and caches that no name of the module leads to.
+        holders: what leads to containers that hold code objects of the module.
     """
 
     trees: tuple[types.CodeType, ...]
     hidden: tuple[weakref.ref[Any], ...] = ()
+    holders: tuple[Callable[[], Any], ...] = ()
 
 
 class Reach:
@@ -86,6 +89,7 @@ class Reach:
         functions: those whose globals are the module's namespace, whatever code they run.
         wrappers: what stands around functions: properties, caches, functions with `__wrapped__`, ...
         classes: the classes of the module.
+        holders: containers that hold code objects of the module.
     """
 
     def __init__(self, name: str, space: dict[str, Any], running: Running | None) -> None:
@@ -93,6 +97,8 @@ class Reach:
         self.functions: list[types.FunctionType] = []
         self.wrappers: list[Any] = []
         self.classes: list[type] = []
+        known = [ref() for ref in running.holders] if running is not None else []
+        self.holders: list[Any] = [each for each in known if each is not None]
         self._foreign: list[types.FunctionType] = []  # with other globals: they are not the module's
         self._seen: dict[int, Any] = {id(space): space}
         self._near = collections.deque(list(space.values()))
@@ -176,17 +182,29 @@ class Reach:
 
     def counted(self) -> Mapping[int, int]:
         """How many references to the code of the module are unexplained, by the id of the code object."""
-        if self.running is None:
-            return {}
-        codes = [code for tree in self.running.trees for code in codes_in(tree) if _is_held(code)]
+        return self._unexplained(self.running.trees) if self.running is not None else {}
+
+    def held(self) -> Mapping[int, int]:
+        """How many references others than the functions found have, by the id of the code; more if in doubt."""
+        if not _COUNTS_TELL:
+            return {id(function.__code__): sys.maxsize for function in self.functions}
+        return self._unexplained(self.running.trees if self.running is not None else ())
+
+    def _unexplained(self, trees: tuple[types.CodeType, ...]) -> dict[int, int]:
+        codes, parents = _nested(trees or [function.__code__ for function in self.functions])
+        for key in map(id, trees):  # no variable may refer to a code object when they are counted
+            parents[key] += 1
         others = _others_calls()
         counts = list(map(sys.getrefcount, codes))
         excess = {
-            id(code): count - _EXPECTED
+            id(code): count - _EXPECTED - parents[id(code)]
             for code, count in zip(codes, counts, strict=True)
-            if count > _EXPECTED
+            if count > _EXPECTED + parents[id(code)] and _is_held(code)
         }
+        if not excess:
+            return {}
         users = [function.__code__ for function in (*self.functions, *self._foreign)]
+        users += held.codes_held(self.holders)
         users += _own_calls()
         # a call that was under way before and after the counting was under way in between
         users += [frame.f_code for key, frame in _others_calls().items() if key in others]
@@ -194,6 +212,20 @@ class Reach:
             if id(code) in excess:
                 excess[id(code)] -= 1
         return {key: count for key, count in excess.items() if count > 0}
+
+
+def _nested(trees: Iterable[types.CodeType]) -> tuple[list[types.CodeType], dict[int, int]]:
+    """Some code objects and all that are nested in them, each once; and how many constants each is, by id."""
+    codes = list({id(code): code for code in trees}.values())
+    parents = {id(code): 0 for code in codes}
+    for code in codes:  # which grows
+        for const in code.co_consts:
+            if type(const) is types.CodeType:
+                if id(const) not in parents:
+                    parents[id(const)] = 0
+                    codes.append(const)
+                parents[id(const)] += 1
+    return codes, parents
 
 
 def _contents(cell: types.CellType) -> tuple[Any, ...]:
@@ -231,10 +263,10 @@ def _others_calls() -> dict[int, types.FrameType]:
 
 
 def _references() -> int:
-    """What `sys.getrefcount` says, as asked above, of a code object that no function runs."""
+    """What `sys.getrefcount` says, as asked above, of a code object that nobody else refers to."""
     tree = compile("def probe(): pass", "<hotmod>", "exec", dont_inherit=True)
     codes = [code for code in codes_in(tree) if code is not tree]
-    return list(map(sys.getrefcount, codes))[0]  # noqa: RUF015 - asked in the same way
+    return list(map(sys.getrefcount, codes))[0] - 1  # but for the constants of the tree
 
 
 _EXPECTED = _references()
@@ -242,6 +274,7 @@ _EXPECTED = _references()
 
 def complete(reaches: Iterable[Reach]) -> None:
     """Find what the names did not lead to, where the counts do not add up or nothing can be counted."""
+    reaches = list(reaches)
     spaces: dict[int, Reach] = {}
     codes: dict[int, Reach] = {}
     for reach in reaches:
@@ -253,15 +286,36 @@ def complete(reaches: Iterable[Reach]) -> None:
             codes.update(dict.fromkeys(reach.counted(), reach))
     if not spaces and not codes:
         return
-    for function, value in search(spaces, codes):
+    objects = gc.get_objects()
+    for function, value in search(objects, spaces, codes):
         reach = codes.get(id(function.__code__)) or spaces[id(function.__globals__)]
         reach.add(value)
+    _find_holders(objects, reaches)
 
 
-def search(spaces: Collection[int], codes: Collection[int]) -> list[tuple[types.FunctionType, Any]]:
-    """All functions of the heap with one of these namespaces or of these code objects, and their caches.
+def _find_holders(objects: list[Any], reaches: Iterable[Reach]) -> None:
+    """Find the containers that hold code objects, if anybody does but functions and calls."""
+    left: dict[int, tuple[Reach, int]] = {}
+    for reach in reaches:
+        left.update({key: (reach, count) for key, count in reach.held().items()})
+    for code in held.resting(objects) if left else ():
+        if id(code) in left:
+            reach, count = left[id(code)]
+            left[id(code)] = reach, count - 1
+    wanted = {key: reach for key, (reach, count) in left.items() if count > 0}
+    for holder in held.find(objects, wanted) if wanted else ():
+        of = {id(reach): reach for code in held.codes_held([holder]) if (reach := wanted.get(id(code)))}
+        for reach in of.values():
+            reach.holders.append(holder)
+
+
+def search(
+    objects: Iterable[Any], spaces: Collection[int], codes: Collection[int]
+) -> list[tuple[types.FunctionType, Any]]:
+    """All functions with one of these namespaces or of these code objects, and their caches.
 
     Args:
+        objects: what the collector knows.
         spaces: ids of namespaces.
         codes: ids of code objects.
 
@@ -269,7 +323,7 @@ def search(spaces: Collection[int], codes: Collection[int]) -> list[tuple[types.
         Each function, with itself or with the cache around it.
     """
     kinds = (types.FunctionType, LRU)
-    found = [each for each in gc.get_objects() if type(each) in kinds]
+    found = [each for each in objects if type(each) in kinds]
     inner = [each.__dict__.get("__wrapped__") if type(each) is LRU else each for each in found]
     return [
         (function, value)

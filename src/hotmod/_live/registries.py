@@ -18,153 +18,21 @@ about to run (so: all data) stay untouched.
 
 from __future__ import annotations
 
-import sys
 import types
-from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.definitions import MISSING, Definitions, Key
 from hotmod._live.entries import Ties, line_of, parts_of
 from hotmod._live.frameworks import Taken
-from hotmod._live.heap import CACHE
 from hotmod._live.journal import Journal
 from hotmod._live.registrars import Registrars
-from hotmod._live.state import State, instance_dict
+from hotmod._live.state import State
 from hotmod._live.takeback import contents, put_back, remove, set_item
 
-__all__ = ["Definitions", "Registries"]
+__all__ = ["Registries"]
 
-_MISSING = object()
 MAX_LISTED = 2_000  # a longer container is data: nobody has so many routes
-Key = tuple[str, str, str]
-
-
-class Definitions:
-    """Which objects are definitions of some modules, and what has replaced them.
-
-    Args:
-        before: the namespaces of the modules as they were before they ran.
-        paths: their files.
-        names: by module of which only some statements run, the names that these bind or hand to others.
-        anew: those of them that are handed to others by statements that run, and by no others.
-        filled: module and name of what statements that changed or are gone may have registered something in,
-            and names that it was made of: these are no registrations.
-
-    Attributes:
-        is_current: whether a function or class is in force; known once the modules have run.
-    """
-
-    def __init__(
-        self,
-        before: Mapping[str, Mapping[str, Any]],
-        paths: Mapping[str, str],
-        names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
-        anew: Mapping[str, Collection[str]] = types.MappingProxyType({}),
-        filled: Collection[tuple[str, str, Collection[str]]] = (),
-    ) -> None:
-        self.modules = frozenset(before)
-        self._names, self._anew = names, anew
-        self._paths = {path: module for module, path in paths.items()}
-        self.is_current: Callable[[object], bool] = lambda _: False
-        self._before = before
-        spaces = {module: vars(sys.modules[module]) for module, *_ in filled if module in sys.modules}
-        self._filled: dict[int, set[str]] = {}
-        for module, name, made_of in filled:
-            if module in spaces:
-                self._filled.setdefault(id(spaces[module].get(name)), set()).update(made_of)
-
-    def key(self, value: Any) -> Key | None:
-        """(module, qualified name, kind) of a definition of these modules; None for all else."""
-        kind = type(value)
-        if kind is types.FunctionType or kind is CACHE:
-            module, name, label = value.__module__, value.__qualname__, "function"
-        elif issubclass(kind, type):
-            module = type.__getattribute__(value, "__module__")
-            name, label = type.__dict__["__qualname__"].__get__(value), "class"
-        elif kind is types.CodeType:
-            owner = self._paths.get(value.co_filename)
-            covered = owner is not None and self._covers(owner, value.co_qualname)
-            return (value.co_filename, value.co_qualname, "code") if covered else None
-        elif kind in (staticmethod, classmethod, types.MethodType):
-            return None if kind is types.MethodType else self.key(value.__func__)
-        else:
-            return self._wrapper_key(value)
-        covered = type(module) is str and module in self.modules and self._covers(module, name)
-        return (module, name, label) if covered else None
-
-    def _covers(self, module: str, qualname: str) -> bool:
-        """Whether the statement that makes a definition runs again."""
-        return module not in self._names or qualname.partition(".")[0] in self._names[module]
-
-    def is_handed_anew(self, key: Key) -> bool:
-        """Whether whatever registers a definition when its module is imported has run again."""
-        module, name, label = key
-        owner = self._paths.get(module, "") if label == "code" else module
-        return owner not in self._anew or name.partition(".")[0] in self._anew[owner]
-
-    def is_filled(self, root: int) -> bool:
-        """Whether statements that changed or are gone may have registered something in an object."""
-        return root in self._filled
-
-    def had_filled(self, root: int, key: Key) -> bool:
-        """Whether statements that changed or are gone may have registered a definition in a registry."""
-        made_of = self._filled.get(root)
-        return made_of is not None and key[1].rpartition(".")[2] not in made_of
-
-    def _wrapper_key(self, value: object) -> Key | None:
-        """The key of an instance that functools.update_wrapper dressed as a function."""
-        space = instance_dict(value)
-        if not space or "__wrapped__" not in space:
-            return None
-        module, name = space.get("__module__"), space.get("__qualname__")
-        if (
-            type(module) is str
-            and type(name) is str
-            and module in self.modules
-            and self._covers(module, name)
-        ):
-            return module, name, "function"
-        return None
-
-    def current(self, key: Key) -> object:
-        """What stands at the key's module and qualified name now; `_MISSING` when nothing does."""
-        module, name, label = key
-        if label == "code" or "<locals>" in name or module not in sys.modules:
-            return _MISSING
-        found = _at(vars(sys.modules[module]), name)
-        return found if found is not _MISSING and self.key(found) == key else _MISSING
-
-    def has_name(self, value: object) -> bool:
-        """Whether a definition stood at its own name, or was made by a function while the program ran."""
-        key = self.key(value)
-        if key is None or key[2] == "code":
-            return False
-        return "<locals>" in key[1] or _at(self._before[key[0]], key[1]) is value or self.is_current(value)
-
-    def is_named(self, key: Key) -> bool:
-        """Whether a module still has something at the name of a definition."""
-        return key[0] in sys.modules and _at(vars(sys.modules[key[0]]), key[1]) is not _MISSING
-
-    def successor(self, value: object) -> object:
-        """The definition that has replaced this one, `value` itself if it lives on, else `_MISSING`.
-
-        A function that stands below a decorator has no name of its own, and so no successor by name.
-        """
-        key = self.key(value)
-        if key is None or self.is_current(value):
-            return value
-        if key[2] == "code" or _at(self._before[key[0]], key[1]) is not value:
-            return _MISSING if key[2] == "code" else value
-        return self.current(key)
-
-
-def _at(space: Mapping[str, Any], name: str) -> object:
-    """What a dotted name leads to, through namespaces of classes only."""
-    first, *rest = name.split(".")
-    value: object = space.get(first, _MISSING)
-    for part in rest:
-        value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
-    return value
 
 
 class Registries:
@@ -263,7 +131,7 @@ class Registries:
         self._drop_emptied(emptied)
         self._registrars.finish()
         self._substitute()
-        gone = {key for key in self._dropped if self._definitions.current(key) is _MISSING}
+        gone = {key for key in self._dropped if self._definitions.current(key) is MISSING}
         return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
 
     def _place_added(self) -> None:
@@ -311,22 +179,22 @@ class Registries:
                     self._refilled |= {(root, key[0]) for key in keys if key is not None}
 
     def _remaining(self, root: int, value: object) -> object:
-        """What stands in the place of a withdrawn entry that did not come back; `_MISSING` if nothing."""
+        """What stands in the place of a withdrawn entry that did not come back; `MISSING` if nothing."""
         key = self._definitions.key(value)
         if key is None:
-            return _MISSING if self._is_tied(root, value) else value
+            return MISSING if self._is_tied(root, value) else value
         if self._is_tied(root, value):
             self._dropped.append(key)
-            return _MISSING
+            return MISSING
         filled = (root, key[0]) in self._refilled or self._definitions.had_filled(root, key)
         filled = filled and self._definitions.is_handed_anew(key)
         if not filled and self._definitions.has_name(value):
             # no import that ran again filled this registry: it goes on with the new object
             found = self._definitions.successor(value)
-            if found is not _MISSING and self._hooks.get(id(value), _NO_HOOKS) <= _hooks_of(found):
+            if found is not MISSING and self._hooks.get(id(value), _NO_HOOKS) <= _hooks_of(found):
                 return found
         self._dropped.append(key)
-        return _MISSING
+        return MISSING
 
     def _merged_items(self, root: int, before: list[Any], left: list[Any], now: list[Any]) -> list[Any]:
         have = {id(item) for item in left}
@@ -344,7 +212,7 @@ class Registries:
                 new = self._definitions.successor(item)
                 if id(new) not in came:
                     new = self._remaining(root, item)
-            if new is not _MISSING and id(new) not in placed:
+            if new is not MISSING and id(new) not in placed:
                 merged.append(new)
                 placed.add(id(new))
         for item in added:
@@ -353,7 +221,7 @@ class Registries:
         return merged
 
     def _renewed(self, root: int, entry: Any, added: list[Any]) -> Any:
-        """The new entry that stands for what an old one stood for, the old one if it stays, or `_MISSING`."""
+        """The new entry that stands for what an old one stood for, the old one if it stays, or `MISSING`."""
         found = self._definitions_in(root, entry)
         marks = self._marks(found)
         for each in added:
@@ -363,7 +231,7 @@ class Registries:
         gone = [key for key in keys if not self._definitions.is_named(key)]
         if any(self._is_tied(root, part) for part in found) or len(gone) == len(keys):
             self._dropped += gone
-            return _MISSING
+            return MISSING
         return entry
 
     def _marks(self, found: list[Any]) -> set[Any]:
@@ -400,14 +268,14 @@ class Registries:
                     merged[key] = current[key]
                 continue
             new_key = self._definitions.successor(key)
-            if new_key is not _MISSING and new_key in current:
+            if new_key is not MISSING and new_key in current:
                 merged[new_key] = current[new_key]
                 continue
             new_key, new = self._remaining(root, key), self._remaining(root, value)
             if self._is_entry(root, value) and not self._is_direct(root, value):
                 new = self._renewed(root, value, added)
-                new = new if new is value else _MISSING
-            if new_key is not _MISSING and new is not _MISSING and id(new) not in holding:
+                new = new if new is value else MISSING
+            if new_key is not MISSING and new is not MISSING and id(new) not in holding:
                 merged[new_key] = new
         merged.update((key, value) for key, value in now if key not in merged)
         return list(merged.items())
@@ -426,16 +294,16 @@ class Registries:
         for space in self._state.attribute_dicts:
             for name, value in list(space.items()):
                 new = self._definitions.successor(value)
-                if new is not _MISSING and new is not value:
+                if new is not MISSING and new is not value:
                     space[name] = new
         for cell, held in self._state.cells:
             new = self._definitions.successor(held)
-            if new is not _MISSING and new is not held:
+            if new is not MISSING and new is not held:
                 cell.cell_contents = new
         for cls, members in self._state.classes:
             for name, value in members.items():
                 new = self._definitions.successor(value)
-                if new is not _MISSING and new is not value and not _own(cls, value):
+                if new is not MISSING and new is not value and not _own(cls, value):
                     type.__setattr__(cls, name, new)
 
 

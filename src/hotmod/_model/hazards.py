@@ -31,6 +31,7 @@ HAZARDS: dict[str, str] = {
     "extension-module": "a compiled module can't be executed again in this process",
     "main-module": "an edit of the program's main module can't be applied",
     "kept-state": "a kept value no longer fits its initialiser",
+    "drift": "the program differs from a fresh process that imports the same texts",
     "foreign-attribute": "an attribute that others set on the module was kept",
 }
 

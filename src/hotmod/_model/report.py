@@ -79,7 +79,8 @@ class Report:
         patched: live objects that were changed in place, as `module:qualname`.
         rebound: names that imports bound, and that now hold the new object, as `module:name`.
         cleared: names, and modules, that the source no longer has, and the process no longer either.
-        kept: attributes that others had set on an executed module and that were kept.
+        kept: names that would hold something else by now: those that the module or the options ask to keep,
+            and attributes that others had set on an executed module.
         hazards: what could not be done safely.
         error: the exception that rejected the attempt; the user's own, without hotmod's frames.
         location: where that exception came from.
@@ -112,7 +113,8 @@ class Report:
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
-        return self.status in ("applied", "unchanged") and not self.took_back and not self.is_rude
+        differs = self.took_back or self.is_rude or any(hazard.code == "drift" for hazard in self.hazards)
+        return self.status in ("applied", "unchanged") and not differs
 
     @property
     def is_rude(self) -> bool:

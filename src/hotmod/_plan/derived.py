@@ -17,11 +17,13 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 
 from hotmod._model.changes import SourceText
+from hotmod._model.errors import SourceError
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.importtime import EVERYTHING, ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._source.facts import Facts, Kind, facts_in
+from hotmod._source.memory import remembered
 
 __all__ = ["CallTime", "hits"]
 
@@ -56,7 +58,9 @@ def hits(
         The module, the index of the statement, the name of what was made, whether that is the name of the
         function itself, and why it is not as it was.
     """
-    everything = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index))
+    everything = functools.cache(
+        lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index)
+    )
     following = functools.cache(lambda: Reach(program, changed, EVERYTHING, modules, importers))
     for module in modules:
         if module not in program:
@@ -77,14 +81,23 @@ def _made(program: Program, module: str) -> Iterator[tuple[int, str, str]]:
     """The statement, the name of what is made, and `module:name` of the function that it is made of."""
     try:
         listed = _candidates(program.text(module))
-    except (Unreadable, RecursionError):
+    except (
+        Unreadable,
+        SourceError,
+        RecursionError,
+    ):  # whether it can be compiled is for the transaction to see
         return
     for index, name, chain in listed:
         if not chain:
             yield index, name, f"{module}:{name}"
             continue
         for place in program.places(module, chain):
-            if place.module in program and place.name and not place.rest and _is_function(program, place.module, place.name):
+            if (
+                place.module in program
+                and place.name
+                and not place.rest
+                and _is_function(program, place.module, place.name)
+            ):
                 yield index, name, f"{place.module}:{place.name}"
 
 
@@ -93,7 +106,7 @@ def _is_function(program: Program, module: str, name: str) -> bool:
     return any(name in facts[index].functions for index in program.binders(module).get(name, ()))
 
 
-@functools.lru_cache(maxsize=8192)
+@remembered
 def _candidates(text: SourceText) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
     """Per statement that may make something of a function: its index, the name, and the function's unless it has that."""
     found: list[tuple[int, str, tuple[str, ...]]] = []

@@ -101,9 +101,7 @@ class ImportTime:
     ) -> frozenset[tuple[str, str]]:
         """The functions, as pairs of module and qualified name, that imports of some modules may call."""
         found = set[tuple[str, str]]()
-        reach = functools.cache(
-            lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index)
-        )
+        reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
         for module in modules:
             found |= self._kept(program, module, reach, lambda one, module=module: one.all_met(module))
         return frozenset(found)

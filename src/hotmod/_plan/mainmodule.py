@@ -2,8 +2,8 @@
 
 Touches: nothing; a pure function of the old and the new text.
 
-Guarantees: what runs of the main module is definitions and imports only; if an edit asks for anything else, every
-statement that does is told, and nothing of the module is changed.
+Guarantees: what runs of the main module is definitions and imports only; if an edit asks for anything else,
+every statement that does is told, and nothing of the module is changed.
 
 Assumes: the rest of the module's text is the program that is running: it can't be run a second time.
 """

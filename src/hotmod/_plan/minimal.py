@@ -46,8 +46,7 @@ def make_minimal_plan(
     frozen_edits: Sequence[Hazard] = (),
     unsure: Mapping[str, str] | None = None,
     unknown: Collection[str] = (),
-    keep: Mapping[str, frozenset[str]] | None = None,
-    held: Callable[[str], Collection[str]] | None = None,
+    keeping: Keeping | None = None,
     overwritten: Collection[tuple[str, str]] = (),
     import_time: ImportTime | None = None,
     made: Collection[tuple[str, str]] = (),
@@ -67,8 +66,7 @@ def make_minimal_plan(
         frozen_edits: the edits of modules that can't be executed again.
         unsure: modules that can't be changed in parts, and why.
         unknown: loaded modules of which it is not known which text they ran.
-        keep: by module, the names that the options ask to keep.
-        held: gives the names that are bound in a module now; what its old text binds by default.
+        keeping: the names that keep what they hold.
         overwritten: (module, name) of what somebody else has set in the place of a function or class.
         import_time: what earlier plans for these modules worked out; it is brought up to date.
         made: (module, name) of objects that are made anew when a statement that called them changes.
@@ -86,8 +84,7 @@ def make_minimal_plan(
         rank,
         frozen,
         hidden or {},
-        keep or {},
-        held,
+        keeping,
         import_time,
         was,
         made,
@@ -112,8 +109,7 @@ class _Maker:
         rank: Mapping[str, int],
         frozen: Collection[str],
         hidden: Mapping[str, Hidden],
-        keep: Mapping[str, frozenset[str]],
-        held: Callable[[str], Collection[str]] | None,
+        keeping: Keeping | None,
         import_time: ImportTime,
         was: ImportGraph | None,
         made: Collection[tuple[str, str]],
@@ -142,7 +138,7 @@ class _Maker:
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
-        self._keeping = Keeping(_texts(after), _texts(sources), keep, held)
+        self._keeping = keeping or Keeping(_texts(after), _texts(sources), {})
         self._edits: dict[str, Edits] = {}
         self._unread: set[str] = set()
         for name, source in new.items():
@@ -283,7 +279,8 @@ class _Maker:
             *self._foreign(),
             *(hazard for name in order for hazard in self._keeping.misfits(name)),
         ]
-        keeping = self._order({*order, *spread.spared})
+        sparing = {name for name, names in spread.spared.items() if names}
+        keeping = order if sparing.issubset(order) else self._order({*order, *sparing})
         keeps = [
             self._keeping.keep(name, None if name in whole else spread.spared.get(name, ()))
             for name in keeping
@@ -428,8 +425,10 @@ class _Maker:
             return Step(module, "run", f"star imports bring {names} anew", 0)
         if part.runs:
             count = len(part.runs)
-            return Step(module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs)
-        return Step(module, "patch", "edited")
+            return Step(
+                module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes
+            )
+        return Step(module, "patch", "edited", notes=part.notes)
 
     def _foreign(self) -> Iterable[Hazard]:
         for module, name, line in dict.fromkeys(self._spread.foreign):

@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from hotmod._plan.changed import Cause, Changed, is_special
+from hotmod._plan.lineage import Classes
 from hotmod._plan.program import Place, Program
 from hotmod._plan.purity import is_plain_base
 from hotmod._source.facts import Facts
-from hotmod._source.regions import Chain, ClassFacts, Mode, Region
+from hotmod._source.regions import Chain, Mode, Region
 
 __all__ = ["Reach"]
 
@@ -55,6 +56,7 @@ class Reach:
         index: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
         self._program = program
+        self._classes = Classes(program)
         self._changed = changed
         self._tainted = tainted
         self._modules = modules
@@ -62,11 +64,11 @@ class Reach:
         self._importers = importers
         self._visible: dict[str, frozenset[str]] = {}
         self._seen: set[tuple[object, ...]] = set()
-        self._left: list[tuple[str, Region, bool, str]] = []
+        self._left: list[tuple[str, Region, Mode, str]] = []
         self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
         self._known_classes: dict[tuple[str, str], bool] = {}
         self._met: set[tuple[str, str]] = set()
-        self.looked_at: set[str] = set()
+        self.looked_at = self._classes.looked_at
         self.asked_for: set[str] = set()
         self._origin = ""  # the module of the statement that is looked from
         self._heirs_matter = True
@@ -88,27 +90,31 @@ class Reach:
 
     def met_by(self, module: str, qualname: str) -> frozenset[tuple[str, str]]:
         """Every function that a call of one may come to; to be asked where nothing has changed."""
-        self._met, self.looked_at, self.asked_for = set(), {module}, set()
+        self._begin(module)
         self._clean.clear()
         self.calls_change(module, qualname)
         return frozenset(self._met)
 
     def all_met(self, module: str) -> frozenset[tuple[str, str]]:
         """Every function that running a module may call; to be asked where nothing has changed."""
-        self._met, self.looked_at, self.asked_for = set(), {module}, set()
+        self._begin(module)
         for index, facts in enumerate(self._program.facts(module)):
             if facts.eager.reads or facts.eager.attributes:
                 self.cause(module, index)
         return frozenset(self._met)
 
+    def _begin(self, module: str) -> None:
+        self._met, self.asked_for = set(), set()
+        self.looked_at = self._classes.looked_at = {module}
+
     def _search(self, module: str, region: Region) -> Cause | None:
         """Follow a region and all that it calls. Not recursive: programs are deeper than the stack."""
         # what was met on the way from a statement of this module, and led nowhere, need not be met again
         self._seen = self._clean.setdefault((self._origin, self._heirs_matter), set())
-        self._left = [(module, region, False, "")]
+        self._left = [(module, region, Mode.PLAIN, "")]
         while self._left:
-            owner, one, called, qualname = self._left.pop()
-            cause = self._region(owner, one, called=called) or self._own(owner, one, qualname)
+            owner, one, mode, qualname = self._left.pop()
+            cause = self._region(owner, one, mode) or self._own(owner, one, qualname)
             if cause is not None:
                 self._seen.clear()
                 return cause
@@ -143,7 +149,14 @@ class Reach:
 
     # regions
 
-    def _region(self, module: str, region: Region, *, called: bool = False) -> Cause | None:
+    def _region(self, module: str, region: Region, least: Mode) -> Cause | None:
+        """What a region reads and calls.
+
+        Args:
+            module: its module.
+            region: the region.
+            least: `CALLED` if whatever it refers to may be called, `APPLIED` if what it calls is applied.
+        """
         if region.dynamic:
             cause = next(self._changed.of_module(module), None)
             if cause is not None:
@@ -158,7 +171,9 @@ class Reach:
         for chain, mode in region.reads.items():
             if not region.imports and self._tainted.isdisjoint(chain):
                 continue  # by no name on this way can a change be met
-            stronger = Mode.CALLED if called else self._handed(module, region, chain, mode)
+            stronger = self._handed(module, region, chain, mode)
+            if least is Mode.CALLED or stronger is Mode.CALLED:
+                stronger = max(stronger, least)
             for place in self._program.places(module, chain, region.imports):
                 self.looked_at.add(place.module)
                 cause = self._place(place, stronger)
@@ -218,7 +233,7 @@ class Reach:
         for index in self._program.binders(place.module).get(place.name, ()):
             one = facts[index]
             if place.name in one.functions:
-                cause = self._called(place, one) if mode >= Mode.CALLED else None
+                cause = self._called(place, one, mode) if mode >= Mode.CALLED else None
             elif place.name in one.classes:
                 cause = self._class(place, mode)
             elif any(each.local == place.name for each in one.imports):
@@ -229,23 +244,23 @@ class Reach:
                 return cause
         return None
 
-    def _called(self, place: Place, facts: Facts) -> Cause | None:
+    def _called(self, place: Place, facts: Facts, mode: Mode) -> Cause | None:
         if facts.decorated:  # the decorator's own function is what is called
-            self._left.append((place.module, facts.eager, False, ""))
-        return self._body(place.module, place.name)
+            self._left.append((place.module, facts.eager, Mode.PLAIN, ""))
+        return self._body(place.module, place.name, mode)
 
-    def _body(self, module: str, qualname: str) -> Cause | None:
-        """The inside of a function that is called."""
+    def _body(self, module: str, qualname: str, mode: Mode = Mode.CALLED) -> Cause | None:
+        """The inside of a function that is called; if it is applied, so is what it makes."""
         cause = self._changed.bodies.get((module, qualname))
-        if cause is not None or (module, qualname) in self._seen:
+        if cause is not None or (module, qualname, mode) in self._seen:
             return cause
-        self._seen.add((module, qualname))
+        self._seen.add((module, qualname, mode))
         self._met.add((module, qualname))
         if qualname.rpartition(".")[2] not in self._tainted:
             return None
         region = self._function(module, qualname)
         if region is not None:
-            self._left.append((module, region, False, qualname))
+            self._left.append((module, region, Mode.APPLIED if mode is Mode.APPLIED else Mode.PLAIN, qualname))
         return None
 
     def _function(self, module: str, qualname: str) -> Region | None:
@@ -261,7 +276,7 @@ class Reach:
 
     def _class(self, place: Place, mode: Mode) -> Cause | None:
         """A class that is called, descended from, operated on, or of which an attribute is used."""
-        for module, name in self._lineage(place.module, place.name):
+        for module, name in self._classes.lineage(place.module, place.name):
             cause = self._changed.values.get((module, name))
             if cause is None and (mode is not Mode.BASE or self._heirs_matter):
                 cause = self._changed.classes.get((module, name))
@@ -272,13 +287,29 @@ class Reach:
                 wanted = frozenset(place.rest[:1])
             elif mode >= Mode.CALLED:
                 wanted = _WHEN_APPLIED if mode is Mode.APPLIED else _WHEN_CALLED
-            elif self._is_metaclass(module, name):
+            elif self._classes.is_metaclass(module, name):
                 wanted = _OF_METACLASSES
-            for method in self._methods_of(module, name):
-                if method.rpartition(".")[2] in wanted:
+            for method in self._classes.methods_of(module, name):
+                last = method.rpartition(".")[2]
+                if last in wanted or (mode is Mode.APPLIED and not place.rest and is_special(last)):
                     cause = self._body(module, method)
                     if cause is not None:
                         return cause
+            cause = self._by_metaclass(module, name) if mode >= Mode.CALLED else None
+            if cause is not None:
+                return cause
+        return None
+
+    def _by_metaclass(self, module: str, name: str) -> Cause | None:
+        """What makes the instances of a class that has a metaclass."""
+        described = self._classes.described(module, name)
+        for keyword in described.keywords if described is not None else ():
+            for place in self._program.places(module, keyword):
+                for owner, meta in self._classes.lineage(place.module, place.name) if place.module in self._program else ():
+                    for method in self._classes.methods_of(owner, meta):
+                        cause = self._body(owner, method) if method.endswith(".__call__") else None
+                        if cause is not None:
+                            return cause
         return None
 
     def _is_looked_at_by_type_only(self, module: str, name: str) -> bool:
@@ -286,8 +317,8 @@ class Reach:
 
         Then the class need not be built again when a base changes in place: it looks things up there.
         """
-        for owner, each in self._lineage(module, name):
-            described = self._described(owner, each)
+        for owner, each in self._classes.lineage(module, name):
+            described = self._classes.described(owner, each)
             if described is None or described.keywords or "__init_subclass__" in described.functions:
                 return False
             if (owner, each) == (module, name) and not described.plain:
@@ -300,58 +331,14 @@ class Reach:
                     return False
         return True
 
-    def _is_metaclass(self, module: str, name: str) -> bool:
-        described = self._described(module, name)
-        return described is not None and any(
-            self._program.outside(module, base).rpartition(".")[2]
-            in ("type", "ABCMeta", "EnumMeta", "EnumType")
-            for base in described.bases
-        )
-
-    def _described(self, module: str, name: str) -> ClassFacts | None:
-        facts = self._program.facts(module)
-        for index in self._program.binders(module).get(name.partition(".")[0], ()):
-            if name in facts[index].classes:
-                return facts[index].classes[name]
-        return None
-
-    def _lineage(self, module: str, name: str) -> Iterator[tuple[str, str]]:
-        """A class and its bases in scope."""
-        left, seen = [(module, name)], set[tuple[str, str]]()
-        while left:
-            one = left.pop(0)
-            if one in seen:
-                continue
-            seen.add(one)
-            self.looked_at.add(one[0])
-            yield one
-            owner, qualname = one
-            facts = self._program.facts(owner)
-            for index in self._program.binders(owner).get(qualname.partition(".")[0], ()):
-                described = facts[index].classes.get(qualname)
-                for base in described.bases if described is not None else ():
-                    left += [
-                        (place.module, place.name)
-                        for place in self._program.places(owner, base)
-                        if place.name and not place.rest and place.module in self._program
-                    ]
-
-    def _methods_of(self, module: str, name: str) -> Iterable[str]:
-        facts = self._program.facts(module)
-        prefix = f"{name}."
-        for index in self._program.binders(module).get(name.partition(".")[0], ()):
-            for qualname in facts[index].functions:
-                if qualname.startswith(prefix) and "." not in qualname[len(prefix) :]:
-                    yield qualname
-
     def _value(self, place: Place, index: int, mode: Mode) -> Cause | None:
         """A value that some statement computed: its class tells what operators and methods do."""
         facts = self._program.facts(place.module)[index]
         if not place.rest and mode >= Mode.CALLED:
-            self._left.append((place.module, facts.eager, True, ""))
+            self._left.append((place.module, facts.eager, Mode.CALLED, ""))
             for qualname in facts.functions:
                 region = self._program.region(place.module, index, qualname)
-                self._left += [(place.module, region, False, "")] if region is not None else []
+                self._left += [(place.module, region, Mode.PLAIN, "")] if region is not None else []
         unknown = False
         for callee in facts.eager.unknown:
             if not callee:
@@ -360,7 +347,7 @@ class Reach:
             if self._program.outside(place.module, callee):
                 continue
             for made in self._program.places(place.module, callee):
-                if self._is_class(made):
+                if self._classes.is_class(made):
                     cause = self._methods(made, place.rest, mode)
                     if cause is not None:
                         return cause
@@ -372,17 +359,10 @@ class Reach:
                 return cause
         return None
 
-    def _is_class(self, place: Place) -> bool:
-        if place.module not in self._program or place.rest:
-            return False
-        facts = self._program.facts(place.module)
-        binders = self._program.binders(place.module).get(place.name, ())
-        return any(place.name in facts[index].classes for index in binders)
-
     def _methods(self, made: Place, rest: Chain, mode: Mode) -> Cause | None:
         """What an instance of a class does when an attribute of it is used, or an operator applied."""
-        for module, name in self._lineage(made.module, made.name):
-            for method in self._methods_of(module, name):
+        for module, name in self._classes.lineage(made.module, made.name):
+            for method in self._classes.methods_of(module, name):
                 last = method.rpartition(".")[2]
                 if rest:
                     wanted = last == rest[0] or last in ("__getattr__", "__getattribute__")
@@ -412,7 +392,7 @@ class Reach:
             return True  # not a method as they are usually written: any may be meant
         key = one, two
         if key not in self._related:
-            self._related[key] = two in self._lineage(*one) or one in self._lineage(*two)
+            self._related[key] = two in self._classes.lineage(*one) or one in self._classes.lineage(*two)
         return self._related[key]
 
     def _by_name(self, name: str, where: str) -> Cause | None:

@@ -20,11 +20,19 @@ SMALL = 200  # entries of which a copy is made at once
 V = TypeVar("V")
 
 
+class _Layers(ChainMap[str, V]):
+    """Two layers, which tell their size without being put together."""
+
+    def __len__(self) -> int:
+        above, below = self.maps
+        return len(below) + sum(key not in below for key in above)
+
+
 def layered(base: Mapping[str, V], changes: Mapping[str, V]) -> Mapping[str, V]:
     """A mapping with some entries replaced or added."""
     if not changes:
         return base
-    below, above = (base.maps[1], base.maps[0]) if isinstance(base, ChainMap) else (base, {})
+    below, above = (base.maps[1], base.maps[0]) if isinstance(base, _Layers) else (base, {})
     if len(below) <= SMALL or len(above) + len(changes) > SMALL:
         return {**below, **above, **changes}
-    return ChainMap({**above, **changes}, cast("MutableMapping[str, Any]", below))
+    return _Layers({**above, **changes}, cast("MutableMapping[str, Any]", below))

@@ -81,6 +81,7 @@ class Region:
         stores: module-level names that a function binds by `global`; `*` if it computes names that it binds.
         dynamic: whether names are looked up that the text does not spell.
         calls_parameters: whether it calls what it is given.
+        changes_parameters: whether it changes an object that it is given, such as its own instance.
     """
 
     reads: Mapping[Chain, Mode]
@@ -93,6 +94,7 @@ class Region:
     stores: frozenset[str] = frozenset()
     dynamic: bool = False
     calls_parameters: bool = False
+    changes_parameters: bool = False
 
 
 class Builder:
@@ -109,6 +111,7 @@ class Builder:
         self.stores: set[str] = set()
         self.dynamic = False
         self.calls_parameters = False
+        self.changes_parameters = False
 
     def read(self, chain: Chain, mode: Mode) -> None:
         """Note that a dotted name is read."""
@@ -127,4 +130,5 @@ class Builder:
             frozenset(self.stores),
             self.dynamic,
             self.calls_parameters,
+            self.changes_parameters,
         )

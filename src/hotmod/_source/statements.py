@@ -145,7 +145,7 @@ def resplit(old: Statements, text: SourceText) -> Statements:
     return _told((*before[:leading], *edited, *rest), lines)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)  # trees are large
 def parsed(text: str) -> tuple[ast.stmt, ...]:
     """The nodes of a statement, with lines counted from its first. Nobody may change them.
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from hotmod._source import trees
 from hotmod._source.dynamic import Context, read_call
 from hotmod._source.imports import ImportStatement
 from hotmod._source.regions import Builder, Chain, ClassFacts, Mode, NameImport
@@ -21,10 +22,7 @@ from hotmod._source.treescan import Guard, guard_of
 
 __all__ = ["Visitor"]
 
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *_COMPREHENSIONS)
+_LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *trees.COMPREHENSIONS)
 _DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__import__", "import_module"))
 CALLING = frozenset(
     ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
@@ -37,9 +35,6 @@ MUTATING = frozenset(
         *("clear", "sort", "reverse", "appendleft", "extendleft", "popleft", "rotate", "move_to_end"),
         *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
     )
-)
-_TRANSPARENT = frozenset(
-    ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
 )
 
 
@@ -83,10 +78,10 @@ class Visitor:
             self._statement(node, scope)
 
     def _statement(self, node: ast.stmt, scope: _Scope) -> None:
-        if isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or _is_text(node):
+        if isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or trees.is_text(node):
             return
         self.ran = True
-        if isinstance(node, _FUNCTIONS):
+        if isinstance(node, trees.FUNCTIONS):
             self._function(node, scope)
         elif isinstance(node, ast.ClassDef):
             self._class(node, scope)
@@ -169,7 +164,7 @@ class Visitor:
                     self.annotates.append(node.target.id)
         if isinstance(node, ast.AugAssign):
             self._target(node.target, scope)
-            chain = _chain(node.target)
+            chain = trees.chain_of(node.target)
             if chain:
                 self._read(chain, scope, Mode.USED)
         if node.value is not None:
@@ -200,10 +195,12 @@ class Visitor:
         """The object that an expression gives is changed."""
         while isinstance(node, ast.Subscript):
             node = node.value
-        chain = _chain(node)
+        chain = trees.chain_of(node)
         if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
             scope.builder.changes.add(chain)
-        elif isinstance(node, ast.Call) and _chain(node.func) == ("globals",):
+        elif chain and chain[0] in scope.parameters:
+            scope.builder.changes_parameters = True
+        elif isinstance(node, ast.Call) and trees.chain_of(node.func) == ("globals",):
             scope.builder.stores.add("*")
 
     def _bind(self, name: str, scope: _Scope) -> None:
@@ -254,7 +251,7 @@ class Visitor:
         if scope.in_function:
             builder, parameters = scope.builder, frozenset[str]()
         else:
-            builder, parameters = self.functions.setdefault(name, Builder()), _parameters(arguments)
+            builder, parameters = self.functions.setdefault(name, Builder()), trees.parameters_of(arguments)
         if self._enters or scope.in_function:
             self._inside(node.body, arguments, scope, builder, name, parameters)
 
@@ -267,9 +264,9 @@ class Visitor:
         name: str,
         parameters: frozenset[str],
     ) -> None:
-        bound, shared, imported = _bound_in(body)
+        bound, shared, imported = trees.bound_in(body)
         outer = scope.local if scope.in_function else frozenset[str]()
-        local = (outer | _parameters(arguments) | bound) - shared
+        local = (outer | trees.parameters_of(arguments) | bound) - shared
         kept = (scope.imported - bound if scope.in_function else frozenset[str]()) | (imported - shared)
         ran = self.ran
         first = next((each.arg for each in (*arguments.posonlyargs, *arguments.args)), "")
@@ -284,14 +281,14 @@ class Visitor:
         for decorator in node.decorator_list:
             self._decorator(decorator, scope)
         for part in (*node.bases, *(keyword.value for keyword in node.keywords)):
-            self._expression(part, scope, Mode.BASE if _chain(part) else Mode.USED)
+            self._expression(part, scope, Mode.BASE if trees.chain_of(part) else Mode.USED)
         name = f"{scope.name}.{node.name}" if scope.name else node.name
-        bound, shared, _ = _bound_in(node.body)
-        functions = _plain_functions(node.body)
+        bound, shared, _ = trees.bound_in(node.body)
+        functions = trees.plain_functions(node.body)
         if not scope.in_function:
             self.classes[name] = ClassFacts(
-                tuple(_chain(_origin(base)) for base in node.bases),
-                tuple(_chain(_origin(keyword.value)) for keyword in node.keywords),
+                tuple(trees.chain_of(trees.origin_of(base)) for base in node.bases),
+                tuple(trees.chain_of(trees.origin_of(keyword.value)) for keyword in node.keywords),
                 not node.decorator_list and not node.keywords,
                 functions,
                 bound - shared - functions,
@@ -306,7 +303,7 @@ class Visitor:
             self._call(node, scope, Mode.STORED, Mode.APPLIED)
         else:
             self._expression(node, scope, Mode.CALLED)
-            scope.builder.unknown.add(_chain(node))
+            scope.builder.unknown.add(trees.chain_of(node))
 
     def _deferred(self, node: ast.expr, scope: _Scope) -> None:
         """An expression that runs later, if ever: the inside of a lambda, the value of a type alias."""
@@ -328,7 +325,7 @@ class Visitor:
 
     def _value(self, node: ast.expr, scope: _Scope) -> None:
         """A value in a function that goes on under another name, so that it may be called."""
-        chain = _chain(node)
+        chain = trees.chain_of(node)
         if chain and scope.in_function:
             self._read(chain, scope, Mode.CALLED)
         else:
@@ -338,10 +335,10 @@ class Visitor:
         if isinstance(node, ast.Name | ast.Attribute):
             self._name(node, scope, mode)
         elif isinstance(node, ast.Call):
-            self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode is Mode.CALLED else Mode.CALLED)
+            self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode >= Mode.USED else Mode.CALLED)
         elif isinstance(node, ast.Lambda):
             self._lambda(node, scope, mode)
-        elif isinstance(node, _COMPREHENSIONS):
+        elif isinstance(node, trees.COMPREHENSIONS):
             self._comprehension(node, scope)
         elif isinstance(node, ast.NamedExpr):
             self._expression(node.value, scope, Mode.USED)
@@ -363,7 +360,7 @@ class Visitor:
                 self._expression(child, scope, Mode.USED)
 
     def _name(self, node: ast.Name | ast.Attribute, scope: _Scope, mode: Mode) -> None:
-        chain = _chain(node)
+        chain = trees.chain_of(node)
         if chain:
             self._read(chain, scope, mode)
             return
@@ -373,7 +370,7 @@ class Visitor:
             node = node.value  # type: ignore[assignment]
         # the last is looked up first, on what the expression gives; what a literal gives is known
         rest = names[:-1]
-        if _is_super(node):
+        if trees.is_super(node):
             scope.builder.own.update(names[-1:])
         elif not isinstance(node, _LITERALS):
             rest = names
@@ -398,7 +395,7 @@ class Visitor:
                 builder.read((*scope.name.split("."), *chain), mode)
 
     def _call(self, node: ast.Call, scope: _Scope, handing: Mode, calling: Mode = Mode.CALLED) -> None:
-        callee = _chain(node.func)
+        callee = trees.chain_of(node.func)
         last = callee[-1] if callee else getattr(node.func, "attr", "")
         if last in _IMPORTING and self._imports_by_name(node, scope):
             return
@@ -417,7 +414,7 @@ class Visitor:
             mode = Mode.STORED
         for argument in (*node.args, *node.keywords):
             value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
-            chain = _chain(value)
+            chain = trees.chain_of(value)
             keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in _CALLS_ITS_KEY
             self._expression(value, scope, Mode.CALLED if keyed else mode)
             if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
@@ -448,7 +445,7 @@ class Visitor:
             builder = self.functions.setdefault("<lambda>", Builder())
             if not self._enters:
                 return
-        local = (scope.local if scope.in_function else frozenset[str]()) | _parameters(node.args)
+        local = (scope.local if scope.in_function else frozenset[str]()) | trees.parameters_of(node.args)
         inside = dataclasses.replace(
             scope, builder=builder, local=local, in_function=True, parameters=frozenset()
         )
@@ -468,97 +465,3 @@ class Visitor:
         elements = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         for element in elements:
             self._expression(element, inside, Mode.PLAIN)
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def _written_out(node: ast.Call, callee: Chain) -> list[ast.stmt] | None:
-    """The statements that `exec("...")` runs in the namespace around it, where the text is spelled."""
-    if (
-        callee != ("exec",)
-        or len(node.args) != 1
-        or node.keywords
-        or not isinstance(node.args[0], ast.Constant)
-    ):
-        return None
-    try:
-        return ast.parse(str(node.args[0].value)).body
-    except (SyntaxError, ValueError):
-        return None  # it raises: whoever runs it is prepared for that, or not
-
-
-def _is_super(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
-
-
-def _chain(node: ast.AST) -> Chain:
-    """`("a", "b")` of `a.b`; empty for what is no dotted name."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ()
-    return (node.id, *reversed(parts))
-
-
-def _origin(node: ast.expr) -> ast.expr:
-    """`Generic` of `Generic[T]`."""
-    return node.value if isinstance(node, ast.Subscript) else node
-
-
-def _parameters(arguments: ast.arguments) -> frozenset[str]:
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-    return frozenset(each.arg for each in every)
-
-
-def _plain_functions(body: list[ast.stmt]) -> frozenset[str]:
-    return frozenset(
-        node.name
-        for node in body
-        if isinstance(node, _FUNCTIONS)
-        and all(_is_transparent(decorator) for decorator in node.decorator_list)
-    )
-
-
-def _is_transparent(decorator: ast.expr) -> bool:
-    chain = _chain(decorator)
-    last = chain[-1] if chain else ""
-    return last in _TRANSPARENT or (len(chain) == 2 and last in ("setter", "getter", "deleter"))  # noqa: PLR2004
-
-
-def _nodes_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of one scope: those of functions, classes and comprehensions in it are left out."""
-    left = list(body)
-    while left:
-        node = left.pop()
-        yield node
-        if isinstance(node, _SCOPES):
-            if not isinstance(node, ast.Lambda):
-                left += node.decorator_list
-        elif isinstance(node, _COMPREHENSIONS):
-            left += [each for each in ast.walk(node) if isinstance(each, ast.NamedExpr)]
-        else:
-            left += ast.iter_child_nodes(node)
-
-
-def _bound_in(body: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The names that a scope binds, those of them that it declares as belonging elsewhere, and imports."""
-    bound, shared, imported = set[str](), set[str](), set[str]()
-    for node in _nodes_of_scope(body):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            bound.add(node.id)
-        elif isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            bound.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Global):
-            shared.update(node.names)
-        elif isinstance(node, ast.excepthandler | ast.MatchAs | ast.MatchStar) and node.name:  # type: ignore[attr-defined]
-            bound.add(node.name)  # type: ignore[attr-defined]
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            bound.add(node.rest)
-    return frozenset(bound | imported), frozenset(shared), frozenset(imported)

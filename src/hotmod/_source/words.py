@@ -12,7 +12,6 @@ Guarantees: an identifier in code that runs with the module body is among `Words
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from hotmod._model.errors import SourceError
 from hotmod._source.eager import FUNCTION_BODY
 from hotmod._source.facts import statements_known
 from hotmod._source.lexer import without_strings
-from hotmod._source.memory import remembered
+from hotmod._source.memory import Memory, remembered
 from hotmod._source.parse import decode
 
 if TYPE_CHECKING:
@@ -68,12 +67,17 @@ class Words:
         )
 
 
+_PARTS = Memory[Mapping[str, Words]]()  # by the text of the statement
+
+
 @remembered
 def words_of(text: SourceText) -> Words:
     """The words of a text; none for one that can't be decoded."""
     statements = statements_known(text)
     if statements is not None:
-        return _together([_words_of_statement(each.text) for each in statements])
+        near = _PARTS.latest(text.path) or {}
+        parts = {each.text: near.get(each.text) or _words_in(each.text) for each in statements}
+        return _together(list(_PARTS.put(text, parts).values()))
     try:
         return _words_in(decode(text))
     except SourceError:
@@ -117,6 +121,3 @@ def _words_in(decoded: str) -> Words:
         frozenset(_CLASS.findall(code)),
         _STAR.search(code) is not None,
     )
-
-
-_words_of_statement = functools.lru_cache(maxsize=20_000)(_words_in)

@@ -1,0 +1,241 @@
+"""What changes when a statement runs again: which of the names that it binds hold another object.
+
+Touches: nothing; works on the facts of statements.
+
+Guarantees: a name that may hold another object, or a definition that is another one, is noted in `changed`.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.derived import CallTime
+from hotmod._plan.importtime import ImportTime
+from hotmod._plan.keeping import Keeping
+from hotmod._plan.program import Program
+from hotmod._source.blocks import differing_names
+from hotmod._source.diff import Edit, EditKind, Edits
+from hotmod._source.facts import Facts, Kind
+from hotmod._source.regions import ClassFacts
+
+__all__ = ["Marks", "is_as_it_was", "named"]
+
+# Decorators after which a name holds the same object as before, with what is new.
+_IN_PLACE = frozenset(
+    (
+        *("functools.lru_cache", "functools.cache", "functools.wraps", "functools.singledispatch"),
+        *("functools.total_ordering", "dataclasses.dataclass", "contextlib.contextmanager"),
+        *("contextlib.asynccontextmanager", "typing.overload", "typing.final", "typing.runtime_checkable"),
+        *(
+            "typing_extensions.overload",
+            "typing_extensions.final",
+            "abc.abstractmethod",
+            "builtins.staticmethod",
+        ),
+        *("typing.no_type_check", "enum.unique", "attr.s", "attr.attrs", "attrs.define", "attrs.frozen"),
+    )
+)
+
+
+class Marks(abc.ABC):
+    """The state of a plan in the making, and the marks that running statements leave in it; see `Spread`."""
+
+    def __init__(
+        self,
+        program: Program,
+        before: Program,
+        edits: Mapping[str, Edits],
+        region: Collection[str],
+        importers: Callable[[str], frozenset[str]],
+        keeping: Keeping,
+        import_time: ImportTime,
+        made: Collection[tuple[str, str]] = (),
+        call_time: CallTime | None = None,
+        derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
+    ) -> None:
+        self._made = frozenset(made)
+        self._call_time = call_time or CallTime()
+        self._derived = derived
+        self.renewed: dict[tuple[str, str], Cause] = {}
+        self.program = program
+        self.before = before
+        self.runs: dict[str, dict[int, Cause]] = {}
+        self.whole: dict[str, Cause] = {}
+        self.cleared: dict[str, set[str]] = {}
+        self.removed: dict[str, set[str]] = {}
+        self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.registered: dict[str, set[str]] = {}
+        self.disposing: set[str] = set()
+        self.withdrawn: set[tuple[str, str]] = set()
+        self.foreign: list[tuple[str, str, int]] = []
+        self.changed = Changed()
+        self._edits = edits
+        self._region = region
+        self._importers = importers
+        self._keeping = keeping
+        self.spared: dict[str, set[str]] = {}
+        self._import_time = import_time
+        self._light: set[tuple[str, int]] = set()
+        self._edited = {
+            name: {each.new: each for each in found.edits if each.new is not None}
+            for name, found in edits.items()
+        }
+
+    @abc.abstractmethod
+    def run(self, module: str, index: int, cause: Cause, edit: Edit | None = None) -> None:
+        """A statement runs again."""
+
+    def _mark(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
+        """Note which names of a statement that runs are not as they were."""
+        edited = edit is not None and edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
+        for name in set(self._bound_by(module, index, facts)).difference(facts.binds):
+            self._value(module, name, cause)
+        if edited and edit is not None and edit.kind is EditKind.ADDED:
+            for name in facts.binds:
+                self._value(module, name, cause)
+            for each in facts.imports:
+                if each.name == "*":
+                    self._star(module, self.program.absolute(module, each), cause)
+        elif (
+            edited
+            and edit is not None
+            and edit.kind is EditKind.CHANGED
+            and self._is_of_another_kind(module, edit, facts)
+        ):
+            for name in facts.binds:
+                self._value(module, name, cause)
+        elif facts.kind is Kind.IMPORT:
+            self._imports(module, facts, cause, edit)
+        elif facts.kind is Kind.FUNCTION:
+            self._function(module, facts, cause)
+        elif facts.kind is Kind.CLASS:
+            self._class(module, index, facts, cause, edit if edited else None)
+        elif facts.kind is not Kind.CONSTANT or edited:
+            names: Iterable[str] = facts.binds
+            if edited and edit is not None and edit.old is not None and edit.new is not None:
+                names = differing_names(edit.old.text, edit.new.text)
+            for name in names:
+                self._value(module, name, cause)
+
+    def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
+        """Whether a definition has taken the place of something else."""
+        before = self._facts_before(module, edit)
+        return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
+
+    def _value(self, module: str, name: str, cause: Cause) -> None:
+        if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
+            self.changed.values.setdefault((module, name), self._caused(module, name, cause))
+
+    def _caused(self, module: str, name: str, cause: Cause) -> Cause:
+        line = next(
+            (
+                self.program.statements(module)[index].first
+                for index in reversed(self.program.binders(module).get(name, ()))
+            ),
+            0,
+        )
+        if cause.module == module and cause.line == line:
+            return cause
+        return Cause(module, line, f"{name} changed", cause)
+
+    def _imports(self, module: str, facts: Facts, cause: Cause, edit: Edit | None) -> None:
+        """The names that an import binds to something else than before."""
+        before = self._facts_before(module, edit) if edit is not None and edit.old is not None else facts
+        had = {each.local: each for each in before.imports} if before is not None else {}
+        for each in facts.imports:
+            base = self.program.absolute(module, each)
+            if each.name == "*":
+                self._star(module, base, cause)
+            elif each.local and (
+                had.get(each.local) != each
+                or (base, each.name) in self.changed.values
+                or any(name in self.changed.modules for name in (base, f"{base}.{each.name}"))
+            ):
+                self._value(module, each.local, cause)
+
+    def _star(self, module: str, base: str, cause: Cause) -> None:
+        """A star import runs: whatever it brings is new, and what the module binds below it is bound again."""
+        binders = self.program.binders(module)
+        for name in self.program.exports(base):
+            self._value(module, name, cause)
+            for index in binders.get(name, ()) if name != "*" else ():
+                self.run(module, index, cause)
+
+    def _stars_again(self, module: str, index: int, facts: Facts) -> None:
+        """Of what a star import brought, only what has changed is bound again."""
+        binders = self.program.binders(module)
+        for each in facts.imports:
+            base = self.program.absolute(module, each)
+            for (owner, name), why in list(self.changed.values.items()):
+                if owner == base and not any(other > index for other in binders.get(name, ())):
+                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                    self._value(module, name, why)
+            cause = self.changed.modules.get(base) or self.changed.values.get((base, "__all__"))
+            for name in self.program.exports(base) if cause is not None else ():
+                self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+                self._value(module, name, cause)
+
+    def _function(self, module: str, facts: Facts, cause: Cause) -> None:
+        for name in facts.binds:
+            if facts.decorated and not self._stays(module, facts):
+                self._value(module, name, cause)
+            self.changed.functions.setdefault((module, name), self._caused(module, name, cause))
+
+    def _stays(self, module: str, facts: Facts) -> bool:
+        """Whether decorators leave a definition the object that it was."""
+        return all(
+            self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee
+        )
+
+    def _class(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
+        name = facts.binds[0] if facts.binds else ""
+        described = facts.classes.get(name)
+        if edit is not None and described is not None and self._is_light(edit, described.plain):
+            self._light.add((module, index))
+            for member in edit.members:
+                self.changed.bodies.setdefault(
+                    (module, f"{name}.{member.name}"),
+                    Cause(module, edit.new.first if edit.new else 0, f"{name}.{member.name} changed"),
+                )
+            return
+        if (
+            (edit is not None and (edit.header or any(member.name == "__slots__" for member in edit.members)))
+            or (facts.decorated and (not self._stays(module, facts) or "slots" in facts.keywords))
+            or (described is not None and self._has_another_base(module, described))
+        ):
+            self._value(module, name, cause)
+        self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
+
+    def _has_another_base(self, module: str, described: ClassFacts) -> bool:
+        """Whether a class is built upon another object than before: it may have to be another object itself."""
+        return any(
+            (place.module, place.name) in self.changed.values
+            for base in (*described.bases, *described.keywords)
+            for place in self.program.places(module, base)
+        )
+
+    def _is_light(self, edit: Edit, plain: bool) -> bool:  # noqa: FBT001 - a fact about the class
+        """Whether only ordinary methods of a class came, went or changed, which nothing else looks at."""
+        return (
+            plain
+            and not edit.header
+            and bool(edit.members)
+            and all(
+                member.is_function and not member.decorated and not member.name.startswith("__")
+                for member in edit.members
+            )
+        )
+
+
+def is_as_it_was(edit: Edit | None) -> bool:
+    return edit is None or (edit.kind in (EditKind.UNCHANGED, EditKind.MOVED) and not edit.reordered)
+
+
+def named(edit: Edit) -> str:
+    names = [name for name in edit.names if name not in ("*", "__annotations__")]
+    if names:
+        return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    statement = edit.new or edit.old
+    return statement.text.partition("\n")[0][:60] if statement is not None else "a statement"

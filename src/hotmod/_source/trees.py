@@ -1,0 +1,127 @@
+"""What the visitor asks of single nodes: dotted names, parameters, what a scope binds.
+
+Touches: syntax trees.
+
+Guarantees: nothing here looks into a scope below the one that it is asked about.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from hotmod._source.regions import Chain
+
+__all__ = [
+    "COMPREHENSIONS",
+    "FUNCTIONS",
+    "bound_in",
+    "chain_of",
+    "is_super",
+    "is_text",
+    "origin_of",
+    "parameters_of",
+    "plain_functions",
+    "written_out",
+]
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
+_TRANSPARENT = frozenset(
+    ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
+)
+
+
+def is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def written_out(node: ast.Call, callee: Chain) -> list[ast.stmt] | None:
+    """The statements that `exec("...")` runs in the namespace around it, where the text is spelled."""
+    if (
+        callee != ("exec",)
+        or len(node.args) != 1
+        or node.keywords
+        or not isinstance(node.args[0], ast.Constant)
+    ):
+        return None
+    try:
+        return ast.parse(str(node.args[0].value)).body
+    except (SyntaxError, ValueError):
+        return None  # it raises: whoever runs it is prepared for that, or not
+
+
+def is_super(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "super"
+
+
+def chain_of(node: ast.AST) -> Chain:
+    """`("a", "b")` of `a.b`; empty for what is no dotted name."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return ()
+    return (node.id, *reversed(parts))
+
+
+def origin_of(node: ast.expr) -> ast.expr:
+    """`Generic` of `Generic[T]`."""
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
+def parameters_of(arguments: ast.arguments) -> frozenset[str]:
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+    return frozenset(each.arg for each in every)
+
+
+def plain_functions(body: list[ast.stmt]) -> frozenset[str]:
+    return frozenset(
+        node.name
+        for node in body
+        if isinstance(node, FUNCTIONS)
+        and all(_is_transparent(decorator) for decorator in node.decorator_list)
+    )
+
+
+def _is_transparent(decorator: ast.expr) -> bool:
+    chain = chain_of(decorator)
+    last = chain[-1] if chain else ""
+    return last in _TRANSPARENT or (len(chain) == 2 and last in ("setter", "getter", "deleter"))  # noqa: PLR2004
+
+
+def _nodes_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The nodes of one scope: those of functions, classes and comprehensions in it are left out."""
+    left = list(body)
+    while left:
+        node = left.pop()
+        yield node
+        if isinstance(node, _SCOPES):
+            if not isinstance(node, ast.Lambda):
+                left += node.decorator_list
+        elif isinstance(node, COMPREHENSIONS):
+            left += [each for each in ast.walk(node) if isinstance(each, ast.NamedExpr)]
+        else:
+            left += ast.iter_child_nodes(node)
+
+
+def bound_in(body: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The names that a scope binds, those of them that it declares as belonging elsewhere, and imports."""
+    bound, shared, imported = set[str](), set[str](), set[str]()
+    for node in _nodes_of_scope(body):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            bound.add(node.id)
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.Global):
+            shared.update(node.names)
+        elif isinstance(node, ast.excepthandler | ast.MatchAs | ast.MatchStar) and node.name:  # type: ignore[attr-defined]
+            bound.add(node.name)  # type: ignore[attr-defined]
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            bound.add(node.rest)
+    return frozenset(bound | imported), frozenset(shared), frozenset(imported)
