@@ -164,6 +164,14 @@ class TestKeep:
         assert "__hotmod_keep__ has to list names" in str(report.error)
         assert str(report.error).partition(" ")[0].endswith("db.py:3:")
 
+    @strategies
+    def test_a_broken_text_is_a_syntax_error(self, db: Project, strategy: str) -> None:
+        """A text that can't be read is refused as any other, and what it keeps is not looked at."""
+        reloader = hotmod.Reloader("shop", strategy=strategy, keep="shop.db:OTHER")
+        db.write({"shop/db.py": DB + "X = (\n"})
+        assert reloader.reload().status == "rejected"
+        assert space("shop.db")["OTHER"] == {"rate": 1}
+
     def test_state_begins_anew_when_it_is_not_kept_any_more(self, db: Project) -> None:
         """Taking a name out of `__hotmod_keep__` makes its value anew."""
         reloader = hotmod.Reloader("shop")

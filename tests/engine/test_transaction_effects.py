@@ -49,7 +49,7 @@ class TestRepeatedEffects:
         assert len(registered) == 1
         shop.write({"shop/late.py": self.TEXT.format(2).replace("register(bye)", "register(print)")})
         report = reloader.reload(check=True)
-        assert codes(report) == ["repeated-effect"]
+        assert codes(report) == ["effect-not-undone"]
 
     def test_without_such_a_statement_there_is_none(self, shop: Project) -> None:
         """A module that only binds names has no effect that could be repeated."""

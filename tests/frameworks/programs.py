@@ -29,7 +29,8 @@ class Program:
         see: what a client sees, given the modules `app` and `views`; any value that can be compared.
         touch: makes some state, and gives what has to be the same object afterwards.
         state: what has become of that state.
-        single: whether the program can stand in one module as well.
+        stays: what of the state is looked at, in words.
+        close: closes what the program has opened.
     """
 
     needs: str
@@ -39,7 +40,11 @@ class Program:
     see: Callable[[Modules], Any]
     touch: Callable[[Modules], list[Any]]
     state: Callable[[Modules], Any]
-    single: bool = True
+    stays: str = "the application and its state"
+    close: Callable[[Modules], object] = lambda _: None
+
+
+SUCCESS = 200
 
 
 def _answers(client: Any, *paths: str) -> dict[str, Any]:
@@ -47,7 +52,7 @@ def _answers(client: Any, *paths: str) -> dict[str, Any]:
     for path in paths:
         answer = client.get(path)
         text = answer.text
-        found[path] = (answer.status_code, text if answer.status_code == 200 else "")  # noqa: PLR2004
+        found[path] = (answer.status_code, text if answer.status_code == SUCCESS else "")
     return found
 
 

@@ -28,7 +28,7 @@ from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
-from hotmod._engine.transaction import Transaction
+from hotmod._engine.transaction import Transaction, show_running_texts
 from hotmod._model.changes import Change, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
@@ -280,6 +280,8 @@ class Reloader:
                 plan = self.planner.plan(changes)
                 phases["plan"] = time.perf_counter() - started - phases["scan"]
             except SourceError as error:
+                if changes is not None:
+                    show_running_texts(self.ledger, changes)
                 return self._record(self._rejection(error, None, phases, started)), error
             if not plan:
                 return self._record(self._report("unchanged", phases, started)), None
@@ -316,7 +318,7 @@ class Reloader:
         except RollbackError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
-            transaction.show_running_texts()
+            show_running_texts(self.ledger, plan.changes)
             phases.update(transaction.outcome.phases)
             return self._record(self._rejection(error, transaction, phases, started)), error
         self.generation += 1

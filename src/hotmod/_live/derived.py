@@ -54,7 +54,24 @@ def _is_task(value: Any) -> bool:
     return {"apply_async", "delay", "from_config"} <= names or {"__maybe_evaluate__", "__evaluate__"} <= names
 
 
-_kinds = [WrapperKind(_is_command), WrapperKind(_is_task)]
+def _is_jitted(value: Any) -> bool:
+    """What `jax.jit` makes: jax keeps what it traced by the function, whoever asks for it again."""
+    own = vars(type(value))
+    return {"clear_cache", "lower", "eval_shape"} <= own.keys()
+
+
+def _is_fixture(value: Any) -> bool:
+    """A fixture of pytest."""
+    space = instance_dict(value)
+    return space is not None and {"_fixture_function", "_fixture_function_marker"} <= space.keys()
+
+
+_kinds = [
+    WrapperKind(_is_fixture),
+    WrapperKind(_is_command),
+    WrapperKind(_is_task),
+    WrapperKind(_is_jitted, refresh=lambda value: value.clear_cache()),
+]
 
 
 def register_wrapper(

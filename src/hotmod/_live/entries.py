@@ -34,7 +34,7 @@ def parts_of(entry: Any) -> Iterator[Any]:
         return
     if issubclass(kind, weakref.ref):
         value = weakref.ref.__call__(entry)
-        if value is not None:
+        if type(value) is types.FunctionType:  # classes are for the adapters of their libraries
             yield value
         return
     if kind is types.FunctionType:

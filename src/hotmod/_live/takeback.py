@@ -41,7 +41,9 @@ def contents(value: Any) -> list[Any] | None:
     """What a builtin container (or a subclass) holds; None for anything else. Dicts give pairs."""
     kind = type(value)
     if issubclass(kind, dict):
-        return list(dict.items(value))
+        # of a copy: the pairs that are made on the way may set off the collector, and that a callback of a
+        # weak reference, which takes an entry out
+        return list(dict.copy(value).items())
     bases: tuple[Any, ...] = (list, set, collections.deque)
     for base in bases:
         if issubclass(kind, base):

@@ -14,7 +14,7 @@ from hotmod._model.hazards import Hazard
 from hotmod._plan.plan import Keep
 from hotmod._source.diff import EditKind, diff
 from hotmod._source.facts import Facts, facts_in
-from hotmod._source.keeping import declared, defined_in, makers_in, only_makes, rest_of
+from hotmod._source.keeping import declared, defined_in, is_readable, makers_in, only_makes, rest_of
 from hotmod._source.statements import names_bound
 
 __all__ = ["ADVICE", "Keeping", "Texts"]
@@ -51,12 +51,14 @@ class Keeping:
         """The names of a module that keep what they hold.
 
         Raises:
-            SourceError: the new text can't be read, or declares something else than names.
+            SourceError: the new text declares something else than names.
         """
         if module not in self._known:
             text = self._after(module)
             names = self._declared(text, module)
-            if names and text is not None:
+            if text is None or not (names and is_readable(text)):
+                names = frozenset()
+            else:
                 names -= defined_in(facts_in(text)[1])
                 names &= set(self._held(module))
             self._known[module] = names

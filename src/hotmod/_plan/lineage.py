@@ -22,7 +22,7 @@ class Classes:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self.looked_at: set[str] = set()
+        self.looked_at: set[str] = set()  # the modules of all classes that were asked for
 
     def is_metaclass(self, module: str, name: str) -> bool:
         described = self.described(module, name)

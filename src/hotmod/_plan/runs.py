@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from hotmod._plan.changed import Cause
 from hotmod._plan.disposing import is_disposed, used_by_hook
 from hotmod._plan.marks import Marks, is_as_it_was
+from hotmod._plan.mutations import changed_by
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.registering import registered_by, registries_of
 from hotmod._source.diff import Edit
@@ -57,7 +58,7 @@ class Runs(Marks):
         for name in self._made_by(module, index, facts):
             for other in self.program.touchers(module, name):
                 self.run(module, other, cause)
-        for chain in facts.eager.changes:
+        for chain in sorted({*facts.eager.changes, *changed_by(self.program, module, facts)}):
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._register_again(self.program, module, facts, cause)
         self._made_anew(module, facts, cause)
@@ -107,7 +108,7 @@ class Runs(Marks):
             for index in binders:
                 self.run(module, index, cause)
             for index, each in enumerate(facts):
-                if any(other[0] == place.name for other in each.eager.changes):
+                if any(other[0] == place.name for other in changed_by(self.program, module, each)):
                     self.run(module, index, cause)
         if not own and self.program.places(module, chain):
             self.foreign.append((module, ".".join(chain), line))

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.derived import hits
 from hotmod._plan.marks import named
+from hotmod._plan.mutations import changed_by
 from hotmod._plan.program import Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._plan.runs import Runs
@@ -206,7 +207,7 @@ class Spread(Runs):
         if facts is None:
             return
         self._made_anew(module, facts, Cause(module, line, f"{named(edit)} changed"))
-        for chain in facts.eager.changes:
+        for chain in sorted({*facts.eager.changes, *changed_by(self.before, module, facts)}):
             self._rebuilt(
                 module, chain, line, Cause(module, line, f"{named(edit)} changed {'.'.join(chain)}")
             )

@@ -25,7 +25,7 @@ from hotmod._source.treescan import Guard, guard_of
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-__all__ = ["FUNCTION_BODY", "EagerCode", "may_run", "mentions"]
+__all__ = ["FUNCTION_BODY", "EagerCode", "may_run"]
 
 # A function: its head, and below it the lines that are blank or indented by more. Brackets and backslashes
 # may continue a line further left: then the function seems to end early, which errs on the side of running
@@ -44,17 +44,6 @@ _HOOKS = ("__init_subclass__", "__set_name__", "metaclass")
 _CONSTRUCTORS = ("__new__", "__init__", "__post_init__")
 _OF_METACLASS = ("__prepare__", "__new__", "__init__", "__call__")
 _CALLING_BUILTINS = frozenset({"map", "filter", "sorted", "min", "max", "reduce", "next", "iter"})
-
-
-def mentions(data: bytes, path: str) -> bool:
-    """Whether a text names the function at `path` anywhere but in its definition.
-
-    A method with a special name is called without being named: then its class has to be.
-    """
-    parts = path.split(".")
-    special = len(parts) > 1 and parts[-1].startswith("__")
-    name = parts[-2] if special else parts[-1]
-    return data.count(name.encode()) > 1
 
 
 def may_run(decoded: str, places: Iterable[str]) -> bool:

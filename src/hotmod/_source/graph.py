@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from hotmod._model.errors import SourceError
 from hotmod._source import drawing
 from hotmod._source.algorithms import components, ordered, reach, shortest_path
-from hotmod._source.eager import EagerCode, may_run, mentions
+from hotmod._source.eager import EagerCode, may_run
 from hotmod._source.edges import DirectImport, Route, implicit_imports
 from hotmod._source.imports import ImportKind, Scan
 from hotmod._source.layers import layered
 from hotmod._source.parse import check, decode, parse
-from hotmod._source.resolve import Link, ModuleSource, Resolver
-from hotmod._source.scan import scanned as scan
+from hotmod._source.resolve import Link, ModuleSource, Resolver, mentioned
+from hotmod._source.scan import scan_into
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -316,7 +316,7 @@ class ImportGraph:
             source = self._sources[module]
             called: frozenset[str] = frozenset()
             if source is not None:
-                places = [place for place in places if mentions(source.text.data, place)]
+                places = [place for place in places if mentioned(source, place)]
                 if places and may_run(decode(source.text), places):
                     # Not kept: the code of a module that is asked about once holds on to its whole tree.
                     called = self._eager(module, keep=False).called
@@ -370,7 +370,7 @@ class ImportGraph:
         failed = {path: error for path, error in self._errors.items() if path not in paths}
         fresh: dict[str, Scan] = {}
         for module, source in changed.items():
-            _scan_into(fresh, failed, module, source)
+            scan_into(fresh, failed, module, source)
         scans = layered(self._scans, fresh)
         lost = changed.keys() - fresh.keys()
         if removed or any(name in self._scans for name in lost):
@@ -424,7 +424,7 @@ def build(
     scans: dict[str, Scan] = {}
     failed = {error.path: error for error in errors}
     for module, source in sources.items():
-        _scan_into(scans, failed, module, source)
+        scan_into(scans, failed, module, source)
     resolver = Resolver(every, scans)
     links = {module: resolver.links(module) for module in sources}
     return ImportGraph(every, scans, links, resolver, failed)
@@ -441,12 +441,3 @@ def update(
         removed: modules that are gone.
     """
     return graph._updated(changed, frozenset(removed))  # noqa: SLF001 - the same room
-
-
-def _scan_into(
-    scans: dict[str, Scan], errors: dict[str, SourceError], module: str, source: ModuleSource
-) -> None:
-    try:
-        scans[module] = scan(source.text)
-    except SourceError as error:
-        errors[error.path] = error

@@ -20,19 +20,28 @@ from hotmod._source.statements import Statement, parsed
 if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
 
-__all__ = ["KEEP", "declared", "defined_in", "makers_in", "only_makes", "rest_of"]
+__all__ = ["KEEP", "declared", "defined_in", "is_readable", "makers_in", "only_makes", "rest_of"]
 
 KEEP = "__hotmod_keep__"
 _DEFINING = (Kind.FUNCTION, Kind.CLASS, Kind.IMPORT)
 
 
+def is_readable(text: SourceText) -> bool:
+    """Whether the statements of a text can be told; if not, whoever compiles it says what is wrong."""
+    try:
+        facts_in(text)
+    except (SourceError, RecursionError, MemoryError):
+        return False
+    return True
+
+
 def declared(text: SourceText) -> frozenset[str]:
-    """The names that `__hotmod_keep__` lists.
+    """The names that `__hotmod_keep__` lists; none in a text that can't be read.
 
     Raises:
-        SourceError: the text can't be read, or the value is not made of string literals.
+        SourceError: the value is not made of string literals.
     """
-    if KEEP.encode() not in text.data:
+    if KEEP.encode() not in text.data or not is_readable(text):
         return frozenset()
     found: set[str] = set()
     for statement in facts_in(text)[0].statements:

@@ -8,13 +8,15 @@ Guarantees: nothing here looks into a scope below the one that it is asked about
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterable, Iterator
 
-from hotmod._source.regions import Chain
+from hotmod._source.regions import Builder, Chain
 
 __all__ = [
     "COMPREHENSIONS",
     "FUNCTIONS",
+    "Scope",
     "bound_in",
     "chain_of",
     "is_super",
@@ -31,6 +33,21 @@ _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
 )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a node stands."""
+
+    builder: Builder
+    name: str = ""  # qualified, of the function or class around it
+    local: frozenset[str] = frozenset()  # names that do not lead to module level
+    imported: frozenset[str] = frozenset()  # local names that imports bind
+    parameters: frozenset[str] = frozenset()
+    owner: str = ""  # the first parameter of a method
+    in_function: bool = False
+    guarded: bool = False
+    methods: frozenset[str] = frozenset()  # in a class body: its functions
 
 
 def is_text(node: ast.stmt) -> bool:
