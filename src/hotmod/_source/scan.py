@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hotmod._source.imports import Scan
     from hotmod._source.resolve import ModuleSource
 
-__all__ = ["scan", "scan_into", "scan_fast", "scan_tree", "scanned"]
+__all__ = ["scan", "scan_fast", "scan_into", "scan_tree", "scanned"]
 
 
 def scan(text: SourceText) -> Scan:
@@ -47,6 +47,6 @@ def scan_into(
 ) -> None:
     """Scan the text of a module; a text that can't be read is noted, by its path."""
     try:
-        scans[module] = scan(source.text)
+        scans[module] = scanned(source.text)
     except SourceError as error:
         errors[error.path] = error
