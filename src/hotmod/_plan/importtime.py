@@ -114,7 +114,7 @@ class ImportTime:
         reach: Callable[[], Reach],
         ask: Callable[[Reach], frozenset[tuple[str, str]]],
     ) -> frozenset[tuple[str, str]]:
-        """What is known under a key; asked for if it is not, or if a text that was looked at is another one."""
+        """What is known under a key; asked for if it is not, or if a text that was read has changed."""
         known = self._known.get(key)
         if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
             one = reach()

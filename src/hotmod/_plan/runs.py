@@ -219,7 +219,7 @@ class Runs(Marks):
 
 
 def _kinds(every: Iterable[Facts]) -> dict[str, set[Kind]]:
-    """By name, what kinds of statements bind it; those that run anew whenever the module does count as one."""
+    """By name, what kinds of statements bind it; those that always run with the module count as one."""
     found: dict[str, set[Kind]] = {}
     for facts in every:
         for name in facts.binds:
