@@ -49,7 +49,8 @@ def started(folder: pathlib.Path, package: Package) -> Program:
 @given(data=st.data(), package=packages())
 def test_after_any_edits_the_process_is_a_fresh_one(data: st.DataObject, package: Package) -> None:
     """After random edits of a random package, one after the other, the live process is what a fresh one is;
-    an edit that a fresh process can't import is refused, and rolling all back leads to the start."""
+    an edit that a fresh process can't import is refused, and rolling all back leads to the start.
+    """
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         first = fresh(root / "fresh", package)

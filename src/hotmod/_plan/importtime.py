@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Changed
@@ -107,7 +108,7 @@ class ImportTime:
         found = set[tuple[str, str]]()
         reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
         for module in modules:
-            found |= self._kept(program, module, reach, lambda one, module=module: one.all_met(module))
+            found |= self._kept(program, module, reach, operator.methodcaller("all_met", module))
         return frozenset(found)
 
     def _kept(
