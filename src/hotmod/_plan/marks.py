@@ -69,6 +69,7 @@ class Marks(abc.ABC):
         self.registered: dict[str, set[str]] = {}
         self.disposing: set[str] = set()
         self.withdrawn: set[tuple[str, str]] = set()
+        self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
         self._edits = edits

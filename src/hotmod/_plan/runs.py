@@ -111,7 +111,8 @@ class Runs(Marks):
         known = self.registered.setdefault(module, set())
         names = registered_by(program, module, facts)
         if names:
-            self.withdrawn |= registries_of(program, module, facts)
+            seen = self._called_to_register[program is self.before]
+            self.withdrawn |= registries_of(program, module, facts, seen)
         names -= known
         known |= names
         every = self.program.facts(module) if names else ()
