@@ -18,8 +18,10 @@ STATEMENTS = (
     "from a import b as c",
     "X = os.path.join('a', c)",
     "def f(n=X):\n    import shop\n    return g(n)",
-    ("class A:\n    kind: int = 1\n\n    def __init__(self):\n        self.size = X\n\n"
-    "    def m(self):\n        return 1"),
+    (
+        "class A:\n    kind: int = 1\n\n    def __init__(self):\n        self.size = X\n\n"
+        "    def m(self):\n        return 1"
+    ),
     "class B(A):\n    def __init__(self):\n        self.other = [x for x in c]",
     "for i in range(3):\n    X += i",
     "if X:\n    class C:\n        def __init__(self):\n            self.c = 1\nelse:\n    C = None",
