@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.frameworks import commands
+from tests.frameworks import commands, others
 from tests.frameworks.observe import observe
 from tests.frameworks.programs import EDITS, PROGRAMS
 from tests.oracle.project import Project
@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestAssertRewriteWarning"),
 ]
-assert commands  # it adds its programs to the others
+assert commands and others  # they add their programs
 
 
 @functools.cache
@@ -31,7 +31,9 @@ def table() -> dict[str, dict[str, str]]:
     """The table of the page: by program, what stands in each column."""
     rows = re.findall(r"^\| *(.+?) *\|$", PAGE.read_text("utf-8"), re.MULTILINE)
     cells = [[cell.strip() for cell in re.split(r" *\| *", row)] for row in rows]
-    found = {name: dict(zip(COLUMNS, rest, strict=True)) for name, *rest in cells if len(rest) == len(COLUMNS)}
+    found = {
+        name: dict(zip(COLUMNS, rest, strict=True)) for name, *rest in cells if len(rest) == len(COLUMNS)
+    }
     return {name: found[name] for name in found if name in PROGRAMS}
 
 

@@ -258,9 +258,9 @@ def _memories(place: str) -> Iterable[_Memory]:
     value: Any = vars(sys.modules[module]).get(name.partition(".")[0]) if module in sys.modules else None
     for part in name.split(".")[1:]:
         value = own_dict(value).get(part) if isinstance(value, type) else None
-    for part, forget in memories(value, name):
-        filled = part.cache_info().currsize if type(part) is CACHE else 1
-        yield _Memory(part, forget, f"{place} (cache)" if filled else "")
+    for kept, forget in memories(value, name):
+        filled = kept.cache_info().currsize if type(kept) is CACHE else 1
+        yield _Memory(kept, forget, f"{place} (cache)" if filled else "")
 
 
 def _clear(space: dict[str, Any], name: str) -> None:

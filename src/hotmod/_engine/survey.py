@@ -102,8 +102,13 @@ def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
 def repeated(transaction: Transaction) -> list[Hazard]:
     """What is left of effects outside that statements had which ran again, or are gone."""
     transaction.without_settled()
+    told = {
+        (each.module, each.line) for each in transaction.outcome.hazards if each.code == "effect-not-undone"
+    }
     found = []
     for tie, path, effect in transaction.earlier_effects():
+        if (tie.module, tie.line) in told:
+            continue
         left = f"{effect.call} was changed or removed: it {effect.what}, and what it did before still stands"
         again = f"{effect.call} ran again: it {effect.what}, and what it did before still stands"
         gone = tie.gone

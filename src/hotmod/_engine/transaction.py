@@ -28,10 +28,10 @@ from hotmod._engine.keeping import code_without, misfits
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared, prepared
 from hotmod._engine.snapshot import Snapshot
-from hotmod._engine.ties import tied
+from hotmod._engine.ties import left_of, tied
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions
-from hotmod._live.entries import Ties, resolved
+from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Registries
@@ -503,34 +503,15 @@ class Transaction:
 
     def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
         """The effects that statements had, when they ran before, which run again or are gone: with the file."""
-        found = []
-        for tie in self.plan.ties:
-            text = self._old.get(tie.module)
-            for effect in effects(text) if text is not None else ():
-                if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect):
-                    found.append((tie, text.path if text is not None else "", effect))
-        return found
-
-    def _is_settled(self, tie: Tie, effect: Effect) -> bool:
-        """Whether nothing is left of an effect: a registry was put in order, or a hook of the module saw to it."""
-        if tie.module in self.outcome.disposed:
-            return True
-        if not effect.owner:
-            return False
-        owner = resolved(effect.owner, self._snapshot.before.get(tie.module, {}))
-        now = resolved(effect.owner, modules.space_of(sys.modules.get(tie.module)))
-        if len(owner) != len(effect.owner) or isinstance(
-            owner[-1], (types.ModuleType, type, types.FunctionType)
-        ):
-            return True
-        return not now or now[-1] is not owner[-1] or self._ties.settled((tie.module, tie.line))
+        return left_of(self.plan.ties, self._old, self.outcome.disposed, self._snapshot.before, self._ties)
 
     def without_settled(self) -> None:
         """Forget the hazards of objects of other modules that have been put in order."""
-        self.outcome.hazards[:] = [
-            hazard
-            for hazard in self.outcome.hazards
-            if hazard.code != "effect-not-undone" or not self._ties.settled((hazard.module, hazard.line))
+        hazards = self.outcome.hazards
+        hazards[:] = [
+            each
+            for each in hazards
+            if each.code != "effect-not-undone" or not self._ties.settled((each.module, each.line))
         ]
 
     def _announce(self, report: object) -> None:

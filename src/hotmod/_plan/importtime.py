@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import methodcaller
 
 from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
@@ -103,7 +104,7 @@ class ImportTime:
         found = set[tuple[str, str]]()
         reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
         for module in modules:
-            found |= self._kept(program, module, reach, lambda one, module=module: one.all_met(module))
+            found |= self._kept(program, module, reach, methodcaller("all_met", module))
         return frozenset(found)
 
     def _kept(
@@ -113,7 +114,7 @@ class ImportTime:
         reach: Callable[[], Reach],
         ask: Callable[[Reach], frozenset[tuple[str, str]]],
     ) -> frozenset[tuple[str, str]]:
-        """What is known under a key; asked for if it is not, or if a text that was looked at is another one."""
+        """What is known under a key; asked for if it is not, or if a text that was looked at changed."""
         known = self._known.get(key)
         if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
             one = reach()
