@@ -259,7 +259,7 @@ def _memories(place: str) -> Iterable[_Memory]:
     for part in name.split(".")[1:]:
         value = own_dict(value).get(part) if isinstance(value, type) else None
     for kept, forget in memories(value, name):
-        filled = kept.cache_info().currsize if type(kept) is CACHE else 1
+        filled = getattr(kept, "cache_info")().currsize if type(kept) is CACHE else 1  # noqa: B009
         yield _Memory(kept, forget, f"{place} (cache)" if filled else "")
 
 
