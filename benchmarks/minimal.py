@@ -2,15 +2,15 @@
 
     python benchmarks/minimal.py [--edits 1000] [--modules 10,1000,10000] [--importers 100]
 
-Body edits: a function in a module of 300 lines gets another constant, and `Reloader.attempt([path])`, as the
-watcher calls it, applies that, from the bytes on disk to the commit. The floor is measured between the edits, in
-the same process: read another edit of the same file, compile it, and set the `__code__` of the one function. How
-the time grows is measured with packages of dummy modules, and over many edits of one process.
+Body edits: a function in a module of 300 lines gets another constant, and `Reloader.attempt([path])`, as
+the watcher calls it, applies that, from the bytes on disk to the commit. The floor is measured between the
+edits, in the same process: read another edit of the same file, compile it, and set the `__code__` of the one
+function. How the time grows is measured with packages of dummy modules, and over many edits of one process.
 
-A leaf: a constant that all importers bind by `from leaf import LIMIT` is changed, by each of the two strategies
-in turn.
+A leaf: a constant that all importers bind by `from leaf import LIMIT` is changed, by each of the two
+strategies in turn.
 
-The program fails when a limit does not hold.
+All times are CPU time of the thread. The program fails when a limit does not hold.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def body_edits(folder: pathlib.Path, count: int) -> tuple[list[float], list[floa
         report = reloader.attempt([str(path)])
         taken = time.thread_time() - started
         if report.patched != ("shop.body:Thing5.scaled",) or report.executed:
-            raise SystemExit(f"not a body edit: {report}")
+            sys.exit(f"not a body edit: {report}")
         if number > WARM_UP:
             times.append(taken)
             floors.append(floor(other, swapped))
@@ -212,7 +212,7 @@ def leaf_edits(strategy: str, importers: int, count: int) -> None:
             reloader.attempt([str(leaf)])
             times.append(time.thread_time() - started)
             if any(user.limit() != number for user in users):
-                raise SystemExit("an importer has the old value")
+                sys.exit("an importer has the old value")
     print(statistics.median(times[3:]))
 
 

@@ -52,17 +52,15 @@ def watch(
             A package means all its submodules, also those imported later.
         on_reload: called with the report of each attempt that did something or failed, in the thread
             that made the attempt. An exception in it is logged.
-        apply: arranges for attempts to be made elsewhere: it is given a function of no arguments and has to
-            call it, or have it called, once. Pass `loop.call_soon_threadsafe` for an event loop. Without it
-            attempts are made in the watcher's thread.
-        verify: called after new code ran and before it is committed; if it raises or returns False, the
-            edit is rejected and everything is taken back.
+        apply: arranges for attempts to be made elsewhere: it is given a function to call once, as
+            `loop.call_soon_threadsafe` does. Without it attempts are made in the watcher's thread.
+        verify: as for `Reloader`, and so are the options below.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
-        strategy: `"modules"` executes every changed module and all its importers again.
+        strategy: `"minimal"` or `"modules"`.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
-        on_rude: what follows an edit that this process can't take: `"report"`, `"raise"`, `"restart"`.
-        keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
+        on_rude: what follows an edit that this process can't take.
+        keep: names that hold on to their objects whatever runs again.
         paranoid: whether the program is compared with a fresh process after each reload.
 
     Returns:

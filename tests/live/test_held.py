@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import functools
 import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,14 +56,14 @@ def as_class(codes: list[types.CodeType]) -> Any:
     return type("Made", (), {"code": codes[2]})
 
 
-HOLDERS = {
+HOLDERS: dict[str, tuple[Callable[[list[types.CodeType]], Any], Callable[[Any], Any]]] = {
     "a set": (as_set, set),
     "a list": (list, list),
     "a deque": (collections.deque, list),
-    "keys": (lambda codes: {code: Owner for code in codes}, list),
+    "keys": (lambda codes: dict.fromkeys(codes, Owner), list),
     "keys of a set in order": (lambda codes: dict.fromkeys(codes, None), list),
     "keys that flags belong to": (lambda codes: dict.fromkeys(codes, True), list),
-    "keys of an ordered dictionary": (lambda codes: collections.OrderedDict.fromkeys(codes), list),
+    "keys of an ordered dictionary": (collections.OrderedDict.fromkeys, list),
     "keys of handlers": (lambda codes: collections.defaultdict(list, {code: [len] for code in codes}), list),
     "values": (lambda codes: dict(enumerate(codes)), lambda held: list(held.values())),
     "a tuple": (lambda codes: [("x", 1, codes[0])], lambda held: [held[0][2]]),
@@ -130,10 +131,10 @@ def test_a_holder_is_searched_for_once(name: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_was_measured_stays_with_the_code_that_was_measured() -> None:
-    """Numbers under a code object, as a profiler collects them, are about that code, not about the function."""
+    """Numbers under a code object, as a profiler collects them, are about that code, not the function."""
     program = Program(TEXT)
     old = tuple(the_codes(program))  # of which the test itself is no holder
-    calls = collections.Counter({code: 3 for code in old})
+    calls = collections.Counter(dict.fromkeys(old, 3))
     times = {code: [1, (0.5, 0.25)] for code in old}
     lines = {code: {1: 20, 2: 30} for code in old}
     program.edit(NEW)
@@ -158,18 +159,18 @@ def test_a_holder_that_is_let_go_is_not_kept(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_calls_under_way_are_no_containers() -> None:
     """Suspended generators, frames and tracebacks keep the code that they began with."""
-    program = Program("def f():\n    yield 1\n    yield 2\n\ndef fails():\n    raise ValueError\n")
+    program = Program("def f():\n    yield 1\n    yield 2\n\ndef fails():\n    raise ValueError('no')\n")
     program.settle()
     generator = program["f"]()
     next(generator)
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="no") as caught:
         program["fails"]()
     old = program["f"].__code__, program["fails"].__code__
     program.edit("\ndef f():\n    yield 1\n    yield 3\n\ndef fails():\n    raise TypeError\n")
     assert program.running is not None
     assert program.running.holders == ()
     assert generator.gi_code is old[0]
-    assert caught.tb.tb_next.tb_frame.f_code is old[1]
+    assert caught.traceback[-1].frame.code.raw is old[1]
     assert next(generator) == 2
 
 

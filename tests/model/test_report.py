@@ -28,19 +28,20 @@ class TestWords:
             generation=7,
             patched=("shop.cart:Cart.total",),
             executed=("shop.config", "shop.cart"),
+            ran=("shop.config:3", "shop.cart"),
             rebound=("shop.api:TAX",),
             cleared=("shop.cart:old",),
             kept=("shop.cart:PATCH",),
             seconds=0.0021,
         )
         assert report.summary() == (
-            "applied shop in 2.1 ms: patched Cart.total; re-ran shop.config, shop.cart; "
+            "applied shop in 2.1 ms: patched Cart.total; re-ran shop.config:3, shop.cart; "
             "rebound TAX in shop.api; cleared shop.cart:old; kept shop.cart:PATCH (generation 7)"
         )
 
     def test_long_lists_are_cut(self) -> None:
         """Of many names the first are told and the rest is counted."""
-        report = Report("applied", "shop", executed=tuple(f"shop.m{number}" for number in range(9)))
+        report = Report("applied", "shop", ran=tuple(f"shop.m{number}" for number in range(9)))
         assert "re-ran shop.m0, shop.m1, shop.m2, shop.m3 and 5 more" in str(report)
 
     def test_hazards_follow_line_by_line(self) -> None:

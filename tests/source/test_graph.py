@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hotmod._model.changes import SourceText
-from hotmod._source import graph as graphs
+from hotmod._source import scan as scans
 from hotmod._source.graph import ModuleSource, update
 from hotmod._source.imports import ImportKind, Scan
 from tests.source.build import graph, source, sources
@@ -178,8 +178,8 @@ def test_an_update_reads_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> N
         scanned.append(text.path)
         return original(text)
 
-    original = graphs.scan
-    monkeypatch.setattr(graphs, "scan", counting)
+    original = scans.scan
+    monkeypatch.setattr(scans, "scan", counting)
     newer = SHOP | {"shop.money": "from shop.report import x"}
     updated = update(made, {"shop.money": source("shop.money", newer["shop.money"])})
     assert scanned == ["/shop/money.py"]

@@ -311,7 +311,7 @@ def note_codes(journal: Journal, known: Mapping[str, Running | None]) -> None:
 
 
 def _forget_code(tree: types.CodeType) -> None:
-    """Compile a text anew when it comes back: the journal refers to the code that ran before, and is counted."""
+    """Compile a text anew when it comes back: the journal refers to the code that it ran before."""
     known = _CODES.get(tree.co_filename, {})
     for key in [key for key, code in known.items() if code is tree]:
         del known[key]

@@ -30,6 +30,7 @@ from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
+from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._plan import Part
 
@@ -256,11 +257,11 @@ def _memories(place: str) -> Iterable[_Memory]:
     """What stands at a place, given as `module:name`, and can be made to forget."""
     module, _, name = place.partition(":")
     value: Any = vars(sys.modules[module]).get(name.partition(".")[0]) if module in sys.modules else None
-    for part in name.split(".")[1:]:
-        value = own_dict(value).get(part) if isinstance(value, type) else None
-    for kept, forget in memories(value, name):
-        filled = getattr(kept, "cache_info")().currsize if type(kept) is CACHE else 1  # noqa: B009
-        yield _Memory(kept, forget, f"{place} (cache)" if filled else "")
+    for attribute in name.split(".")[1:]:
+        value = own_dict(value).get(attribute) if isinstance(value, type) else None
+    for part, forget in memories(value, name):
+        filled = part.cache_info().currsize if type(part) is CACHE else 1
+        yield _Memory(part, forget, f"{place} (cache)" if filled else "")
 
 
 def _clear(space: dict[str, Any], name: str) -> None:
@@ -309,4 +310,4 @@ def _leftovers(part: Part) -> frozenset[str]:
 
 def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
     each = every.get(function.__module__)
-    return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
+    return each is not None and any(one is function.__code__ for one in codes_in(each.new))

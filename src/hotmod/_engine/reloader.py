@@ -77,7 +77,8 @@ class Reloader:
     Args:
         *targets: modules or packages (objects or names, loaded or not) and paths of folders or files.
             A package means all its submodules, also those imported later.
-        strategy: `"modules"` executes every changed module and all its importers again.
+        strategy: `"minimal"`, the default, runs only the statements that an edit concerns; `"modules"`
+            executes every changed module and all its importers again.
         verify: called after the new code ran and before it is committed; if it raises or returns
             False, everything is taken back.
         include: gitignore-style patterns of the files in scope; none means all.

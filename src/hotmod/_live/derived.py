@@ -57,8 +57,8 @@ def _is_task(value: Any) -> bool:
 
 def _is_jitted(value: Any) -> bool:
     """What `jax.jit` makes: jax keeps what it traced by the function, whoever asks for it again."""
-    own = set(vars(type(value)))
-    return own >= {"clear_cache", "lower", "eval_shape"}
+    own = vars(type(value))
+    return bool(own.keys() >= {"clear_cache", "lower", "eval_shape"})
 
 
 def _is_fixture(value: Any) -> bool:

@@ -88,7 +88,7 @@ def find(objects: Iterable[Any], wanted: Collection[int]) -> list[Any]:
     listed = [
         each
         for each in objects
-        # what a module refers to is found by way of its dictionary; some never end telling it (CPython 3.12.1)
+        # what a module refers to is found by way of its dictionary; some never end (CPython 3.12.1)
         if type(each) not in _NO_HOLDERS and not issubclass(type(each), types.ModuleType)
     ]
     classes = [each for each in listed if issubclass(type(each), type)]
@@ -125,7 +125,7 @@ def _leads_to(chunk: list[Any], wanted: Collection[int]) -> bool:
 
 
 def _untracked(value: Any) -> list[Any]:
-    """The dictionaries without containers in them that an object refers to: the collector does not list them."""
+    """The dictionaries that an object refers to and that the collector does not list."""
     return [each for each in gc.get_referents(value) if type(each) is dict and not gc.is_tracked(each)]
 
 
@@ -179,10 +179,11 @@ def resting(objects: Iterable[Any]) -> Iterator[types.CodeType]:
                 yield from [code] * (_PER_GENERATOR - bool(running))
         elif kind is types.FrameType:
             frames.append(each)
-    for frame in sys._current_frames().values():  # noqa: SLF001 - the calls under way are not at rest
-        while frame is not None:
-            suspended.add(id(frame))
-            frame = frame.f_back  # type: ignore[assignment]
+    left = list(sys._current_frames().values())  # noqa: SLF001 - the calls under way are not at rest
+    while left:
+        frame = left.pop()
+        suspended.add(id(frame))
+        left += [frame.f_back] if frame.f_back is not None else []
     yield from (frame.f_code for frame in frames if id(frame) not in suspended)
 
 

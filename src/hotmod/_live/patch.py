@@ -168,7 +168,9 @@ def prepare(modules: Iterable[Edited]) -> Patch:
 
 def commit(journal: Journal, patch: Patch) -> None:
     """Do what was prepared, in one step for other threads. If it raises, the journal takes it back."""
-    redo = [functools.partial(setattr, step.function, "__code__", step.new) for step in patch.steps]
+    redo: list[Callable[[], object]] = [
+        functools.partial(setattr, step.function, "__code__", step.new) for step in patch.steps
+    ]
     redo += [functools.partial(each.setter, each.target, each.name, each.new) for each in patch.changes]
     redo += patch.exchanges()
     journal.record(f"code of {len(patch.steps)} functions of {', '.join(patch.running)}", _undo(patch))

@@ -185,7 +185,7 @@ class Reach:
         return self._unexplained(self.running.trees) if self.running is not None else {}
 
     def held(self) -> Mapping[int, int]:
-        """How many references others than the functions found have, by the id of the code; more if in doubt."""
+        """How many references are unexplained, by the id of the code object; more if it can't be told."""
         if not _COUNTS_TELL:
             return {id(function.__code__): sys.maxsize for function in self.functions}
         return self._unexplained(self.running.trees if self.running is not None else ())
@@ -266,7 +266,7 @@ def _references() -> int:
     """What `sys.getrefcount` says, as asked above, of a code object that nobody else refers to."""
     tree = compile("def probe(): pass", "<hotmod>", "exec", dont_inherit=True)
     codes = [code for code in codes_in(tree) if code is not tree]
-    return list(map(sys.getrefcount, codes))[0] - 1  # but for the constants of the tree
+    return list(map(sys.getrefcount, codes))[0] - 1  # noqa: RUF015 - asked in the same way; but for the constants of the tree
 
 
 _EXPECTED = _references()
@@ -304,9 +304,9 @@ def _find_holders(objects: list[Any], reaches: Iterable[Reach]) -> None:
             left[id(code)] = reach, count - 1
     wanted = {key: reach for key, (reach, count) in left.items() if count > 0}
     for holder in held.find(objects, wanted) if wanted else ():
-        of = {id(reach): reach for code in held.codes_held([holder]) if (reach := wanted.get(id(code)))}
-        for reach in of.values():
-            reach.holders.append(holder)
+        of = {id(found): found for code in held.codes_held([holder]) if (found := wanted.get(id(code)))}
+        for one in of.values():
+            one.holders.append(holder)
 
 
 def search(

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
-from operator import methodcaller
 
 from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
@@ -104,7 +104,7 @@ class ImportTime:
         found = set[tuple[str, str]]()
         reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
         for module in modules:
-            found |= self._kept(program, module, reach, methodcaller("all_met", module))
+            found |= self._kept(program, module, reach, operator.methodcaller("all_met", module))
         return frozenset(found)
 
     def _kept(

@@ -119,6 +119,21 @@ class Marks(abc.ABC):
             for name in names:
                 self._value(module, name, cause)
 
+    def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that a statement binds, by calling a function of the module as well."""
+        if not any(len(chain) == 1 for chain in facts.eager.unknown):
+            return [name for name in facts.binds if name not in ("*", "__annotations__")]
+        binders = self.program.binders(module).items()
+        return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
+
+    def _facts_before(self, module: str, edit: Edit) -> Facts | None:
+        if module not in self.before:
+            return None
+        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
+            if statement == edit.old:
+                return facts
+        return None
+
     def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
         """Whether a definition has taken the place of something else."""
         before = self._facts_before(module, edit)
@@ -173,7 +188,9 @@ class Marks(abc.ABC):
                     self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
                     self._value(module, name, why)
             cause = self.changed.modules.get(base) or self.changed.values.get((base, "__all__"))
-            for name in self.program.exports(base) if cause is not None else ():
+            if cause is None:
+                continue
+            for name in self.program.exports(base):
                 self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
                 self._value(module, name, cause)
 

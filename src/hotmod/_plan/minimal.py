@@ -77,20 +77,8 @@ def make_minimal_plan(
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    maker = _Maker(
-        changes,
-        graph,
-        sources,
-        rank,
-        frozen,
-        hidden or {},
-        keeping,
-        import_time,
-        was,
-        made,
-        call_time,
-        derived,
-    )
+    known = (keeping, import_time, was, made, call_time, derived)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, *known)
     for each in (import_time, call_time):
         each.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, overwritten)
@@ -403,7 +391,7 @@ class _Maker:
                 yield f"{base}.{each.name}"
 
     def _told(self, cause: Cause | None) -> str:
-        parts = []
+        parts: list[str] = []
         while cause is not None and len(parts) < 6:  # noqa: PLR2004 - longer chains are not read
             where = self._where(cause.module, cause.line)
             parts.append(f"{cause.what} ({where})" if where else cause.what)

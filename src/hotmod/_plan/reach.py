@@ -260,7 +260,9 @@ class Reach:
             return None
         region = self._function(module, qualname)
         if region is not None:
-            self._left.append((module, region, Mode.APPLIED if mode is Mode.APPLIED else Mode.PLAIN, qualname))
+            self._left.append(
+                (module, region, Mode.APPLIED if mode is Mode.APPLIED else Mode.PLAIN, qualname)
+            )
         return None
 
     def _function(self, module: str, qualname: str) -> Region | None:
@@ -305,7 +307,9 @@ class Reach:
         described = self._classes.described(module, name)
         for keyword in described.keywords if described is not None else ():
             for place in self._program.places(module, keyword):
-                for owner, meta in self._classes.lineage(place.module, place.name) if place.module in self._program else ():
+                for owner, meta in (
+                    self._classes.lineage(place.module, place.name) if place.module in self._program else ()
+                ):
                     for method in self._classes.methods_of(owner, meta):
                         cause = self._body(owner, method) if method.endswith(".__call__") else None
                         if cause is not None:

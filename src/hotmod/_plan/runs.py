@@ -74,13 +74,6 @@ class Runs(Marks):
                     for index in self.program.binders(place.module).get(place.name, ()):
                         self.run(place.module, index, cause)
 
-    def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
-        """The names that a statement binds, by calling a function of the module as well."""
-        if not any(len(chain) == 1 for chain in facts.eager.unknown):
-            return [name for name in facts.binds if name not in ("*", "__annotations__")]
-        binders = self.program.binders(module).items()
-        return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
-
     def _made_by(self, module: str, index: int, facts: Facts) -> list[str]:
         """The names that hold something else after a statement has run."""
         kept = self._keeping.names(module)

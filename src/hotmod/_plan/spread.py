@@ -167,14 +167,6 @@ class Spread(Runs):
         facts = self._facts_before(module, edit)
         return set(facts.binds) if facts is not None else set()
 
-    def _facts_before(self, module: str, edit: Edit) -> Facts | None:
-        if module not in self.before:
-            return None
-        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
-            if statement == edit.old:
-                return facts
-        return None
-
     def _removed(self, module: str, edit: Edit) -> None:
         if edit.docstring:
             self._gone(module, ["__doc__"])

@@ -11,11 +11,14 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from hotmod._source.imports import ImportKind
+from hotmod._source.resolve import ancestors
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Sequence
+
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["DirectImport", "Route"]
+__all__ = ["DirectImport", "Route", "implicit_imports"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,3 +96,25 @@ class Route:
     def __str__(self) -> str:
         lines = (f"{step.importer}:{step.line} imports {step.imported}" for step in self.steps)
         return "\n".join(lines)
+
+
+def implicit_imports(module: str, edges: Sequence[DirectImport], known: Container[str]) -> list[DirectImport]:
+    """The packages around what a module imports: the import runs them first.
+
+    Args:
+        module: the module that imports.
+        edges: what it imports by name.
+        known: the modules in scope.
+    """
+    named = {(edge.imported, edge.line) for edge in edges}
+    found: dict[tuple[str, int], DirectImport] = {}
+    for edge in edges:
+        for package in ancestors(edge.imported):
+            key = (package, edge.line)
+            if package in known and package != module and key not in named:
+                seen = found.get(key)
+                if seen is None or (edge.at_import and not seen.at_import):
+                    found[key] = dataclasses.replace(
+                        edge, imported=package, names=(), star=False, implicit=True
+                    )
+    return list(found.values())

@@ -11,7 +11,6 @@ Assumes: the modules given are the whole scope: what they import from elsewhere 
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import sys
 from collections.abc import Mapping
@@ -21,15 +20,15 @@ from hotmod._model.errors import SourceError
 from hotmod._source import drawing
 from hotmod._source.algorithms import components, ordered, reach, shortest_path
 from hotmod._source.eager import EagerCode, may_run
-from hotmod._source.edges import DirectImport, Route
+from hotmod._source.edges import DirectImport, Route, implicit_imports
 from hotmod._source.imports import ImportKind, Scan
 from hotmod._source.layers import layered
 from hotmod._source.parse import check, decode, parse
-from hotmod._source.resolve import Link, ModuleSource, Resolver, ancestors
-from hotmod._source.scan import scanned as scan
+from hotmod._source.resolve import Link, ModuleSource, Resolver, mentioned
+from hotmod._source.scan import scan_into
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import Unsure
@@ -127,7 +126,7 @@ class ImportGraph:
         source = self._sources[module]
         edges = [self._edge(module, link) for link in self._links.get(module, ())]
         if implicit and source is not None:
-            edges += self._implicit(module, edges)
+            edges += implicit_imports(module, edges, self._sources)
         return tuple(sorted(edges, key=lambda edge: (edge.line, edge.imported)))
 
     def importers(self, module: str) -> tuple[DirectImport, ...]:
@@ -276,21 +275,6 @@ class ImportGraph:
         at_import = self._runs(importer, link, deferred=False)
         return DirectImport(importer, imported, line, kind, names, at_import, star, where=where, _graph=self)
 
-    def _implicit(self, module: str, edges: Sequence[DirectImport]) -> list[DirectImport]:
-        """The packages around what a module imports: the import runs them first."""
-        named = {(edge.imported, edge.line) for edge in edges}
-        found: dict[tuple[str, int], DirectImport] = {}
-        for edge in edges:
-            for package in ancestors(edge.imported):
-                key = (package, edge.line)
-                if package in self._sources and package != module and key not in named:
-                    known = found.get(key)
-                    if known is None or (edge.at_import and not known.at_import):
-                        found[key] = dataclasses.replace(
-                            edge, imported=package, names=(), star=False, implicit=True
-                        )
-        return list(found.values())
-
     def _importers(self, module: str) -> Sequence[str]:
         if self._reverse is None:
             reverse: dict[str, list[str]] = {}
@@ -332,7 +316,7 @@ class ImportGraph:
             source = self._sources[module]
             called: frozenset[str] = frozenset()
             if source is not None:
-                places = [place for place in places if _mentioned(source, place)]
+                places = [place for place in places if mentioned(source, place)]
                 if places and may_run(decode(source.text), places):
                     # Not kept: the code of a module that is asked about once holds on to its whole tree.
                     called = self._eager(module, keep=False).called
@@ -360,7 +344,7 @@ class ImportGraph:
         inside = modules if isinstance(modules, (set, dict)) else set(modules)
         return {module: sorted(self._runs_first(module, inside)) for module in sorted(inside)}
 
-    def _runs_first(self, module: str, inside: Collection[str]) -> set[str]:
+    def _runs_first(self, module: str, inside: Container[str]) -> set[str]:
         """Those of some modules that a module imports while its body runs."""
         plain = self._plainly(module)
         later = {
@@ -381,13 +365,12 @@ class ImportGraph:
         sources = layered(self._sources, changed)
         if removed:
             sources = {name: each for name, each in sources.items() if name in changed or name not in removed}
-        paths = {each.text.path for each in changed.values()}
-        gone = [self._sources.get(name) for name in (*changed, *removed)]
-        paths.update(source.text.path for source in gone if source is not None)
+        gone = map(self._sources.get, (*changed, *removed))
+        paths = {each.text.path for each in (*changed.values(), *gone) if each is not None}
         failed = {path: error for path, error in self._errors.items() if path not in paths}
         fresh: dict[str, Scan] = {}
         for module, source in changed.items():
-            _scan_into(fresh, failed, module, source)
+            scan_into(fresh, failed, module, source)
         scans = layered(self._scans, fresh)
         lost = changed.keys() - fresh.keys()
         if removed or any(name in self._scans for name in lost):
@@ -396,7 +379,9 @@ class ImportGraph:
             resolver = self._resolver.refreshed(sources, scans, changed)
             if all(resolver.facade(each) == self._resolver.facade(each) for each in changed):
                 links = layered(self._links, {module: resolver.links(module) for module in changed})
-                return ImportGraph(sources, scans, links, resolver, failed)._after(self, changed)
+                newer = ImportGraph(sources, scans, links, resolver, failed)
+                newer._take_over(self, changed)
+                return newer
         resolver = Resolver(sources, scans)
         links = {name: resolver.links(name) for name, source in sources.items() if source is not None}
         newer = ImportGraph(sources, scans, links, resolver, failed)
@@ -406,11 +391,9 @@ class ImportGraph:
         newer._code = {name: self._code[name] for name in kept if name in self._code}
         return newer
 
-    def _after(self, before: ImportGraph, changed: Collection[str]) -> ImportGraph:
-        """Take over what was worked out for a graph of which only the texts of some modules have changed.
-
-        What is the same for both is one object in both: to copy it would take time for every module there is.
-        """
+    def _take_over(self, before: ImportGraph, changed: Collection[str]) -> None:
+        """Take over what was worked out for a graph of which only the texts of some modules have changed."""
+        # what is the same is one object in both: a copy would take time for every module there is
         self._without_text = before._without_text
         self._called = {name: each for name, each in before._called.items() if name not in changed}
         self._code = {name: each for name, each in before._code.items() if name not in changed}
@@ -418,15 +401,13 @@ class ImportGraph:
         self._plain = before._plain if same else {**before._plain, **self._plain}
         if all(self.targets(name) == before.targets(name) for name in changed):
             self._reverse = before._reverse
-        if before._cycles is not None and all(
-            self._runs_first(n, self._sources) == before._runs_first(n, self._sources) for n in changed
-        ):
+        if all(self._runs_first(each, self) == before._runs_first(each, self) for each in changed):
             self._cycles = before._cycles
         if before._unsure is not None:
-            others = [name for name in before._unsure if name not in changed]
-            found = [name for name in changed if name in self._scans and self._scans[name].unsure]
-            self._unsure = tuple(sorted(others + found))
-        return self
+            may = {*before._unsure, *changed}
+            self._unsure = tuple(
+                sorted(each for each in may if each in self._scans and self._scans[each].unsure)
+            )
 
 
 def build(
@@ -443,7 +424,7 @@ def build(
     scans: dict[str, Scan] = {}
     failed = {error.path: error for error in errors}
     for module, source in sources.items():
-        _scan_into(scans, failed, module, source)
+        scan_into(scans, failed, module, source)
     resolver = Resolver(every, scans)
     links = {module: resolver.links(module) for module in sources}
     return ImportGraph(every, scans, links, resolver, failed)
@@ -460,23 +441,3 @@ def update(
         removed: modules that are gone.
     """
     return graph._updated(changed, frozenset(removed))  # noqa: SLF001 - the same room
-
-
-def _scan_into(
-    scans: dict[str, Scan], errors: dict[str, SourceError], module: str, source: ModuleSource
-) -> None:
-    try:
-        scans[module] = scan(source.text)
-    except SourceError as error:
-        errors[error.path] = error
-
-
-def _mentioned(source: ModuleSource, path: str) -> bool:
-    """Whether a text names the function at `path` anywhere but in its definition.
-
-    A method with a special name is called without being named: then its class has to be.
-    """
-    parts = path.split(".")
-    special = len(parts) > 1 and parts[-1].startswith("__")
-    name = parts[-2] if special else parts[-1]
-    return source.text.data.count(name.encode()) > 1

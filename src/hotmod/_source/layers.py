@@ -2,8 +2,8 @@
 
 Touches: nothing.
 
-Guarantees: `layered` gives a mapping equal to `{**base, **changes}`, in the same order, and changes neither; its
-cost does not depend on the size of a large base, on the average.
+Guarantees: `layered` gives a mapping equal to `{**base, **changes}`, in the same order, and changes neither;
+its cost does not depend on the size of a large base, on the average.
 
 Assumes: nobody changes the base as long as the result is in use.
 """

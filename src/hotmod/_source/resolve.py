@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import ImportStatement
 
-__all__ = ["Facade", "Link", "ModuleSource", "Resolver", "ancestors"]
+__all__ = ["Facade", "Link", "ModuleSource", "Resolver", "ancestors", "mentioned"]
 
 _NO_SCAN = Scan()
 _DEFINES = (b"", b"def", b"class", b"async def")
@@ -324,3 +324,14 @@ def _base(statement: ImportStatement, module: str, package: str) -> str | None:
     if not base:
         return None
     return f"{base}.{statement.module}" if statement.module else base
+
+
+def mentioned(source: ModuleSource, path: str) -> bool:
+    """Whether a text names the function at `path` anywhere but in its definition.
+
+    A method with a special name is called without being named: then its class has to be.
+    """
+    parts = path.split(".")
+    special = len(parts) > 1 and parts[-1].startswith("__")
+    name = parts[-2] if special else parts[-1]
+    return source.text.data.count(name.encode()) > 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hotmod._model.errors import SourceError
 from hotmod._source.fastscan import scan_fast
 from hotmod._source.memory import remembered
 from hotmod._source.parse import decode, parse_decoded
@@ -17,8 +18,9 @@ from hotmod._source.treescan import scan_tree
 if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import Scan
+    from hotmod._source.resolve import ModuleSource
 
-__all__ = ["scan", "scan_fast", "scan_tree", "scanned"]
+__all__ = ["scan", "scan_fast", "scan_into", "scan_tree", "scanned"]
 
 
 def scan(text: SourceText) -> Scan:
@@ -38,3 +40,13 @@ def scan(text: SourceText) -> Scan:
 def scanned(text: SourceText) -> Scan:
     """What `scan` says, remembered: for texts that are asked about at every reload."""
     return scan(text)
+
+
+def scan_into(
+    scans: dict[str, Scan], errors: dict[str, SourceError], module: str, source: ModuleSource
+) -> None:
+    """Scan the text of a module; a text that can't be read is noted, by its path."""
+    try:
+        scans[module] = scanned(source.text)
+    except SourceError as error:
+        errors[error.path] = error

@@ -8,13 +8,16 @@ Guarantees: nothing here looks into a scope below the one that it is asked about
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Iterable, Iterator
 
-from hotmod._source.regions import Chain
+from hotmod._source.regions import Builder, Chain
 
 __all__ = [
     "COMPREHENSIONS",
     "FUNCTIONS",
+    "MUTATING",
+    "Scope",
     "bound_in",
     "chain_of",
     "is_super",
@@ -27,10 +30,33 @@ __all__ = [
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# Methods of the standard library that change the object they belong to.
+MUTATING = frozenset(
+    (
+        *("append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard"),
+        *("clear", "sort", "reverse", "appendleft", "extendleft", "popleft", "rotate", "move_to_end"),
+        *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
+    )
+)
 _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
 )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a node stands."""
+
+    builder: Builder
+    name: str = ""  # qualified, of the function or class around it
+    local: frozenset[str] = frozenset()  # names that do not lead to module level
+    imported: frozenset[str] = frozenset()  # local names that imports bind
+    parameters: frozenset[str] = frozenset()
+    owner: str = ""  # the first parameter of a method
+    in_function: bool = False
+    guarded: bool = False
+    methods: frozenset[str] = frozenset()  # in a class body: its functions
 
 
 def is_text(node: ast.stmt) -> bool:
@@ -120,8 +146,8 @@ def bound_in(body: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str], 
             imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.Global):
             shared.update(node.names)
-        elif isinstance(node, ast.excepthandler | ast.MatchAs | ast.MatchStar) and node.name:  # type: ignore[attr-defined]
-            bound.add(node.name)  # type: ignore[attr-defined]
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            bound.add(node.name)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             bound.add(node.rest)
     return frozenset(bound | imported), frozenset(shared), frozenset(imported)

@@ -18,39 +18,18 @@ from hotmod._source import trees
 from hotmod._source.dynamic import Context, read_call
 from hotmod._source.imports import ImportStatement
 from hotmod._source.regions import Builder, Chain, ClassFacts, Mode, NameImport
+from hotmod._source.trees import Scope
 from hotmod._source.treescan import Guard, guard_of
 
 __all__ = ["Visitor"]
 
 _LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *trees.COMPREHENSIONS)
 _DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__import__", "import_module"))
-CALLING = frozenset(
+_CALLING = frozenset(
     ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
 )
 _IMPORTING = frozenset(("import_module", "__import__"))
 _CALLS_ITS_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
-MUTATING = frozenset(
-    (
-        *("append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard"),
-        *("clear", "sort", "reverse", "appendleft", "extendleft", "popleft", "rotate", "move_to_end"),
-        *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
-    )
-)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Scope:
-    """Where a node stands."""
-
-    builder: Builder
-    name: str = ""  # qualified, of the function or class around it
-    local: frozenset[str] = frozenset()  # names that do not lead to module level
-    imported: frozenset[str] = frozenset()  # local names that imports bind
-    parameters: frozenset[str] = frozenset()
-    owner: str = ""  # the first parameter of a method
-    in_function: bool = False
-    guarded: bool = False
-    methods: frozenset[str] = frozenset()  # in a class body: its functions
 
 
 class Visitor:
@@ -65,7 +44,7 @@ class Visitor:
         self.classes: dict[str, ClassFacts] = {}
         self.ran = False  # whether anything happens when the statements run
         self._postponed = postponed
-        self._top = _Scope(eager)
+        self._top = Scope(eager)
 
     def block(self, nodes: Iterable[ast.stmt]) -> None:
         """Visit the statements of a module."""
@@ -73,11 +52,11 @@ class Visitor:
 
     # statements
 
-    def _block(self, nodes: Iterable[ast.stmt], scope: _Scope) -> None:
+    def _block(self, nodes: Iterable[ast.stmt], scope: Scope) -> None:
         for node in nodes:
             self._statement(node, scope)
 
-    def _statement(self, node: ast.stmt, scope: _Scope) -> None:
+    def _statement(self, node: ast.stmt, scope: Scope) -> None:
         if isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or trees.is_text(node):
             return
         self.ran = True
@@ -102,7 +81,7 @@ class Visitor:
         else:
             self._compound(node, scope)
 
-    def _compound(self, node: ast.stmt, scope: _Scope) -> None:
+    def _compound(self, node: ast.stmt, scope: Scope) -> None:
         """Loops, `try`, `with`, `match`, `raise`, `assert` and whatever else there is."""
         inside = dataclasses.replace(scope, guarded=True)
         for field, value in ast.iter_fields(node):
@@ -121,7 +100,7 @@ class Visitor:
                 elif isinstance(part, ast.AST):
                     self._clause(part, inside)
 
-    def _clause(self, node: ast.AST, scope: _Scope) -> None:
+    def _clause(self, node: ast.AST, scope: Scope) -> None:
         """A `with` item, an exception handler, a case, a pattern."""
         if isinstance(node, ast.withitem):
             if isinstance(node.context_expr, ast.Call):
@@ -142,7 +121,7 @@ class Visitor:
             else:
                 self._clause(child, scope)
 
-    def _if(self, node: ast.If, scope: _Scope) -> None:
+    def _if(self, node: ast.If, scope: Scope) -> None:
         guard = guard_of(node.test)
         inside = dataclasses.replace(scope, guarded=True)
         self._expression(node.test, scope, Mode.USED)
@@ -154,7 +133,7 @@ class Visitor:
         if guard in (Guard.TYPES, Guard.MAIN) and not node.orelse:
             self.ran = ran and self.ran
 
-    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: _Scope) -> None:
+    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: Scope) -> None:
         if isinstance(node, ast.AnnAssign):
             if not self._postponed and not scope.in_function:
                 self._expression(node.annotation, scope, Mode.PLAIN)
@@ -173,11 +152,13 @@ class Visitor:
                 self._value(node.value, scope)
             else:
                 self._expression(node.value, scope, mode)
-        if not isinstance(node, ast.AugAssign) and (node.value is not None or isinstance(node, ast.Assign)):
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
                 self._target(target, scope)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._target(node.target, scope)
 
-    def _target(self, node: ast.expr, scope: _Scope, *, deletes: bool = False) -> None:
+    def _target(self, node: ast.expr, scope: Scope, *, deletes: bool = False) -> None:
         if isinstance(node, ast.Name):
             self._bind(node.id, scope)
         elif isinstance(node, ast.Tuple | ast.List):
@@ -191,7 +172,7 @@ class Visitor:
                 self._expression(node.slice, scope, Mode.PLAIN)
             self._changed(node.value, scope)
 
-    def _changed(self, node: ast.expr, scope: _Scope) -> None:
+    def _changed(self, node: ast.expr, scope: Scope) -> None:
         """The object that an expression gives is changed."""
         while isinstance(node, ast.Subscript):
             node = node.value
@@ -203,14 +184,14 @@ class Visitor:
         elif isinstance(node, ast.Call) and trees.chain_of(node.func) == ("globals",):
             scope.builder.stores.add("*")
 
-    def _bind(self, name: str, scope: _Scope) -> None:
+    def _bind(self, name: str, scope: Scope) -> None:
         if scope.in_function:
             if name not in scope.local:
                 scope.builder.stores.add(name)
         elif not scope.name or name not in scope.local:
             self.binds.append(name)
 
-    def _import(self, node: ast.Import | ast.ImportFrom, scope: _Scope) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         found = []
         for alias in node.names:
             if isinstance(node, ast.ImportFrom):
@@ -232,7 +213,7 @@ class Visitor:
 
     # definitions
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: _Scope) -> None:
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
         if not scope.in_function and not scope.name:
             self.binds.append(node.name)
         for decorator in node.decorator_list:
@@ -259,7 +240,7 @@ class Visitor:
         self,
         body: list[ast.stmt],
         arguments: ast.arguments,
-        scope: _Scope,
+        scope: Scope,
         builder: Builder,
         name: str,
         parameters: frozenset[str],
@@ -271,11 +252,11 @@ class Visitor:
         ran = self.ran
         first = next((each.arg for each in (*arguments.posonlyargs, *arguments.args)), "")
         owner = scope.owner if scope.in_function else first if scope.name else ""
-        inside = _Scope(builder, name, local, kept, parameters, owner, in_function=True)
+        inside = Scope(builder, name, local, kept, parameters, owner, in_function=True)
         self._block(body, inside)
         self.ran = ran
 
-    def _class(self, node: ast.ClassDef, scope: _Scope) -> None:
+    def _class(self, node: ast.ClassDef, scope: Scope) -> None:
         if not scope.in_function and not scope.name:
             self.binds.append(node.name)
         for decorator in node.decorator_list:
@@ -293,19 +274,19 @@ class Visitor:
                 functions,
                 bound - shared - functions,
             )
-            inside = _Scope(scope.builder, name, bound - shared, methods=functions, guarded=scope.guarded)
+            inside = Scope(scope.builder, name, bound - shared, methods=functions, guarded=scope.guarded)
         else:
             inside = dataclasses.replace(scope, local=scope.local | (bound - shared))
         self._block(node.body, inside)
 
-    def _decorator(self, node: ast.expr, scope: _Scope) -> None:
+    def _decorator(self, node: ast.expr, scope: Scope) -> None:
         if isinstance(node, ast.Call):
             self._call(node, scope, Mode.STORED, Mode.APPLIED)
         else:
             self._expression(node, scope, Mode.CALLED)
             scope.builder.unknown.add(trees.chain_of(node))
 
-    def _deferred(self, node: ast.expr, scope: _Scope) -> None:
+    def _deferred(self, node: ast.expr, scope: Scope) -> None:
         """An expression that runs later, if ever: the inside of a lambda, the value of a type alias."""
         builder = scope.builder if scope.in_function else self.functions.setdefault("<lambda>", Builder())
         if not self._enters and not scope.in_function:
@@ -314,7 +295,7 @@ class Visitor:
 
     # expressions
 
-    def _discarded(self, node: ast.expr, scope: _Scope) -> None:
+    def _discarded(self, node: ast.expr, scope: Scope) -> None:
         """An expression whose value nobody uses: what it is handed is registered somewhere, not called."""
         if isinstance(node, ast.Await):
             node = node.value
@@ -323,7 +304,7 @@ class Visitor:
         else:
             self._expression(node, scope, Mode.USED)
 
-    def _value(self, node: ast.expr, scope: _Scope) -> None:
+    def _value(self, node: ast.expr, scope: Scope) -> None:
         """A value in a function that goes on under another name, so that it may be called."""
         chain = trees.chain_of(node)
         if chain and scope.in_function:
@@ -331,7 +312,7 @@ class Visitor:
         else:
             self._expression(node, scope, Mode.PLAIN)
 
-    def _expression(self, node: ast.AST, scope: _Scope, mode: Mode) -> None:
+    def _expression(self, node: ast.AST, scope: Scope, mode: Mode) -> None:
         if isinstance(node, ast.Name | ast.Attribute):
             self._name(node, scope, mode)
         elif isinstance(node, ast.Call):
@@ -359,7 +340,7 @@ class Visitor:
             for child in ast.iter_child_nodes(node):
                 self._expression(child, scope, Mode.USED)
 
-    def _name(self, node: ast.Name | ast.Attribute, scope: _Scope, mode: Mode) -> None:
+    def _name(self, node: ast.Name | ast.Attribute, scope: Scope, mode: Mode) -> None:
         chain = trees.chain_of(node)
         if chain:
             self._read(chain, scope, mode)
@@ -377,7 +358,7 @@ class Visitor:
         scope.builder.attributes.update(rest)
         self._expression(node, scope, Mode.USED)
 
-    def _read(self, chain: Chain, scope: _Scope, mode: Mode) -> None:
+    def _read(self, chain: Chain, scope: Scope, mode: Mode) -> None:
         builder, root = scope.builder, chain[0]
         if root in _DYNAMIC and root not in scope.local:
             builder.dynamic = True
@@ -394,7 +375,7 @@ class Visitor:
             if root in scope.methods:
                 builder.read((*scope.name.split("."), *chain), mode)
 
-    def _call(self, node: ast.Call, scope: _Scope, handing: Mode, calling: Mode = Mode.CALLED) -> None:
+    def _call(self, node: ast.Call, scope: Scope, handing: Mode, calling: Mode = Mode.CALLED) -> None:
         callee = trees.chain_of(node.func)
         last = callee[-1] if callee else getattr(node.func, "attr", "")
         if last in _IMPORTING and self._imports_by_name(node, scope):
@@ -408,7 +389,7 @@ class Visitor:
             local = bool(callee) and callee[0] in scope.local and callee[0] not in scope.imported
             scope.builder.unknown.add(() if local else callee)
         mode = handing
-        if last in CALLING:
+        if last in _CALLING:
             mode = Mode.CALLED
         elif handing is Mode.HANDED and last[:1].isupper():
             mode = Mode.STORED
@@ -422,7 +403,7 @@ class Visitor:
             elif chain and chain[0] in scope.parameters and mode is Mode.CALLED:
                 scope.builder.calls_parameters = True
 
-    def _imports_by_name(self, node: ast.Call, scope: _Scope) -> bool:
+    def _imports_by_name(self, node: ast.Call, scope: Scope) -> bool:
         """A call that imports a module by its literal name: anything of that module may be used."""
         found = read_call(node, Context())
         if not isinstance(found, ImportStatement) or found.anchor:
@@ -431,11 +412,11 @@ class Visitor:
         (scope.builder.imports if scope.in_function else self.imports).append(imported)
         return True
 
-    def _mutation(self, func: ast.expr, scope: _Scope, last: str) -> None:
-        if isinstance(func, ast.Attribute) and last in MUTATING:
+    def _mutation(self, func: ast.expr, scope: Scope, last: str) -> None:
+        if isinstance(func, ast.Attribute) and last in trees.MUTATING:
             self._changed(func.value, scope)
 
-    def _lambda(self, node: ast.Lambda, scope: _Scope, mode: Mode) -> None:
+    def _lambda(self, node: ast.Lambda, scope: Scope, mode: Mode) -> None:
         for default in (*node.args.defaults, *node.args.kw_defaults):
             if default is not None:
                 self._expression(default, scope, Mode.PLAIN)
@@ -452,7 +433,7 @@ class Visitor:
         self._value(node.body, inside)
 
     def _comprehension(
-        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp, scope: _Scope
+        self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp, scope: Scope
     ) -> None:
         inside = scope
         for generator in node.generators:
