@@ -216,7 +216,7 @@ class Settling:
         return found
 
     def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
-        """The effects that statements had, when they ran before, which run again or are gone: with the file."""
+        """The effects that statements had which run again or are gone, each with the file."""
         return left_of(self.plan.ties, self._old, self.outcome.disposed, self._snapshot.before, self._ties)
 
     def without_settled(self) -> None:
