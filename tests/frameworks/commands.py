@@ -1,15 +1,18 @@
-"""More programs: commands, tasks, models, fixtures; see `programs`."""
+"""More programs: commands, tasks, models; see `programs`."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 from types import SimpleNamespace as Modules
 from typing import Any
 
+from tests.frameworks import fixtures
 from tests.frameworks.programs import PROGRAMS, Program
 
 __all__: list[str] = []
+assert fixtures  # it adds its program to the others
 
 CLICK_APP = """
 import click
@@ -260,7 +263,10 @@ ARGPARSE_EDITS = {
     "path": ('add_parser("item")', 'add_parser("thing")'),
     "parameter": (
         'commands.add_parser("item").set_defaults(run=item)\n',
-        'one = commands.add_parser("item")\none.add_argument("--size", default=7)\none.set_defaults(run=item)\n',
+        (
+            'one = commands.add_parser("item")\n'
+            'one.add_argument("--size", default=7)\none.set_defaults(run=item)\n'
+        ),
     ),
     "removed": ('commands.add_parser("item").set_defaults(run=item)\n', ""),
     "decorator": ("def item(", "@loud\ndef item("),
@@ -294,3 +300,124 @@ PROGRAMS["argparse"] = Program(
     _touch_argparse,
     lambda on: len(on.app.SEEN) > 0,
 )
+
+SQL_APP = """
+from sqlalchemy import create_engine
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import StaticPool
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+engine = create_engine("sqlite://", poolclass=StaticPool)
+session = Session(engine)
+LOG = []
+"""
+
+SQL_VIEWS = """
+from sqlalchemy import event
+from sqlalchemy.orm import Mapped, mapped_column
+
+from shop.app import LOG, Base
+
+
+def loud(method):
+    def wrapper(self):
+        return method(self).upper()
+
+    return wrapper
+
+
+class Item(Base):
+    __tablename__ = "item"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(default="one")
+
+    def label(self):
+        return "item one"
+
+
+class Other(Base):
+    __tablename__ = "other"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+@event.listens_for(Item, "before_insert")
+def stamp(mapper, connection, target):
+    LOG.append("stamped")
+"""
+
+_MODEL = """class Extra(Base):
+    __tablename__ = "extra"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+_EVENT = """@event.listens_for(Item, "before_insert")
+def stamp(mapper, connection, target):
+"""
+SQL_EDITS = {
+    "body": ('"item one"', '"item two"'),
+    "new": ("class Other", f"{_MODEL}\n\nclass Other"),
+    "path": (
+        '    name: Mapped[str] = mapped_column(default="one")\n',
+        (
+            '    name: Mapped[str] = mapped_column(default="one")\n'
+            "    size: Mapped[int] = mapped_column(default=7)\n"
+        ),
+    ),
+    "parameter": ("def label(self):\n        return", "def label(self, size=7):\n        return f'{size}' +"),
+    "removed": (_EVENT + '    LOG.append("stamped")\n', ""),
+    "decorator": ("    def label(", "    @loud\n    def label("),
+}
+
+
+def _see_sql(modules: Modules) -> Any:
+    app, views = modules.app, modules.views
+    app.session.rollback()
+    app.session.expunge_all()
+    app.Base.metadata.drop_all(app.session.connection())
+    app.Base.metadata.create_all(app.session.connection())
+    app.LOG.clear()
+    item = views.Item()
+    app.session.add(item)
+    app.session.commit()
+    tables = sorted(
+        (table.name, sorted(column.name for column in table.columns))
+        for table in app.Base.metadata.tables.values()
+    )
+    names = sorted(name for name in app.Base.registry._class_registry if not name.startswith("_"))
+    return item.label(), list(app.LOG), tables, names, app.session.query(views.Item).one() is item
+
+
+def _touch_sql(modules: Modules) -> list[Any]:
+    _see_sql(modules)
+    return [modules.app.Base, modules.app.engine, modules.app.session, modules.views.Item]
+
+
+def _close_sql(modules: Modules) -> None:
+    modules.app.session.close()
+    modules.app.engine.raw_connection().driver_connection.close()
+
+
+PROGRAMS["SQLAlchemy"] = Program(
+    "sqlalchemy",
+    SQL_APP,
+    SQL_VIEWS,
+    SQL_EDITS,
+    _see_sql,
+    _touch_sql,
+    lambda on: on.app.session.is_active,
+    close=_close_sql,
+)
+
+
+STAYS = {
+    "click": "the group, unless it is edited",
+    "Typer": "the `Typer` object",
+    "Celery": "the application and its settings",
+    "argparse": "everything but the parser, which is made anew",
+    "SQLAlchemy": "the classes, the engine, the connection and the session",
+    "pytest": "what the fixtures refer to",
+}
+PROGRAMS.update({name: dataclasses.replace(PROGRAMS[name], stays=stays) for name, stays in STAYS.items()})

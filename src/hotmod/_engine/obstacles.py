@@ -36,10 +36,10 @@ def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
 
 
 def derived(module: str, name: str, own: bool) -> str:  # noqa: FBT001 - see `Spread`
-    """What a name, dotted for a method, holds of a function: `"cache"`, `"compiled"`, or nothing.
+    """What a name, dotted for a method, holds of a function: `"cache"`, `"compiled"`, or neither.
 
-    What a call made of a function under another name counts only if it is dressed as the function: other
-    objects call what they were given.
+    What a call made of a function under another name must be dressed as it to count: other objects
+    call what they were given.
     """
     value: object = space_of(sys.modules.get(module)).get(name.partition(".")[0])
     for part in name.split(".")[1:]:

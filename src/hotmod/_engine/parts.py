@@ -113,12 +113,12 @@ class Parts:
                 first.append(patch.Edited(name, space, codes.pair(each.old, each.new, stay), running))
             if go and not all(run.rebinds for run in each.part.runs):  # an import has no code to give
                 later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
-        found = patch.prepare(first)
+        found, late = patch.prepare_in_turn(first, later)
         self._memories = [each for name in self._renewed for each in _memories(name)]
         told = {each.told for each in self._memories if each.told} - set(found.forgotten)
         found = dataclasses.replace(found, caches=(*found.caches, *self._memories))
         self.forgotten += told
-        self._later = patch.prepare(later) if later else None
+        self._later = late if later else None
         self.unfit += found.unfit
         self.lost += found.lost
         patch.commit(self._journal, found)

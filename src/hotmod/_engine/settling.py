@@ -22,10 +22,9 @@ from hotmod._engine.keeping import misfits
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, Prepared
 from hotmod._engine.snapshot import Snapshot
-from hotmod._engine.ties import left_of
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions
-from hotmod._live.entries import Ties
+from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
@@ -216,8 +215,31 @@ class Settling:
         return found
 
     def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
-        """The effects that statements had which run again or are gone, each with the file."""
-        return left_of(self.plan.ties, self._old, self.outcome.disposed, self._snapshot.before, self._ties)
+        """The effects that statements had which run again or are gone, each with its file."""
+        found: list[tuple[Tie, str, Effect]] = []
+        for tie in self.plan.ties:
+            text = self._old.get(tie.module)
+            if text is not None:
+                found += [
+                    (tie, text.path, effect)
+                    for effect in effects(text)
+                    if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect)
+                ]
+        return found
+
+    def _is_settled(self, tie: Tie, effect: Effect) -> bool:
+        """Whether nothing is left of an effect: a registry was put in order, or a hook saw to it."""
+        if tie.module in self.outcome.disposed:
+            return True
+        if not effect.owner:
+            return False
+        owner = resolved(effect.owner, self._snapshot.before.get(tie.module, {}))
+        now = resolved(effect.owner, modules.space_of(sys.modules.get(tie.module)))
+        if len(owner) != len(effect.owner) or isinstance(
+            owner[-1], (types.ModuleType, type, types.FunctionType)
+        ):
+            return True
+        return not now or now[-1] is not owner[-1] or self._ties.settled((tie.module, tie.line))
 
     def without_settled(self) -> None:
         """Forget the hazards of objects of other modules that have been put in order."""

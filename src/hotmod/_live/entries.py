@@ -1,8 +1,8 @@
-"""Entries of registries that are objects of a library: what stands in them, and who put them there.
+"""Entries of registries that are objects of a library: what is in them, and which statement put it there.
 
 A framework does not list functions; it lists routes, rules, commands and tasks that hold the functions. Such
-an entry belongs to a statement if the statement called into the object in which the registry is, and handed
-it the function that stands in the entry.
+an entry belongs to a statement if that called into the object in which the registry is, and handed it
+the function that stands in the entry.
 
 Touches: nothing; reads objects. Never calls code of the subject.
 

@@ -6,8 +6,8 @@ registry refuses, keeps the old object, or grows. So what the modules about to r
 *withdrawn* first, and *settled* afterwards: an entry that came back takes its old place, one that did
 not come back holds the new object of the same name, and one whose object is gone is dropped.
 
-Entries that are objects of a library and hold such a definition (a route, a command) are treated in the same
-way; what a framework keeps in a form of its own is known to the adapters in `frameworks`.
+Objects of a library that hold such a definition (a route, a command) are treated in the same way;
+what a framework keeps in a form of its own is known to the adapters in `frameworks`.
 
 Touches: containers, closure cells, class attributes and instance attributes that `State` found and can
 put back.

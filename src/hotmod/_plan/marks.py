@@ -69,6 +69,7 @@ class Marks(abc.ABC):
         self.registered: dict[str, set[str]] = {}
         self.disposing: set[str] = set()
         self.withdrawn: set[tuple[str, str]] = set()
+        self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
         self._edits = edits
@@ -171,7 +172,7 @@ class Marks(abc.ABC):
                 self._value(module, each.local, cause)
 
     def _star(self, module: str, base: str, cause: Cause) -> None:
-        """A star import runs: whatever it brings is new, and what the module binds below it is bound again."""
+        """A star import runs: what it brings is new, and what the module binds below it is bound again."""
         binders = self.program.binders(module)
         for name in self.program.exports(base):
             self._value(module, name, cause)
@@ -226,7 +227,7 @@ class Marks(abc.ABC):
         self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
 
     def _has_another_base(self, module: str, described: ClassFacts) -> bool:
-        """Whether a class is built upon another object than before: it may have to be another object itself."""
+        """Whether a class is built upon another object than before, and may have to be another itself."""
         return any(
             (place.module, place.name) in self.changed.values
             for base in (*described.bases, *described.keywords)

@@ -183,7 +183,7 @@ class _Maker:
             self._spread.seed(name)
 
     def _new_cycles(self) -> None:
-        """Modules that import each other now, and did not before, run as they would if all were imported anew."""
+        """Modules that import each other only now run as they would if all were imported anew."""
         for members in self._graph.cycles():
             if self._cycles is None or any(known.issuperset(members) for known in self._cycles):
                 continue
@@ -194,7 +194,7 @@ class _Maker:
                     )
 
     def spread(self) -> None:
-        """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
+        """Let the changes spread; modules in cycles, or that use others by hidden ways, follow as a whole."""
         spread = self._spread
         size: object = None
         while size != (size := (len(spread.whole), sum(map(len, spread.runs.values())))):

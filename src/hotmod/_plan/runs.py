@@ -111,7 +111,8 @@ class Runs(Marks):
         known = self.registered.setdefault(module, set())
         names = registered_by(program, module, facts)
         if names:
-            self.withdrawn |= registries_of(program, module, facts)
+            seen = self._called_to_register[program is self.before]
+            self.withdrawn |= registries_of(program, module, facts, seen)
         names -= known
         known |= names
         every = self.program.facts(module) if names else ()
@@ -219,7 +220,7 @@ class Runs(Marks):
 
 
 def _kinds(every: Iterable[Facts]) -> dict[str, set[Kind]]:
-    """By name, what kinds of statements bind it; those that run anew whenever the module does count as one."""
+    """By name, what kinds of statements bind it; those that always run with the module count as one."""
     found: dict[str, set[Kind]] = {}
     for facts in every:
         for name in facts.binds:

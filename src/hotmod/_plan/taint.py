@@ -27,7 +27,7 @@ class Taint:
         program: the new program.
         modules: the modules that can see a change.
         names: the words of what changed.
-        methods: those of them that functions and methods have: what an attribute of an unknown object may mean.
+        methods: those that functions and methods have: what an attribute of an unknown object may mean.
         called: the functions that imports may call; no other one is looked at.
 
     Attributes:
@@ -116,9 +116,9 @@ class Taint:
                 _renames(facts)
                 and not facts.words.isdisjoint(self.words)
                 and not self.words.issuperset(facts.binds)
+                and (facts.kind is Kind.IMPORT or self._refers(module, facts.eager))
             ):
-                if facts.kind is Kind.IMPORT or self._refers(module, facts.eager):
-                    self.words.update(name for name in facts.binds if name != "*")
+                self.words.update(name for name in facts.binds if name != "*")
 
 
 def _renames(facts: Facts) -> bool:
