@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotmod._engine import lookout
+from hotmod._engine import lookout, notify
 from hotmod._engine.burst import BOUND, BROKEN, MISSING, Burst, Doubt
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.notify import Notifier
@@ -134,9 +135,33 @@ def test_nothing_is_lost_between_two_sets_of_folders(tmp_path: pathlib.Path) -> 
     (tmp_path / "a.py").touch()
     seen: set[str] = set()
     while str(tmp_path / "a.py") not in seen:
+        notifier.nap(1)  # the kernel allows so many watchers, and lets go of closed ones late
         notifier.arm([str(tmp_path)])
         seen |= notifier.poll()
     notifier.close()
+    notifier.close()
+
+
+@pytest.mark.parametrize("error", [OSError, notify.WatchfilesRustInternalError])
+def test_folders_are_compared_where_the_system_refuses_to_watch(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """When the kernel has no watcher left, folders are compared instead, and events come all the same."""
+    make = notify.RustNotify
+
+    def refuse(folders: list[str], debug: bool, polling: bool, *rest: Any) -> Any:
+        if not polling:
+            raise error("Too many open files")
+        return make(folders, debug, polling, *rest)
+
+    monkeypatch.setattr(notify, "RustNotify", refuse)
+    notifier = Notifier()
+    notifier.arm([str(tmp_path)])
+    (tmp_path / "a.py").touch()
+    seen: set[str] = set()
+    while str(tmp_path / "a.py") not in seen:
+        notifier.nap(10)
+        seen |= notifier.poll()
     notifier.close()
 
 

@@ -22,7 +22,7 @@ import logging
 import os
 from collections.abc import Callable, Collection
 
-from watchfiles._rust_notify import RustNotify
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 __all__ = ["Notifier"]
 
@@ -72,7 +72,7 @@ class Notifier:
         """Watch exactly these folders from now on, each by itself. Folders that don't exist are left out.
 
         Raises:
-            OSError: the kernel refuses, and comparing folders instead fails as well.
+            OSError, RuntimeError: the kernel refuses, and comparing folders instead fails as well.
         """
         native, armed = self._made(folders)
         before, self._native, self.folders = self._native, native, armed
@@ -88,7 +88,7 @@ class Notifier:
                 made = RustNotify(existing, False, self._polling, _POLLING_MS, False, True)  # noqa: FBT003
             except FileNotFoundError:
                 continue
-            except OSError as error:
+            except (OSError, WatchfilesRustInternalError) as error:
                 if self._polling:
                     raise
                 logger.warning(
