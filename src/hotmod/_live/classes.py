@@ -141,6 +141,8 @@ def take_over(
         put_members(live, before)
         if abstract is not _MISSING:  # computed from bases that are taken back only later
             type.__setattr__(live, "__abstractmethods__", abstract)
+            for heir in type.__subclasses__(live):
+                _update_abstract(heir)
 
     journal.record(f"class {live.__module__}.{live.__qualname__}", undo)
     if not _identical(had, bases):
@@ -183,8 +185,17 @@ def put_members(cls: type, members: Mapping[str, Any]) -> None:
     # one call in C, of steps that are calls in C: no other thread sees the class between two of them
     collections.deque(map(operator.call, steps), maxlen=0)
     if isinstance(cls, abc.ABCMeta):
-        update: Callable[[type], object] = abc.update_abstractmethods
-        update(cls)
+        _update_abstract(cls)
+
+
+def _update_abstract(cls: type) -> None:
+    """Let a class and its heirs, which may not be built again, know what is abstract now."""
+    update: Callable[[type], object] = abc.update_abstractmethods
+    left = [cls]
+    while left:
+        one = left.pop(0)
+        update(one)
+        left += type.__subclasses__(one)
 
 
 # Attributes of classes that are computed by `type`: what a class body binds under such a name (a proxy's
