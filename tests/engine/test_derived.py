@@ -60,7 +60,10 @@ def memo(function):
 
     return wrapper
 """
-HEAD = "import functools\n\nfrom shop.tools import Compiled, behind, memo\n\nRATE = 1\n\n\ndef inner():\n    return 1\n\n\n"
+HEAD = (
+    "import functools\n\nfrom shop.tools import Compiled, behind, memo\n\n"
+    "RATE = 1\n\n\ndef inner():\n    return 1\n\n\n"
+)
 # What is made of `made`; edited is the inside of `made`, of what it calls, or a constant that it reads.
 OWN = "{}\ndef made():\n    return 1\n"
 CALLER = "def between():\n    return inner()\n\n\n{}\ndef made():\n    return between()\n"
@@ -102,7 +105,7 @@ def test_the_inside_of_a_function(project: Project, decorator: str) -> None:
 
 @pytest.mark.parametrize("decorator", DECORATORS)
 def test_what_a_function_calls(project: Project, decorator: str) -> None:
-    """What was compiled or cached of a function is not used once something that it calls has changed inside."""
+    """What was compiled or cached of a function is not used once what it calls has changed inside."""
     live = Live(project, HEAD + CALLER.format(decorator))
     live.edit("def inner():\n    return 1", "def inner():\n    return 2")
     assert live.value() == 2
@@ -151,7 +154,7 @@ def test_another_object_that_holds_a_function_stays(project: Project) -> None:
 
 
 def test_cleared_caches_are_told(project: Project) -> None:
-    """A cache that is cleared because of what its function calls is named in the report; an empty one is not."""
+    """A cache cleared because of what its function calls is named in the report; an empty one is not."""
     live = Live(project, HEAD + CALLER.format("@functools.cache"))
     assert live.edit("    return 1", "    return 2").cleared == ("shop.late:made (cache)",)
     assert live.edit("    return 2", "    return 3").cleared == ()
@@ -166,7 +169,10 @@ def test_caches_of_other_functions_stay(project: Project) -> None:
 
 def test_a_cached_property_keeps_its_values(project: Project) -> None:
     """Values that a cached property has put into instances are state of these, and stay."""
-    text = "class Shop:\n    @functools.cached_property\n    def made(self):\n        return inner()\n\n\nshop = Shop()\n"
+    text = (
+        "class Shop:\n    @functools.cached_property\n    def made(self):\n        return inner()\n\n\n"
+        "shop = Shop()\n"
+    )
     live = Live(project, HEAD + text, "shop.made")
     live.edit("def inner():\n    return 1", "def inner():\n    return 2")
     assert live.value() == 1
@@ -215,7 +221,7 @@ NUMBA = {
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("case", NUMBA)
 def test_numba_compiles_again(project: Project, case: str) -> None:
-    """A function that numba compiled, alone or into another, is compiled again when it, or a constant, changed."""
+    """A function that numba compiled, alone or into another, is compiled again when it has changed."""
     pytest.importorskip("numba", reason="numba is not part of the test extra: it weighs 150 MB")
     text, old, new = NUMBA[case]
     live = Live(project, f"from numba import njit\n\n{text}")

@@ -61,7 +61,10 @@ def edit(live: Project, old: str, new: str) -> hotmod.Report:
 THREAD = (
     "import threading\n\nSIZE = {}\n\n\ndef poll():\n    pass\n\n\nthreading.Thread(target=poll).start()\n"
 )
-AGAIN = "import threading\n\nSIZE = {}\n\n\ndef poll(size):\n    pass\n\n\nthreading.Thread(target=poll, args=(SIZE,)).start()\n"
+AGAIN = (
+    "import threading\n\nSIZE = {}\n\n\ndef poll(size):\n    pass\n\n\n"
+    "threading.Thread(target=poll, args=(SIZE,)).start()\n"
+)
 OWNED = """
 import threading
 
@@ -143,7 +146,7 @@ class TestRegistrations:
         assert len(sys.modules["shop.bus"].HANDLERS) == 1
 
     def test_data_in_a_list_of_another_module_is_told(self, live: Project) -> None:
-        """Data that a statement put into a list of another module can't be told from other data: it remains."""
+        """Data that a statement put into a list of another module looks like any other data: it remains."""
         text = "from shop.bus import HANDLERS\n\nHANDLERS.append(1)\n"
         report = edit(live, text, text.replace("(1)", "(2)"))
         assert told(report) == [("effect-not-undone", "shop.late", 3)]
@@ -152,7 +155,8 @@ class TestRegistrations:
 
 class TestWeakReferences:
     TEXT = (
-        "import blinker\n\nfrom shop.bus import HANDLERS\n\nfirst, second = blinker.Signal(), blinker.Signal()\n\n\n"
+        "import blinker\n\nfrom shop.bus import HANDLERS\n\n"
+        "first, second = blinker.Signal(), blinker.Signal()\n\n\n"
         "@first.connect\ndef f(sender, size={}):\n    HANDLERS.append(size)\n"
     )
 
@@ -164,13 +168,13 @@ class TestWeakReferences:
         return list(heard)
 
     def test_a_receiver_is_called_once(self, live: Project) -> None:
-        """A signal that refers to its receivers weakly calls one that was defined again once, as it is now."""
+        """A signal with weak receivers calls one that was defined again once, as it is now."""
         report = edit(live, self.TEXT.format(1), self.TEXT.format(2))
         assert told(report) == []
         assert self.heard("first") == [2]
 
     def test_a_receiver_may_go_to_another_signal(self, live: Project) -> None:
-        """A receiver that was moved from one signal to another is called by that one only, and stays alive."""
+        """A receiver that was moved to another signal is called by that one only, and stays alive."""
         text = self.TEXT.format(1)
         assert told(edit(live, text, text.replace("@first", "@second"))) == []
         assert self.heard("first") == []

@@ -1,20 +1,18 @@
-"""More programs: commands, tasks, models, fixtures; see `programs`."""
+"""More programs: commands, tasks, models; see `programs`."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import io
-import os
-import pathlib
 from types import SimpleNamespace as Modules
 from typing import Any
 
-import pytest
-
+from tests.frameworks import fixtures
 from tests.frameworks.programs import PROGRAMS, Program
 
 __all__: list[str] = []
+assert fixtures  # it adds its program to the others
 
 CLICK_APP = """
 import click
@@ -265,7 +263,10 @@ ARGPARSE_EDITS = {
     "path": ('add_parser("item")', 'add_parser("thing")'),
     "parameter": (
         'commands.add_parser("item").set_defaults(run=item)\n',
-        'one = commands.add_parser("item")\none.add_argument("--size", default=7)\none.set_defaults(run=item)\n',
+        (
+            'one = commands.add_parser("item")\n'
+            'one.add_argument("--size", default=7)\none.set_defaults(run=item)\n'
+        ),
     ),
     "removed": ('commands.add_parser("item").set_defaults(run=item)\n', ""),
     "decorator": ("def item(", "@loud\ndef item("),
@@ -360,7 +361,10 @@ SQL_EDITS = {
     "new": ("class Other", f"{_MODEL}\n\nclass Other"),
     "path": (
         '    name: Mapped[str] = mapped_column(default="one")\n',
-        '    name: Mapped[str] = mapped_column(default="one")\n    size: Mapped[int] = mapped_column(default=7)\n',
+        (
+            '    name: Mapped[str] = mapped_column(default="one")\n'
+            "    size: Mapped[int] = mapped_column(default=7)\n"
+        ),
     ),
     "parameter": ("def label(self):\n        return", "def label(self, size=7):\n        return f'{size}' +"),
     "removed": (_EVENT + '    LOG.append("stamped")\n', ""),
@@ -407,97 +411,6 @@ PROGRAMS["SQLAlchemy"] = Program(
     close=_close_sql,
 )
 
-
-# pytest: the next run in the same process
-
-PYTEST_APP = """
-SEEN = []
-"""
-
-PYTEST_VIEWS = """
-import functools
-
-import pytest
-
-from shop.app import SEEN
-
-
-def loud(fixture):
-    @functools.wraps(fixture)
-    def wrapper():
-        return fixture().upper()
-
-    return wrapper
-
-
-@pytest.fixture
-def home():
-    return "home"
-
-
-@pytest.fixture(name="item")
-def item():
-    return "item one"
-
-
-@pytest.fixture
-def other():
-    SEEN.append(1)
-    return "other"
-"""
-
-_FIXTURE = '@pytest.fixture(name="item")\ndef item():\n    return "item one"\n'
-PYTEST_EDITS = {
-    "body": ('"item one"', '"item two"'),
-    "new": (_FIXTURE, _FIXTURE + '\n\n@pytest.fixture\ndef extra():\n    return "extra"\n'),
-    "path": ('"item")', '"thing")'),
-    "parameter": ('def item():\n    return "item one"', 'def item(home):\n    return f"item {home}"'),
-    "removed": (_FIXTURE, ""),
-    "decorator": ('@pytest.fixture(name="item")\n', '@pytest.fixture(name="item")\n@loud\n'),
-}
-RUN = """
-import pytest
-
-
-@pytest.mark.parametrize("name", ["home", "item", "thing", "extra", "other"])
-def test_fixture(request, spy, name):
-    spy[name] = None
-    spy[name] = request.getfixturevalue(name)
-"""
-
-
-class Spy:
-    """Takes down what the fixtures of a run give."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, Any] = {}
-
-    @pytest.fixture
-    def spy(self) -> dict[str, Any]:
-        return self.found
-
-
-def _see_pytest(modules: Modules) -> Any:
-    folder = pathlib.Path(modules.app.__file__).parents[1]
-    file = folder / "test_fixtures.py"
-    file.write_text(RUN, "utf-8")
-    spy = Spy()
-    off = [part for name in ("cacheprovider", "randomly", "faulthandler", "terminal") for part in ("-p", f"no:{name}")]
-    line = [str(file), *off, "--rootdir", str(folder), "-c", os.devnull, "--import-mode=importlib"]
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-        pytest.main(line, plugins=[spy, modules.views])
-    return spy.found
-
-
-def _touch_pytest(modules: Modules) -> list[Any]:
-    _see_pytest(modules)
-    return [modules.app.SEEN]
-
-
-PROGRAMS["pytest"] = Program(
-    "pytest", PYTEST_APP, PYTEST_VIEWS, PYTEST_EDITS, _see_pytest, _touch_pytest, lambda on: len(on.app.SEEN) > 1
-)
 
 STAYS = {
     "click": "the group, unless it is edited",

@@ -300,7 +300,10 @@ STARLETTE_EDITS = {
     "path": ('"/item"', '"/thing"'),
     "parameter": (
         'def item(request):\n    return PlainTextResponse("item one")',
-        "def item(request, size=7):\n    return PlainTextResponse(f\"item {size} {request.query_params['size']}\")",
+        (
+            "def item(request, size=7):\n"
+            "    return PlainTextResponse(f\"item {size} {request.query_params['size']}\")"
+        ),
     ),
     "removed": ('app.add_route("/item", item)\n', ""),
     "decorator": ("def item(", "@loud\ndef item("),

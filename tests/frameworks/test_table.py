@@ -14,7 +14,7 @@ from tests.oracle.project import Project
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "explanation" / "frameworks.md"
 COLUMNS = ("body", "new", "path", "parameter", "removed", "decorator", "stays")
 
-# Starlette's client says that it would rather have another library below it; the others are Celery's and its own.
+# Starlette's client would rather have another library below it; the others are Celery's and its own.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
@@ -31,7 +31,8 @@ def table() -> dict[str, dict[str, str]]:
     """The table of the page: by program, what stands in each column."""
     rows = re.findall(r"^\| *(.+?) *\|$", PAGE.read_text("utf-8"), re.MULTILINE)
     cells = [[cell.strip() for cell in re.split(r" *\| *", row)] for row in rows]
-    found = {name: dict(zip(COLUMNS, rest, strict=True)) for name, *rest in cells if len(rest) == len(COLUMNS)}
+    rows_of = {name: rest for name, *rest in cells if len(rest) == len(COLUMNS)}
+    found = {name: dict(zip(COLUMNS, rest, strict=True)) for name, rest in rows_of.items()}
     return {name: found[name] for name in found if name in PROGRAMS}
 
 

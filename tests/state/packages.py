@@ -2,8 +2,8 @@
 
 A package is a list of modules, each a list of statements; a later module may import from earlier ones. All
 functions take one number and give one, so that any two may call each other, and nothing but the texts decides
-what a fresh process has. How many entries a registry has is asked by nobody: that depends on when it is asked,
-and a statement that runs again asks later than a fresh process does.
+what a fresh process has. How many entries a registry has is asked by nobody: that depends on when it is
+asked, and a statement that runs again asks later than a fresh process does.
 """
 
 from __future__ import annotations
@@ -167,13 +167,13 @@ def _filled(names: _Names, name: str) -> list[Statement]:
 
 
 def _comprehension(names: _Names, name: str) -> list[Statement]:
-    return [Statement(name, "list", f"{name} = [each + {names.number()} for each in range({names.literal()})]")]
+    text = f"{name} = [each + {names.number()} for each in range({names.literal()})]"
+    return [Statement(name, "list", text)]
 
 
 def _condition(names: _Names, name: str) -> list[Statement]:
     text = (
-        f"if {names.number()} % 2:\n    {name} = {names.number()}\n"
-        f"else:\n    {name} = {names.number()} + 1\n"
+        f"if {names.number()} % 2:\n    {name} = {names.number()}\nelse:\n    {name} = {names.number()} + 1\n"
     )
     return [Statement(name, "number", text)]
 
@@ -195,7 +195,8 @@ def _text(names: _Names, name: str) -> list[Statement]:
 
 
 _MAKERS = (
-    *(_constant, _derived, _derived, _function, _function, _function, _class, _class, _light_class, _instance),
+    *(_constant, _derived, _derived, _function, _function, _function, _class, _class, _light_class),
+    _instance,
     *(_decorator, _registry, _decorated, _decorated, _alias, _augmented, _list, _filled, _comprehension),
     *(_condition, _attempt, _lambda, _text),
 )
@@ -227,7 +228,9 @@ def _imports(draw: st.DrawFn, number: int, earlier: Package, fresh: Callable[[],
         elif way in ("module", "attribute"):
             text = f"import {home} as m{other}" if way == "module" else f"from {TOP} import m{other}"
             found.append(Statement("", "", text))
-            found += [Statement(f"m{other}.{each.name}", each.kind, "") for each in exported if "." not in each.name]
+            found += [
+                Statement(f"m{other}.{each.name}", each.kind, "") for each in exported if "." not in each.name
+            ]
     return [each for each in found if each.kind or each.text]
 
 
@@ -271,7 +274,8 @@ def edited(draw: st.DrawFn, package: Package, serial: int) -> Package:
         number = draw(st.integers(0, len(modules) - 1))
         module = modules[number]
         places = [index for index, each in enumerate(module) if each.text]
-        way = draw(st.sampled_from(["number", "number", "number", "add", "remove", "again", "comment", "swap"]))
+        ways = ["number", "number", "number", "add", "remove", "again", "comment", "swap"]
+        way = draw(st.sampled_from(ways))
         if way == "add" or not places:
             index = draw(st.integers(0, len(module)))
             maker = draw(st.sampled_from(_MAKERS))
@@ -292,10 +296,14 @@ def edited(draw: st.DrawFn, package: Package, serial: int) -> Package:
             if "import" not in each.text:
                 del module[index]
         elif way == "again" and each.kind and "import" not in each.text:
-            makers = {"number": [_constant, _derived, _condition], "function": [_function, _decorated, _lambda]}
+            makers = {
+                "number": [_constant, _derived, _condition],
+                "function": [_function, _decorated, _lambda],
+            }
             makers |= {"class": [_class, _light_class], "list": [_comprehension], "instance": [_instance]}
             if each.kind in makers:
-                made = draw(st.sampled_from(makers[each.kind]))(_Names(draw, tuple(module[:index])), each.name)
+                maker = draw(st.sampled_from(makers[each.kind]))
+                made = maker(_Names(draw, tuple(module[:index])), each.name)
                 if made[-1].kind == each.kind:
                     module[index : index + 1] = made
         elif way == "comment":

@@ -48,8 +48,10 @@ def started(folder: pathlib.Path, package: Package) -> Program:
 @settings(max_examples=EXAMPLES)
 @given(data=st.data(), package=packages())
 def test_after_any_edits_the_process_is_a_fresh_one(data: st.DataObject, package: Package) -> None:
-    """After random edits of a random package, one after the other, the live process is what a fresh one is;
-    an edit that a fresh process can't import is refused, and rolling all back leads to the start."""
+    """After random edits of a random package, one after the other, the live process is what a fresh one is.
+
+    An edit that a fresh process can't import is refused, and rolling all back leads to the start.
+    """
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         first = fresh(root / "fresh", package)

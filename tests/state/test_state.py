@@ -13,7 +13,7 @@ CASES = all_cases(FOLDER)
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_what_must_survive_survives_and_what_must_not_is_new(case: Case, tmp_path: pathlib.Path) -> None:
-    """State survives an edit that does not concern it, is made anew by one that does, and is else as on disk."""
+    """State survives an edit that does not concern it, and is made anew by one that does."""
     assert play(case, tmp_path, strategy="minimal").problems == []
 
 

@@ -88,7 +88,8 @@ class Identity:
         self._ran = ran
         self._texts = texts
         self._names = names
-        self.migration = Migration(texts, before, edits)
+        spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
+        self.migration = Migration(texts, spaces, edits)
         self.merger = Merger(journal, before.keys(), HANDLERS)
         self.left = Leftovers()
         self._current: set[int] = set()

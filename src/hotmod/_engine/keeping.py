@@ -37,7 +37,7 @@ def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str
 def with_codes_of(whole: types.CodeType, some: types.CodeType) -> types.CodeType:
     """The code of some statements, with functions and classes taken from the code of the whole text.
 
-    What stands at the same place means the same, but CPython compiles `module.function()` in another way where
+    What stands at the same place means the same, but CPython compiles `module.function()` in another way if
     it sees the import. And that they are the same objects lets the references to each be counted.
     """
     known, wanted = _by_place(whole), _by_place(some)

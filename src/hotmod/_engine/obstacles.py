@@ -36,9 +36,9 @@ def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
 
 
 def derived(module: str, name: str, own: bool) -> str:  # noqa: FBT001 - see `Spread`
-    """What a name, dotted for a method, holds of a function: `"cache"`, `"compiled"`, or nothing that remembers it.
+    """What a name, dotted for a method, holds of a function: `"cache"`, `"compiled"`, or neither.
 
-    What a call made of a function under another name, it must be dressed as the function to count: other objects
+    What a call made of a function under another name must be dressed as it to count: other objects
     call what they were given.
     """
     value: object = space_of(sys.modules.get(module)).get(name.partition(".")[0])

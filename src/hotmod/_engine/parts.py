@@ -30,6 +30,7 @@ from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
+from hotmod._live.stale import codes_in
 from hotmod._model.changes import SourceText
 from hotmod._plan import Part
 
@@ -112,12 +113,12 @@ class Parts:
                 first.append(patch.Edited(name, space, codes.pair(each.old, each.new, stay), running))
             if go and not all(run.rebinds for run in each.part.runs):  # an import has no code to give
                 later.append(patch.Edited(name, space, codes.pair(each.old, each.new, go), running))
-        found = patch.prepare(first)
+        found, late = patch.prepare_in_turn(first, later)
         self._memories = [each for name in self._renewed for each in _memories(name)]
         told = {each.told for each in self._memories if each.told} - set(found.forgotten)
         found = dataclasses.replace(found, caches=(*found.caches, *self._memories))
         self.forgotten += told
-        self._later = patch.prepare(later) if later else None
+        self._later = late if later else None
         self.unfit += found.unfit
         self.lost += found.lost
         patch.commit(self._journal, found)
@@ -256,8 +257,8 @@ def _memories(place: str) -> Iterable[_Memory]:
     """What stands at a place, given as `module:name`, and can be made to forget."""
     module, _, name = place.partition(":")
     value: Any = vars(sys.modules[module]).get(name.partition(".")[0]) if module in sys.modules else None
-    for part in name.split(".")[1:]:
-        value = own_dict(value).get(part) if isinstance(value, type) else None
+    for attribute in name.split(".")[1:]:
+        value = own_dict(value).get(attribute) if isinstance(value, type) else None
     for part, forget in memories(value, name):
         filled = part.cache_info().currsize if type(part) is CACHE else 1
         yield _Memory(part, forget, f"{place} (cache)" if filled else "")
@@ -309,4 +310,4 @@ def _leftovers(part: Part) -> frozenset[str]:
 
 def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
     each = every.get(function.__module__)
-    return each is not None and any(one is function.__code__ for one in codes.codes_in(each.new))
+    return each is not None and any(one is function.__code__ for one in codes_in(each.new))

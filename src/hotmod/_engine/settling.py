@@ -215,17 +215,20 @@ class Settling:
         return found
 
     def earlier_effects(self) -> list[tuple[Tie, str, Effect]]:
-        """The effects that statements had, when they ran before, which run again or are gone: with the file."""
-        found = []
+        """The effects that statements had which run again or are gone, each with its file."""
+        found: list[tuple[Tie, str, Effect]] = []
         for tie in self.plan.ties:
             text = self._old.get(tie.module)
-            for effect in effects(text) if text is not None else ():
-                if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect):
-                    found.append((tie, text.path if text is not None else "", effect))
+            if text is not None:
+                found += [
+                    (tie, text.path, effect)
+                    for effect in effects(text)
+                    if tie.first <= effect.line <= tie.last and not self._is_settled(tie, effect)
+                ]
         return found
 
     def _is_settled(self, tie: Tie, effect: Effect) -> bool:
-        """Whether nothing is left of an effect: a registry was put in order, or a hook of the module saw to it."""
+        """Whether nothing is left of an effect: a registry was put in order, or a hook saw to it."""
         if tie.module in self.outcome.disposed:
             return True
         if not effect.owner:

@@ -102,8 +102,14 @@ def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
 def repeated(transaction: Transaction) -> list[Hazard]:
     """What is left of effects outside that statements had which ran again, or are gone."""
     transaction.without_settled()
+    told = {
+        (each.module, each.line) for each in transaction.outcome.hazards if each.code == "effect-not-undone"
+    }
     found = []
     for tie, path, effect in transaction.earlier_effects():
+        line = tie.line + effect.line - tie.first
+        if (tie.module, line) in told:
+            continue  # the plan saw that it changes an object of another module
         left = f"{effect.call} was changed or removed: it {effect.what}, and what it did before still stands"
         again = f"{effect.call} ran again: it {effect.what}, and what it did before still stands"
         gone = tie.gone
@@ -116,7 +122,7 @@ def repeated(transaction: Transaction) -> list[Hazard]:
                 if gone
                 else "Undo it in __hotmod_dispose__, or move it where it runs once.",
                 path=path,
-                line=tie.line + effect.line - tie.first,
+                line=line,
             )
         )
     return found

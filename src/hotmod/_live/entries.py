@@ -1,7 +1,7 @@
-"""Entries of registries that are objects of a library: what stands in them, and which statement put them there.
+"""Entries of registries that are objects of a library: what is in them, and which statement put it there.
 
 A framework does not list functions; it lists routes, rules, commands and tasks that hold the functions. Such
-an entry belongs to a statement if the statement called into the object in which the registry is, and handed it
+an entry belongs to a statement if that called into the object in which the registry is, and handed it
 the function that stands in the entry.
 
 Touches: nothing; reads objects. Never calls code of the subject.
@@ -133,7 +133,7 @@ class Ties:
         return bool(found)
 
     def tied(self, root: int, value: Any) -> bool:
-        """Whether one of the statements handed a value to the object with this id, or made it and called that."""
+        """Whether a statement handed a value to the object with this id, or made it and called that."""
         found = {mark for mark in self._of(value) if root in self._roots[mark]}
         self._met |= found
         return bool(found)

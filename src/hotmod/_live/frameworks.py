@@ -143,7 +143,7 @@ def _replay(app: Any, name: str, blueprint: Any, fresh: list[Any], rules: list[A
         path = cells["rule"].cell_contents if "rule" in cells else None
         view = cells["view_func"].cell_contents if "view_func" in cells else None
         for rule in rules if path is not None and view is not None else ():
-            if rule.endpoint == f"{name}.{view.__name__}" and rule.rule.endswith(path):
+            if rule.endpoint == f"{name}.{getattr(view, '__name__', '')}" and rule.rule.endswith(path):
                 options["url_prefix"] = rule.rule.removesuffix(path) or None
     state = blueprint.make_setup_state(app, options, first_registration=False)
     for one in fresh:
@@ -216,7 +216,7 @@ def _is_taken(task: Any, taken: Taken) -> bool:
 
 def _around_shared(_: None, taken: Taken) -> Iterator[Undo]:
     """Tasks are made for applications that come later, too: each leaves a function that makes it again."""
-    makers = getattr(sys.modules.get("celery._state"), "_on_app_finalizers", set())
+    makers: set[Any] = getattr(sys.modules.get("celery._state"), "_on_app_finalizers", set())
     gone = {maker for maker in makers if taken(maker)}
     makers -= gone
     yield lambda: makers.update(gone)

@@ -20,7 +20,7 @@ from hotmod._live.classes import own_dict
 
 __all__ = ["CACHE", "Heap"]
 
-CACHE: type = type(functools.lru_cache(maxsize=1)(lambda: None))
+CACHE: Any = type(functools.lru_cache(maxsize=1)(lambda: None))
 FEW = 40  # for so many the interpreter's own search, which asks for each of them, beats a list of the heap
 _CHUNK = 256
 _HAVE_GC = 1 << 14  # in `__flags__`: the collector knows the instances

@@ -31,7 +31,7 @@ from hotmod._live.journal import Journal
 from hotmod._live.reach import LRU, Reach, Running, complete
 from hotmod._live.state import instance_dict
 
-__all__ = ["Change", "Edited", "Patch", "Running", "Step", "Unfit", "commit", "prepare"]
+__all__ = ["Change", "Edited", "Patch", "Running", "Step", "Unfit", "commit", "prepare", "prepare_in_turn"]
 
 _DEPTH = 4  # how many wrappers a cache may have inside
 
@@ -148,9 +148,24 @@ class Patch:
 
 def prepare(modules: Iterable[Edited]) -> Patch:
     """Find what is to be changed in some modules; changes nothing."""
-    parts = [(each, Reach(each.name, each.space, each.running)) for each in modules]
-    complete(reach for _, reach in parts)
-    drafts = [_Draft(edited, reach) for edited, reach in parts]
+    return prepare_in_turn(modules)[0]
+
+
+def prepare_in_turn(*groups: Iterable[Edited]) -> list[Patch]:
+    """Find what is to be changed in some modules, by several patches of which each is committed by itself.
+
+    All functions are found before any patch is made: what is in a patch refers to code that is counted.
+    """
+    listed = [list(group) for group in groups]
+    reaches: dict[str, Reach] = {}
+    for each in (each for group in listed for each in group):
+        if each.name not in reaches:
+            reaches[each.name] = Reach(each.name, each.space, each.running)
+    complete(reaches.values())
+    return [_patch([_Draft(each, reaches[each.name]) for each in group]) for group in listed]
+
+
+def _patch(drafts: list[_Draft]) -> Patch:
     return Patch(
         tuple(step for draft in drafts for step in draft.steps),
         tuple(sorted({name for draft in drafts for name in draft.patched})),

@@ -304,9 +304,9 @@ def _find_holders(objects: list[Any], reaches: Iterable[Reach]) -> None:
             left[id(code)] = reach, count - 1
     wanted = {key: reach for key, (reach, count) in left.items() if count > 0}
     for holder in held.find(objects, wanted) if wanted else ():
-        of = {id(one): one for code in held.codes_held([holder]) if (one := wanted.get(id(code)))}
-        for reach in of.values():
-            reach.holders.append(holder)
+        of = {id(found): found for code in held.codes_held([holder]) if (found := wanted.get(id(code)))}
+        for one in of.values():
+            one.holders.append(holder)
 
 
 def search(

@@ -1,8 +1,8 @@
 """Adapters for registries: what libraries keep of functions in a form of their own, and how it is taken back.
 
-Most registries are lists and dictionaries that hold functions, or objects that hold functions; these are put in
+Most registries are lists and dictionaries of functions, or of objects that hold functions; these are put in
 order without any knowledge of the library. An adapter is for the others: a table that is compiled from the
-functions, a registry that refuses changes once the program has begun, one that nothing in the program leads to.
+functions, a registry that refuses changes once the program runs, one that nothing in the program leads to.
 
 Touches: the objects that an adapter recognises.
 

@@ -6,7 +6,7 @@ registry refuses, keeps the old object, or grows. So what the modules about to r
 *withdrawn* first, and *settled* afterwards: an entry that came back takes its old place, one that did
 not come back holds the new object of the same name, and one whose object is gone is dropped.
 
-Entries that are objects of a library and hold such a definition (a route, a command) are treated in the same way;
+Objects of a library that hold such a definition (a route, a command) are treated in the same way;
 what a framework keeps in a form of its own is known to the adapters in `frameworks`.
 
 Touches: containers, closure cells, class attributes and instance attributes that `State` found and can
@@ -18,6 +18,7 @@ about to run (so: all data) stay untouched.
 
 from __future__ import annotations
 
+import itertools
 import types
 from typing import Any
 
@@ -244,7 +245,7 @@ class Registries:
         others = [(index, line_of(each, self._is_function)) for index, each in enumerate(merged)]
         same = [(index, at[1]) for index, at in others if at is not None and place and at[0] == place[0]]
         after = next((index for index, line in same if place and line > place[1]), None)
-        in_order = all(one[1] <= two[1] for one, two in zip(same, same[1:], strict=False))
+        in_order = all(one[1] <= two[1] for one, two in itertools.pairwise(same))
         if after is None or not in_order or self._is_direct(root, item):
             merged.append(item)
         else:

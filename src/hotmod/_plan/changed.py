@@ -35,7 +35,7 @@ class Changed:
 
     Attributes:
         values: names that may hold another object.
-        functions: names of functions whose signature, defaults or decorators changed; they stay the same objects.
+        functions: names of functions with another signature, defaults or decorators; they stay the objects.
         classes: names of classes whose body changed; they stay the same objects.
         bodies: functions, by module and qualified name, that do something else when they are called.
         modules: modules that came or went.

@@ -1,6 +1,6 @@
 """Functions of which something else was made: results that a cache keeps, code that a compiler made.
 
-New code in such a function, or in one that it calls, is nothing to what was made of it before. So the cache is
+New code in such a function, or in one that it calls, is nothing to what was made before. So the cache is
 cleared, and the compiler is asked again, by running the statement again.
 
 Touches: nothing; remembers what it worked out, for as long as the texts that it was worked out from stay.
@@ -108,7 +108,7 @@ def _is_function(program: Program, module: str, name: str) -> bool:
 
 @remembered
 def _candidates(text: SourceText) -> tuple[tuple[int, str, tuple[str, ...]], ...]:
-    """Per statement that may make something of a function: its index, the name, and the function's unless it has that."""
+    """Per statement that may make something of a function: index, name, and the function's other name."""
     found: list[tuple[int, str, tuple[str, ...]]] = []
     for index, facts in enumerate(facts_in(text)[1]):
         if facts.kind is Kind.FUNCTION and facts.decorated:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Changed
@@ -54,6 +55,8 @@ class ImportTime:
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
+        self._looking: dict[str, set[str]] = {}  # by module, under which keys its text was looked at
+        self._meeting: dict[tuple[str, str], set[str]] = {}  # by function, under which keys it is met
         self._digests: dict[str, str] = {}
         self.index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
         self._defined: dict[
@@ -71,7 +74,8 @@ class ImportTime:
             rewired: whether somebody imports others than before.
         """
         if rewired or self._rewired:
-            self._known.clear()
+            for index in (self._known, self._looking, self._meeting):
+                index.clear()
         # what the plan before had looked at may have been refused
         self._rewired, (edited, self._edited) = rewired, ({*edited, *self._edited}, edited)
         if len(self._digests) < len(program.modules):
@@ -80,7 +84,7 @@ class ImportTime:
 
     def met(self, functions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those of some functions that imports called, as far as that was worked out before."""
-        return [each for each in functions if any(each in known.met for known in self._known.values())]
+        return [each for each in functions if self._meeting.get(each)]
 
     def rewire(self, program: Program, edited: Collection[str], rewired: Collection[tuple[str, str]]) -> None:
         """Nothing has changed but the inside of functions: what does not meet these is known still.
@@ -90,11 +94,12 @@ class ImportTime:
             edited: the modules with another text.
             rewired: the functions that call or read others than before.
         """
-        fresh = {name: program.digest(name) for name in edited}
-        for module, known in list(self._known.items()):
-            if known.met.isdisjoint(rewired):
-                digests = {name: fresh.get(name, digest) for name, digest in known.digests.items()}
-                self._known[module] = dataclasses.replace(known, digests=digests)
+        for name in edited:
+            for key in self._looking.get(name, ()):
+                known = self._known[key]
+                if known.met.isdisjoint(rewired):
+                    digests = {**known.digests, name: program.digest(name)}
+                    self._known[key] = dataclasses.replace(known, digests=digests)
 
     def called(
         self, program: Program, modules: Collection[str], importers: Callable[[str], frozenset[str]]
@@ -103,7 +108,7 @@ class ImportTime:
         found = set[tuple[str, str]]()
         reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
         for module in modules:
-            found |= self._kept(program, module, reach, lambda one, module=module: one.all_met(module))
+            found |= self._kept(program, module, reach, operator.methodcaller("all_met", module))
         return frozenset(found)
 
     def _kept(
@@ -113,14 +118,26 @@ class ImportTime:
         reach: Callable[[], Reach],
         ask: Callable[[Reach], frozenset[tuple[str, str]]],
     ) -> frozenset[tuple[str, str]]:
-        """What is known under a key; asked for if it is not, or if a text that was looked at is another one."""
+        """What is known under a key; asked for if it is not, or if a text that was read has changed."""
         known = self._known.get(key)
         if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
             one = reach()
             met = ask(one)
             digests = {name: program.digest(name) for name in (*one.looked_at, *(name for name, _ in met))}
+            self._drop(key)
             known = self._known[key] = _Known(met, digests, frozenset(one.asked_for))
+            for name in digests:
+                self._looking.setdefault(name, set()).add(key)
+            for function in met:
+                self._meeting.setdefault(function, set()).add(key)
         return known.met
+
+    def _drop(self, key: str) -> None:
+        known = self._known.pop(key, None)
+        for name in known.digests if known is not None else ():
+            self._looking[name].discard(key)
+        for function in known.met if known is not None else ():
+            self._meeting[function].discard(key)
 
     def _forget_names(self, program: Program, modules: Iterable[str]) -> None:
         """Forget what had looked for methods of names that came or went, or may belong to another class."""
@@ -138,4 +155,4 @@ class ImportTime:
                 self.index.setdefault(name, {})[module] = None
         for module, known in list(self._known.items()) if names else ():
             if not known.names.isdisjoint(names):
-                del self._known[module]
+                self._drop(module)

@@ -69,6 +69,7 @@ class Marks(abc.ABC):
         self.registered: dict[str, set[str]] = {}
         self.disposing: set[str] = set()
         self.withdrawn: set[tuple[str, str]] = set()
+        self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before
         self.foreign: list[tuple[str, str, int]] = []
         self.changed = Changed()
         self._edits = edits
@@ -119,6 +120,21 @@ class Marks(abc.ABC):
             for name in names:
                 self._value(module, name, cause)
 
+    def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
+        """The names that a statement binds, by calling a function of the module as well."""
+        if not any(len(chain) == 1 for chain in facts.eager.unknown):
+            return [name for name in facts.binds if name not in ("*", "__annotations__")]
+        binders = self.program.binders(module).items()
+        return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
+
+    def _facts_before(self, module: str, edit: Edit) -> Facts | None:
+        if module not in self.before:
+            return None
+        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
+            if statement == edit.old:
+                return facts
+        return None
+
     def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
         """Whether a definition has taken the place of something else."""
         before = self._facts_before(module, edit)
@@ -156,7 +172,7 @@ class Marks(abc.ABC):
                 self._value(module, each.local, cause)
 
     def _star(self, module: str, base: str, cause: Cause) -> None:
-        """A star import runs: whatever it brings is new, and what the module binds below it is bound again."""
+        """A star import runs: what it brings is new, and what the module binds below it is bound again."""
         binders = self.program.binders(module)
         for name in self.program.exports(base):
             self._value(module, name, cause)
@@ -173,7 +189,9 @@ class Marks(abc.ABC):
                     self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
                     self._value(module, name, why)
             cause = self.changed.modules.get(base) or self.changed.values.get((base, "__all__"))
-            for name in self.program.exports(base) if cause is not None else ():
+            if cause is None:
+                continue
+            for name in self.program.exports(base):
                 self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
                 self._value(module, name, cause)
 
@@ -209,7 +227,7 @@ class Marks(abc.ABC):
         self.changed.classes.setdefault((module, name), self._caused(module, name, cause))
 
     def _has_another_base(self, module: str, described: ClassFacts) -> bool:
-        """Whether a class is built upon another object than before: it may have to be another object itself."""
+        """Whether a class is built upon another object than before, and may have to be another itself."""
         return any(
             (place.module, place.name) in self.changed.values
             for base in (*described.bases, *described.keywords)

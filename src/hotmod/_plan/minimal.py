@@ -77,20 +77,8 @@ def make_minimal_plan(
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    maker = _Maker(
-        changes,
-        graph,
-        sources,
-        rank,
-        frozen,
-        hidden or {},
-        keeping,
-        import_time,
-        was,
-        made,
-        call_time,
-        derived,
-    )
+    known = (keeping, import_time, was, made, call_time, derived)
+    maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, *known)
     for each in (import_time, call_time):
         each.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, overwritten)
@@ -195,7 +183,7 @@ class _Maker:
             self._spread.seed(name)
 
     def _new_cycles(self) -> None:
-        """Modules that import each other now, and did not before, run as they would if all were imported anew."""
+        """Modules that import each other only now run as they would if all were imported anew."""
         for members in self._graph.cycles():
             if self._cycles is None or any(known.issuperset(members) for known in self._cycles):
                 continue
@@ -206,7 +194,7 @@ class _Maker:
                     )
 
     def spread(self) -> None:
-        """Let the changes spread; modules that import each other, or use others by hidden ways, follow as a whole."""
+        """Let the changes spread; modules in cycles, or that use others by hidden ways, follow as a whole."""
         spread = self._spread
         size: object = None
         while size != (size := (len(spread.whole), sum(map(len, spread.runs.values())))):
@@ -403,7 +391,7 @@ class _Maker:
                 yield f"{base}.{each.name}"
 
     def _told(self, cause: Cause | None) -> str:
-        parts = []
+        parts: list[str] = []
         while cause is not None and len(parts) < 6:  # noqa: PLR2004 - longer chains are not read
             where = self._where(cause.module, cause.line)
             parts.append(f"{cause.what} ({where})" if where else cause.what)

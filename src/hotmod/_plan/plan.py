@@ -229,7 +229,7 @@ class Plan:
             made, and those that the module or the options ask to keep.
         keeps: what modules of which something runs are to keep.
         withdrawn: the registries that statements which changed or are gone may have filled, as module, name,
-            and the words of the statements that make them and do not run: what these put in is no registration.
+            and the words of the statements that make them and do not run: what these put in stays.
         refused: modules whose edits this process can't take; nothing of them is changed.
         renewed: caches, as `module:name`, that are cleared because of what their functions call.
         ties: the statements whose registrations are to be taken back.

@@ -1,4 +1,4 @@
-"""The program as text: the statements of the modules in scope, who binds which name, and what a dotted name means.
+"""The program as text: the statements of the modules in scope, who binds a name, what a dotted name means.
 
 Touches: nothing; works on texts.
 

@@ -128,7 +128,7 @@ def _is_quiet_base(program: Program, module: str, base: tuple[str, ...], depth: 
 
 
 def is_plain_base(name: str) -> bool:
-    """Whether a base outside of the scope lets heirs be: nothing of theirs is computed from what they inherit."""
+    """Whether a base outside of the scope computes nothing of its heirs from what they inherit."""
     if name.startswith("builtins."):
         found = getattr(builtins, name.removeprefix("builtins."), None)
         return isinstance(found, type) and type(found) is type and not issubclass(found, type)

@@ -120,7 +120,7 @@ class Reach:
                 return cause
         return None
 
-    # imports
+    # What is reached by imports
 
     def _by_imports(self, module: str, facts: Facts) -> Cause | None:
         for each in facts.imports:
@@ -381,7 +381,7 @@ class Reach:
         return None
 
     def _own(self, module: str, region: Region, qualname: str) -> Cause | None:
-        """The attributes that a method looks up on its own instance: of its class, its bases and its heirs."""
+        """What a method looks up on its own instance: attributes of its class, its bases and its heirs."""
         cls = (module, qualname.rpartition(".")[0])
         for name in self._on_the_way(region.own):
             for owner, each in self._functions_named(name):

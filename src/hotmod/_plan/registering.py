@@ -36,10 +36,19 @@ def registered_by(program: Program, module: str, facts: Facts) -> set[str]:
     return found
 
 
-def registries_of(program: Program, module: str, facts: Facts) -> set[tuple[str, str]]:
-    """The module-level objects, as (module, name), that running a statement may register something in."""
+def registries_of(
+    program: Program, module: str, facts: Facts, seen: set[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """The module-level objects, as (module, name), that running a statement may register something in.
+
+    Args:
+        program: the program.
+        module: the module of the statement.
+        facts: the statement.
+        seen: what was called by other statements that were asked about; it grows. What that leads to is not
+            told again.
+    """
     found: set[tuple[str, str]] = set()
-    seen: set[tuple[str, str]] = set()
     left: list[tuple[str, Region]] = [(module, facts.eager)]
     bases = [base for each in facts.classes.values() for base in (*each.bases, *each.keywords)]
     called = [place for base in bases for place in _places(program, module, base)]

@@ -74,13 +74,6 @@ class Runs(Marks):
                     for index in self.program.binders(place.module).get(place.name, ()):
                         self.run(place.module, index, cause)
 
-    def _bound_by(self, module: str, index: int, facts: Facts) -> list[str]:
-        """The names that a statement binds, by calling a function of the module as well."""
-        if not any(len(chain) == 1 for chain in facts.eager.unknown):
-            return [name for name in facts.binds if name not in ("*", "__annotations__")]
-        binders = self.program.binders(module).items()
-        return [name for name, found in binders if index in found and name not in ("*", "__annotations__")]
-
     def _made_by(self, module: str, index: int, facts: Facts) -> list[str]:
         """The names that hold something else after a statement has run."""
         kept = self._keeping.names(module)
@@ -118,7 +111,8 @@ class Runs(Marks):
         known = self.registered.setdefault(module, set())
         names = registered_by(program, module, facts)
         if names:
-            self.withdrawn |= registries_of(program, module, facts)
+            seen = self._called_to_register[program is self.before]
+            self.withdrawn |= registries_of(program, module, facts, seen)
         names -= known
         known |= names
         every = self.program.facts(module) if names else ()
@@ -226,7 +220,7 @@ class Runs(Marks):
 
 
 def _kinds(every: Iterable[Facts]) -> dict[str, set[Kind]]:
-    """By name, what kinds of statements bind it; those that run anew whenever the module does count as one."""
+    """By name, what kinds of statements bind it; those that always run with the module count as one."""
     found: dict[str, set[Kind]] = {}
     for facts in every:
         for name in facts.binds:

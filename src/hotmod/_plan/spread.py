@@ -52,7 +52,7 @@ class Spread(Runs):
         removed: by module, names that nothing binds any more.
         stars: by module, names that star imports bring anew, and the modules that may bring each, in order.
         spared: by module, the names that would be made anew if they were not kept.
-        registered: by module, definitions that are withdrawn wherever they were registered, since all statements
+        registered: by module, definitions that are withdrawn wherever they were registered: all statements
             that hand them to others run again.
         disposing: the modules that are asked to close what they opened.
         withdrawn: (module, name) of the registries that statements which changed or are gone had filled.
@@ -115,7 +115,7 @@ class Spread(Runs):
                 self.run(module, index, cause, edit)
 
     def overwrite(self, module: str, name: str) -> None:
-        """Something else than its definition has a name: if the definition is edited, it takes the name back."""
+        """Something else than its definition has a name: if that is edited, it takes the name back."""
         for index in self.program.binders(module).get(name, ()):
             statement = self.program.statements(module)[index]
             edit = self._edited.get(module, {}).get(statement)
@@ -167,14 +167,6 @@ class Spread(Runs):
         facts = self._facts_before(module, edit)
         return set(facts.binds) if facts is not None else set()
 
-    def _facts_before(self, module: str, edit: Edit) -> Facts | None:
-        if module not in self.before:
-            return None
-        for statement, facts in zip(self.before.statements(module), self.before.facts(module), strict=True):
-            if statement == edit.old:
-                return facts
-        return None
-
     def _removed(self, module: str, edit: Edit) -> None:
         if edit.docstring:
             self._gone(module, ["__doc__"])
@@ -225,7 +217,7 @@ class Spread(Runs):
             self._spread()
 
     def _renew(self) -> bool:
-        """What was made of functions that do something else now is made again; whether anything has to run."""
+        """What was made of functions that do something else now is made again; whether anything runs."""
         count = sum(map(len, self.runs.values()))
         found = hits(self.program, self._region, self.changed, self._call_time, self._importers)
         for module, index, name, own, cause in list(found):
@@ -299,7 +291,7 @@ class Spread(Runs):
                     self.run(module, index, cause)
 
     def _look_for_computed(self, module: str, reach: Reach) -> None:
-        """A function that binds computed names, as lazy imports do, and would bind others now: no text tells which."""
+        """A function that binds computed names, as lazy imports do, may bind others: no text tells."""
         if module in self.whole:
             return
         for name, words in self.program.words(module).bodies.items():

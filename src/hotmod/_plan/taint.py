@@ -29,7 +29,7 @@ class Taint:
         program: the new program.
         modules: the modules that can see a change.
         names: the words of what changed.
-        methods: those of them that functions and methods have: what an attribute of an unknown object may mean.
+        methods: those that functions and methods have: what an attribute of an unknown object may mean.
         called: the functions that imports may call; no other one is looked at.
 
     Attributes:

@@ -46,7 +46,7 @@ def _statements(before: Program, module: str) -> Iterator[tuple[Statement, Facts
 
 
 def _going(part: Part) -> Mapping[Statement, tuple[int, bool]]:
-    """The statements of the loaded text that run again or are gone: where they are now, whether they differ."""
+    """The statements of the loaded text that run again or are gone: where they are, whether they differ."""
     runs = {run.first for run in part.runs}
     return {
         edit.old: (

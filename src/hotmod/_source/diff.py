@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Edit", "EditKind", "Edits", "Member", "diff"]
 
 _DOC = "__doc__"
+_SHORT = 60  # lines of a statement that is parsed sooner than it is looked through for its members
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -164,7 +165,7 @@ def _edit(old: Statement | None, new: Statement | None, *, reordered: bool = Fal
         kind = EditKind.UNCHANGED if old.first == new.first else EditKind.MOVED
         return Edit(kind, old, new, reordered)
     lines, new_lines = old.text.split("\n"), new.text.split("\n")
-    found = _compare_part(lines, new_lines)
+    found = _compare_part(lines, new_lines) if len(lines) > _SHORT else None
     if found is not None and not found.outside:
         kind = EditKind.BODY if found else EditKind.MOVED
         return Edit(kind, old, new, reordered, found.bodies, found.docs)

@@ -397,8 +397,9 @@ class ImportGraph:
         self._without_text = before._without_text
         self._called = {name: each for name, each in before._called.items() if name not in changed}
         self._code = {name: each for name, each in before._code.items() if name not in changed}
-        same = all(self._plainly(name) == before._plainly(name) for name in changed)
-        self._plain = before._plain if same else {**before._plain, **self._plain}
+        plain = {name: self._plainly(name) for name in changed}
+        same = all(plain[name] == before._plainly(name) for name in changed)
+        self._plain = before._plain if same else {**before._plain, **plain}
         if all(self.targets(name) == before.targets(name) for name in changed):
             self._reverse = before._reverse
         if all(self._runs_first(each, self) == before._runs_first(each, self) for each in changed):

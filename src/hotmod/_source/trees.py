@@ -16,6 +16,7 @@ from hotmod._source.regions import Builder, Chain
 __all__ = [
     "COMPREHENSIONS",
     "FUNCTIONS",
+    "MUTATING",
     "Scope",
     "bound_in",
     "chain_of",
@@ -29,6 +30,14 @@ __all__ = [
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+# Methods of the standard library that change the object they belong to.
+MUTATING = frozenset(
+    (
+        *("append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard"),
+        *("clear", "sort", "reverse", "appendleft", "extendleft", "popleft", "rotate", "move_to_end"),
+        *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
+    )
+)
 _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
@@ -137,8 +146,8 @@ def bound_in(body: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str], 
             imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.Global):
             shared.update(node.names)
-        elif isinstance(node, ast.excepthandler | ast.MatchAs | ast.MatchStar) and node.name:  # type: ignore[attr-defined]
-            bound.add(node.name)  # type: ignore[attr-defined]
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            bound.add(node.name)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             bound.add(node.rest)
     return frozenset(bound | imported), frozenset(shared), frozenset(imported)

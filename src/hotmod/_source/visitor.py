@@ -25,18 +25,11 @@ __all__ = ["Visitor"]
 
 _LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *trees.COMPREHENSIONS)
 _DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__import__", "import_module"))
-CALLING = frozenset(
+_CALLING = frozenset(
     ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
 )
 _IMPORTING = frozenset(("import_module", "__import__"))
 _CALLS_ITS_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
-MUTATING = frozenset(
-    (
-        *("append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard"),
-        *("clear", "sort", "reverse", "appendleft", "extendleft", "popleft", "rotate", "move_to_end"),
-        *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
-    )
-)
 
 
 class Visitor:
@@ -159,9 +152,11 @@ class Visitor:
                 self._value(node.value, scope)
             else:
                 self._expression(node.value, scope, mode)
-        if not isinstance(node, ast.AugAssign) and (node.value is not None or isinstance(node, ast.Assign)):
-            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
                 self._target(target, scope)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            self._target(node.target, scope)
 
     def _target(self, node: ast.expr, scope: Scope, *, deletes: bool = False) -> None:
         if isinstance(node, ast.Name):
@@ -394,7 +389,7 @@ class Visitor:
             local = bool(callee) and callee[0] in scope.local and callee[0] not in scope.imported
             scope.builder.unknown.add(() if local else callee)
         mode = handing
-        if last in CALLING:
+        if last in _CALLING:
             mode = Mode.CALLED
         elif handing is Mode.HANDED and last[:1].isupper():
             mode = Mode.STORED
@@ -418,7 +413,7 @@ class Visitor:
         return True
 
     def _mutation(self, func: ast.expr, scope: Scope, last: str) -> None:
-        if isinstance(func, ast.Attribute) and last in MUTATING:
+        if isinstance(func, ast.Attribute) and last in trees.MUTATING:
             self._changed(func.value, scope)
 
     def _lambda(self, node: ast.Lambda, scope: Scope, mode: Mode) -> None:
