@@ -50,8 +50,9 @@ def _is_command(value: Any) -> bool:
 
 def _is_task(value: Any) -> bool:
     """A task of Celery, or what becomes one when it is first used."""
-    names = {name for base in type.__dict__["__mro__"].__get__(type(value)) for name in vars(base)}
-    return {"apply_async", "delay", "from_config"} <= names or {"__maybe_evaluate__", "__evaluate__"} <= names
+    bases: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(value))
+    names = {name for base in bases for name in vars(base)}
+    return names >= {"apply_async", "delay", "from_config"} or names >= {"__maybe_evaluate__", "__evaluate__"}
 
 
 def _is_jitted(value: Any) -> bool:

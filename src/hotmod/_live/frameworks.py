@@ -19,6 +19,7 @@ from hotmod._live.state import instance_dict
 
 __all__ = ["KNOWN", "Around", "RegistryAdapter", "Taken", "refuses_repetition"]
 
+_CACHE: Any = CACHE
 Undo = Callable[[], object] | None
 
 
@@ -171,10 +172,20 @@ def _tell_router(router: Any) -> None:
         mark()
 
 
+def _routes_of(app: Any) -> list[int]:
+    """The routes of an application, those of included routers as well, by their ids."""
+    found, left = [], list(app.router.routes)
+    while left:
+        route = left.pop()
+        found.append(id(route))
+        left += getattr((instance_dict(route) or {}).get("original_router"), "routes", ())
+    return found
+
+
 def _around_asgi(app: Any, taken: Taken) -> Iterator[Undo]:
     del taken
     stack = app.middleware_stack
-    before = list(app.user_middleware), dict(app.exception_handlers), list(app.router.routes)
+    before = list(app.user_middleware), dict(app.exception_handlers), _routes_of(app)
     app.middleware_stack = None
 
     def undo() -> None:
@@ -185,10 +196,15 @@ def _around_asgi(app: Any, taken: Taken) -> Iterator[Undo]:
     yield undo
     if (list(app.user_middleware), dict(app.exception_handlers)) == before[:2]:
         app.middleware_stack = stack  # else it is built anew, by the next request
-    if "openapi_schema" in vars(app) and list(map(id, app.router.routes)) != list(map(id, before[2])):
+    if "openapi_schema" in vars(app) and _routes_of(app) != before[2]:
         app.openapi_schema = None
+        for route in app.router.routes:  # what was worked out of the routes of included routers
+            for name in ("_effective_candidates", "_effective_low_priority_routes"):
+                if name in (instance_dict(route) or {}):
+                    setattr(route, name, [])
+                    setattr(route, f"{name}_version", None)
         for value in list(vars(sys.modules.get("fastapi.dependencies.models", sys)).values()):
-            if type(value) is CACHE:  # it remembers what it was asked about: functions that are gone
+            if type(value) is _CACHE:  # it remembers what it was asked about: functions that are gone
                 value.cache_clear()
 
 

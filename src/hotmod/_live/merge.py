@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import functools
 import types
+import weakref
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ __all__ = ["UNNAMED", "Handler", "Merger"]
 
 _MISSING = object()
 _METHODS = {types.FunctionType: "plain method", staticmethod: "static method", classmethod: "class method"}
+# functions that were merged away, and that somebody refers to weakly, by the one that lives on
+_SEEN: weakref.WeakKeyDictionary[types.FunctionType, list[types.FunctionType]] = weakref.WeakKeyDictionary()
 UNNAMED = "_"  # what is registered elsewhere and needs no name: two of it are not the same definition
 
 
@@ -275,6 +278,8 @@ class Merger:
         }
         new.__dict__.update(attributes)
         functions.take_over(self.journal, old, new)
+        if weakref.getweakrefcount(new):  # a registry that refers to it weakly has seen it: it goes on
+            _SEEN.setdefault(old, []).append(new)
         for mine, other in zip(old.__closure__ or (), new.__closure__ or (), strict=True):
             self._cell(mine, other)
         return old
