@@ -9,12 +9,14 @@ Guarantees: the heap is asked for instances only when a class changed shape, was
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotmod._live import instances
 from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
+from hotmod._live.modules import space_of
 from hotmod._model.changes import SourceText
 from hotmod._model.instances import InstanceChange
 from hotmod._source.diff import Edits
@@ -64,7 +66,9 @@ class Migration:
         for module, (old, new) in texts.items():
             if old is not None and old.digest != new.digest:
                 found = edited_shapes(edits[module]) if module in edits else (shapes(old), shapes(new))
-                self._compare(module, *found, before.get(module, {}))
+                # of a module of which nothing runs there is no copy: nothing of it is bound anew
+                space = before[module] if module in before else space_of(sys.modules.get(module))
+                self._compare(module, *found, space)
         # those that are made while the modules run again are new: they are told apart by who is there now
         self._found = instances.of_classes(self._shapes) if self._shapes else []
 

@@ -132,6 +132,11 @@ def take_over(
     """
     before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
     abstract = before.get("__abstractmethods__", _MISSING)
+    heirs = [
+        (heir, own_dict(heir)["__abstractmethods__"])
+        for heir in (_heirs(live) if abstract is not _MISSING else ())
+        if "__abstractmethods__" in own_dict(heir)
+    ]
 
     def undo() -> None:
         if type(live) is not metaclass:
@@ -141,6 +146,8 @@ def take_over(
         put_members(live, before)
         if abstract is not _MISSING:  # computed from bases that are taken back only later
             type.__setattr__(live, "__abstractmethods__", abstract)
+            for heir, names in heirs:
+                type.__setattr__(heir, "__abstractmethods__", names)
 
     journal.record(f"class {live.__module__}.{live.__qualname__}", undo)
     if not _identical(had, bases):
@@ -183,8 +190,26 @@ def put_members(cls: type, members: Mapping[str, Any]) -> None:
     # one call in C, of steps that are calls in C: no other thread sees the class between two of them
     collections.deque(map(operator.call, steps), maxlen=0)
     if isinstance(cls, abc.ABCMeta):
-        update: Callable[[type], object] = abc.update_abstractmethods
-        update(cls)
+        _update_abstract(cls)
+
+
+def _update_abstract(cls: type) -> None:
+    """Let a class and its heirs, which may not be built again, know what is abstract now."""
+    update: Callable[[type], object] = abc.update_abstractmethods
+    for one in (cls, *_heirs(cls)):
+        update(one)
+
+
+def _heirs(cls: type) -> list[type]:
+    """The classes below a class, each after its bases below the same one."""
+    found: list[type] = []
+    left: list[type] = type.__subclasses__(cls)
+    while left:
+        one = left.pop(0)
+        found = [each for each in found if each is not one]
+        found.append(one)
+        left += type.__subclasses__(one)
+    return found
 
 
 # Attributes of classes that are computed by `type`: what a class body binds under such a name (a proxy's

@@ -14,6 +14,7 @@ from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
+from hotmod._plan.mutations import Touchers
 from hotmod._plan.program import Program
 from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
@@ -67,6 +68,7 @@ class Marks(abc.ABC):
         self.removed: dict[str, set[str]] = {}
         self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
         self.registered: dict[str, set[str]] = {}
+        self.touchers = Touchers(program)
         self.disposing: set[str] = set()
         self.withdrawn: set[tuple[str, str]] = set()
         self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before

@@ -13,15 +13,43 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hotmod._plan.program import Place, Program
-from hotmod._source.facts import Facts
+from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain, Region
 
-__all__ = ["changed_by"]
+__all__ = ["Touchers", "changed_by"]
+
+
+class Touchers:
+    """Which statements bind a name, or change the object that is bound to it.
+
+    Args:
+        program: the program.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._changing: dict[str, dict[str, list[int]]] = {}
+
+    def of(self, module: str, name: str) -> list[int]:
+        """The statements of a module, by index, that bind a name or change its object."""
+        program, binders = self._program, self._program.binders(module).get(name, ())
+        every = program.facts(module)
+        if any(each.local == name for index in binders for each in every[index].imports):
+            return list(binders)  # an object of another module
+        if module not in self._changing:
+            found = self._changing[module] = {}
+            for index, facts in enumerate(every):
+                for root in {
+                    chain[0] for chain in (*facts.eager.changes, *changed_by(program, module, facts))
+                }:
+                    found.setdefault(root, []).append(index)
+        return sorted({*binders, *self._changing[module].get(name, ())})
 
 
 def changed_by(program: Program, module: str, facts: Facts) -> set[Chain]:
     """The objects, by dotted names of the module, that running one of its statements changes."""
     found = set[Chain]()
+    defines = facts.kind in (Kind.FUNCTION, Kind.CLASS)  # what decorators register is withdrawn by itself
     left, seen = [facts.eager], set[Place]()
     while left:
         region = left.pop()
@@ -31,7 +59,7 @@ def changed_by(program: Program, module: str, facts: Facts) -> set[Chain]:
                 for inside in _called(program, place):
                     if inside.changes_parameters:
                         found |= {chain for other, chain in region.handed if other == callee}
-                        found |= {callee[:-1]} if len(callee) > 1 else set()
+                        found |= {callee[:-1]} if len(callee) > 1 and not defines else set()
                     if place.module == module and place not in seen:
                         left.append(inside)
                 seen.add(place)

@@ -56,7 +56,6 @@ class Program:
         self._sources = sources
         self._others = frozenset(others)
         self._binders: dict[str, dict[str, tuple[int, ...]]] = {}
-        self._touchers: dict[str, dict[str, tuple[int, ...]]] = {}
         self._known: dict[str, tuple[tuple[Statement, ...], tuple[Facts, ...]]] = {}
         self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
 
@@ -168,20 +167,6 @@ class Program:
                         if len(chain) == 1 and chain[0] in found:
                             found.setdefault(name, set()).update(found[chain[0]])
         return found
-
-    def touchers(self, module: str, name: str) -> tuple[int, ...]:
-        """The statements that bind a name of a module, or change the object that they bind it to."""
-        if module not in self._touchers:
-            found: dict[str, list[int]] = {}
-            for index, facts in enumerate(self.facts(module)):
-                for root in {chain[0] for chain in facts.eager.changes}:
-                    found.setdefault(root, []).append(index)
-            self._touchers[module] = {root: tuple(listed) for root, listed in found.items()}
-        binders = self.binders(module).get(name, ())
-        every = self.facts(module)
-        if any(each.local == name for index in binders for each in every[index].imports):
-            return binders  # an object of another module
-        return tuple(sorted({*binders, *self._touchers[module].get(name, ())}))
 
     def exports(self, module: str, seen: frozenset[str] = frozenset()) -> set[str]:
         """The names that a star import of a module may bind, and some more."""

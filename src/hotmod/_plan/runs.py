@@ -56,7 +56,7 @@ class Runs(Marks):
         if module in self.whole:
             return
         for name in self._made_by(module, index, facts):
-            for other in self.program.touchers(module, name):
+            for other in self.touchers.of(module, name):
                 self.run(module, other, cause)
         for chain in sorted({*facts.eager.changes, *changed_by(self.program, module, facts)}):
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
@@ -135,7 +135,7 @@ class Runs(Marks):
         for name in self._roots(module, facts):
             if name not in self.program.binders(module) or name in self._keeping.names(module):
                 continue
-            touchers = self.program.touchers(module, name)
+            touchers = self.touchers.of(module, name)
             if any(other >= index for other in touchers):
                 self.cleared.setdefault(module, set()).add(name)
                 for other in touchers:

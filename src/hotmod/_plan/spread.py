@@ -86,9 +86,9 @@ class Spread(Runs):
 
     def _seed(self, module: str, edit: Edit, index: int) -> None:
         line = edit.new.first if edit.new is not None else 0
+        if edit.reordered:
+            self._reordered(module, edit, index)
         if edit.kind in (EditKind.UNCHANGED, EditKind.MOVED):
-            if edit.reordered:
-                self._reordered(module, edit, index)
             return
         for name in edit.bodies:
             self.changed.bodies[module, name] = Cause(module, line, f"{name}() has changed inside")
@@ -142,15 +142,21 @@ class Spread(Runs):
         return self._keeping.names(module)
 
     def _reordered(self, module: str, edit: Edit, index: int) -> None:
-        """An identical statement stands elsewhere: that is nothing, unless the order matters to somebody."""
+        """A statement stands elsewhere: that is nothing, unless the order matters to somebody."""
         facts = self.program.facts(module)[index]
+        line = edit.new.first if edit.new is not None else 0
+        bound, every = set(facts.binds), self.program.facts(module)
+        for other, each in enumerate(every[:index]):
+            if not bound.isdisjoint(self._roots(module, each)):
+                self.run(module, other, Cause(module, line, f"{named(edit)} moved below what reads it"))
+        if edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED, EditKind.BODY):
+            return  # it runs anyway
         if facts.kind in (Kind.INERT, Kind.CONSTANT, Kind.IMPORT) or (
             facts.kind is Kind.FUNCTION and not facts.decorated
         ):
             alone = all(len(self.program.binders(module).get(name, ())) <= 1 for name in facts.binds)
             if alone and not self._out_of_order(module, index, facts):
                 return
-        line = edit.new.first if edit.new is not None else 0
         self.run(module, index, Cause(module, line, f"{named(edit)} moved"), edit)
 
     def _out_of_order(self, module: str, index: int, facts: Facts) -> bool:

@@ -19,6 +19,8 @@ from hotmod._source.regions import Region
 
 __all__ = ["Taint"]
 
+LAMBDA = "<lambda>"  # the functions of a statement that have no name, together
+
 
 class Taint:
     """The words on the way to some changes.
@@ -111,14 +113,21 @@ class Taint:
             every = self._program.facts(module)
         except Unreadable:
             return
-        for facts in every:
-            if (
-                _renames(facts)
-                and not facts.words.isdisjoint(self.words)
-                and not self.words.issuperset(facts.binds)
-                and (facts.kind is Kind.IMPORT or self._refers(module, facts.eager))
-            ):
+        for index, facts in enumerate(every):
+            if not _renames(facts) or self.words.issuperset(facts.binds):
+                continue
+            leads = not facts.words.isdisjoint(self.words) and (
+                facts.kind is Kind.IMPORT or self._refers(module, facts.eager)
+            )
+            if leads or (LAMBDA in facts.functions and self._is_lambda_on_the_way(module, index)):
                 self.words.update(name for name in facts.binds if name != "*")
+
+    def _is_lambda_on_the_way(self, module: str, index: int) -> bool:
+        try:
+            region = self._program.region(module, index, LAMBDA)
+        except Unreadable:
+            return True
+        return region is None or self._refers(module, region)
 
 
 def _renames(facts: Facts) -> bool:
