@@ -5,7 +5,6 @@ import pathlib
 import tempfile
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,11 +45,6 @@ def started(folder: pathlib.Path, package: Package) -> Program:
     return program
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="seldom found: a list made by a lambda that calls into another module (`n4 = lambda: m0.n1(0)`, "
-    "`n5 = [n4()]`) is not made anew when the inside of `m0.n1` changes",
-)
 @settings(max_examples=EXAMPLES)
 @given(data=st.data(), package=packages())
 def test_after_any_edits_the_process_is_a_fresh_one(data: st.DataObject, package: Package) -> None:
