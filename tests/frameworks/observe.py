@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import types
 from types import SimpleNamespace as Modules
@@ -37,6 +38,7 @@ def observe(project: Project, program: Program, kind: str, *, single: bool) -> t
     for name in [name for name in sys.modules if name.partition(".")[0] == "shop"]:
         del sys.modules[name]
     forget_elsewhere()
+    shutil.rmtree(project.folder / "shop" / "__pycache__", ignore_errors=True)  # of the text before, maybe
     modules = _modules(project, program, single=single)
     fresh = program.see(modules)
     program.close(modules)

@@ -173,7 +173,7 @@ def test_a_holder_of_many_is_told_for_each(project: Project) -> None:
 @pytest.mark.parametrize("option", ["", ", gc=False"])
 def test_instances_that_the_collector_does_not_know_are_found(project: Project, option: str) -> None:
     """Instances of structs, untracked by `msgspec`, are told with a path when their class is replaced."""
-    pytest.importorskip("msgspec")
+    pytest.importorskip("msgspec", reason="part of the test extra only")
     text = f"import msgspec\n\n\nclass C(msgspec.Struct{option}):\n    x: int = 1\n"
     live = Live(project, text)
     live.hold("kept = sys.modules['shop'].kept = m.C()")

@@ -9,7 +9,7 @@ import pytest
 from tests.identity.table import Live
 from tests.oracle.project import Project
 
-django = pytest.importorskip("django")
+django = pytest.importorskip("django", reason="part of the test extra only")
 
 MODEL = """
 from django.db import models
@@ -129,7 +129,7 @@ def customers(live: Live) -> str | None:
 
 def test_another_mapping_is_refused_where_others_are_related(project: Project) -> None:
     """A new column is refused where a class of another module is related, and nothing is half done."""
-    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("sqlalchemy", reason="part of the test extra only")
     live = Live(project, ORDER, BASE)
     assert customers(live) is None
     report = live.edit(ORDER + FIELD)
@@ -140,7 +140,7 @@ def test_another_mapping_is_refused_where_others_are_related(project: Project) -
 
 def test_another_mapping_follows_with_what_is_related(project: Project) -> None:
     """A new column is there when the module of the related class is edited in the same transaction."""
-    pytest.importorskip("sqlalchemy")
+    pytest.importorskip("sqlalchemy", reason="part of the test extra only")
     live = Live(project, ORDER, BASE)
     order = live.space["m"].Order
     assert customers(live) is None

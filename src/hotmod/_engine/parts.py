@@ -244,7 +244,6 @@ def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
 class _Memory:
     """What an object remembers of functions, under the name by which caches are cleared."""
 
-    value: Any
     forget: Callable[[], object]
     told: str
 
@@ -261,7 +260,7 @@ def _memories(place: str) -> Iterable[_Memory]:
         value = own_dict(value).get(attribute) if isinstance(value, type) else None
     for part, forget in memories(value, name):
         filled = part.cache_info().currsize if type(part) is CACHE else 1
-        yield _Memory(part, forget, f"{place} (cache)" if filled else "")
+        yield _Memory(forget, f"{place} (cache)" if filled else "")
 
 
 def _clear(space: dict[str, Any], name: str) -> None:

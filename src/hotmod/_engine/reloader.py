@@ -292,7 +292,7 @@ class Reloader:
                         self._check(change)
                 except (SyntaxError, SourceError, ValueError) as error:
                     return self._record(self._rejection(error, None, phases, started)), error
-                restart()
+                restart(self.ledger.paths())
             if not plan.steps and plan.is_rude:
                 return self._record(self._restart(plan, phases, started)), None
             return self._transact(plan, phases, started)

@@ -5,7 +5,8 @@ Touches: the process, all of it.
 Guarantees: the new program has the interpreter options and the arguments of the old one, the folder in which
 it was started, and the environment as it is now. What was registered with `atexit` has run, and streams are
 flushed. On POSIX the process keeps its number, and files and sockets that can't be inherited (Python's
-default) are closed.
+default) are closed. Its modules are compiled anew: the stamp of a `.pyc` file knows seconds, and may fit a
+text that was saved sooner.
 
 Assumes: the program on disk compiles. Other threads end without notice, and so do `finally` blocks that are
 under way.
@@ -14,9 +15,12 @@ under way.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import importlib.util
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 __all__ = ["restart"]
@@ -25,8 +29,11 @@ _FOLDER = os.getcwd()  # a relative path among the arguments is meant from here
 logger = logging.getLogger("hotmod")
 
 
-def restart() -> NoReturn:
+def restart(sources: Iterable[str]) -> NoReturn:
     """Execute the program again, from its first line.
+
+    Args:
+        sources: the paths of the program's modules.
 
     Raises:
         OSError: the interpreter can't be executed; what was registered with `atexit` has run already.
@@ -36,5 +43,8 @@ def restart() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not stream.closed:
             stream.flush()
+    for source in sources:
+        with contextlib.suppress(FileNotFoundError, NotImplementedError):  # nothing is cached
+            os.remove(importlib.util.cache_from_source(source))
     os.chdir(_FOLDER)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted

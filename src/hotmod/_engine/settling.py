@@ -254,10 +254,6 @@ class Settling:
         parts = (part.module for part in self.plan.parts if part.acts)
         return self._snapshot.spaces((*self.plan.executed, *self.plan.removed, *parts))
 
-    def owned_containers(self) -> set[int]:
-        """Ids of the containers in which the transaction itself keeps old objects."""
-        return self._snapshot.containers()
-
 
 def _decoded(text: SourceText | None) -> str | None:
     return None if text is None else decode(text)

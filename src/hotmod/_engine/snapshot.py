@@ -120,10 +120,6 @@ class Snapshot:
         self._states = ()
         self.before = {name: space for name, space in self.before.items() if name in kept}
 
-    def containers(self) -> set[int]:
-        """Ids of the containers in which old objects are kept here."""
-        return {id(self.before), *map(id, self.before.values())}
-
     def spaces(self, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         """The saved namespaces of some modules."""
         return {name: self.before[name] for name in names if name in self.before}

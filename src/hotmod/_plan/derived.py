@@ -81,12 +81,8 @@ def _made(program: Program, module: str) -> Iterator[tuple[int, str, str]]:
     """The statement, the name of what is made, and `module:name` of the function that it is made of."""
     try:
         listed = _candidates(program.text(module))
-    except (
-        Unreadable,
-        SourceError,
-        RecursionError,
-    ):  # whether it can be compiled is for the transaction to see
-        return
+    except (Unreadable, SourceError, RecursionError):
+        return  # whether it can be compiled is for the transaction to see
     for index, name, chain in listed:
         if not chain:
             yield index, name, f"{module}:{name}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import operator
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Changed
@@ -108,8 +107,13 @@ class ImportTime:
         found = set[tuple[str, str]]()
         reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
         for module in modules:
-            found |= self._kept(program, module, reach, operator.methodcaller("all_met", module))
+            found |= self._called_by_import(program, module, reach)
         return frozenset(found)
+
+    def _called_by_import(
+        self, program: Program, module: str, reach: Callable[[], Reach]
+    ) -> frozenset[tuple[str, str]]:
+        return self._kept(program, module, reach, lambda one: one.all_met(module))
 
     def _kept(
         self,

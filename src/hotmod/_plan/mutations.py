@@ -39,9 +39,7 @@ class Touchers:
         if module not in self._changing:
             found = self._changing[module] = {}
             for index, facts in enumerate(every):
-                for root in {
-                    chain[0] for chain in (*facts.eager.changes, *changed_by(program, module, facts))
-                }:
+                for root in {chain[0] for chain in changed_by(program, module, facts)}:
                     found.setdefault(root, []).append(index)
         return sorted({*binders, *self._changing[module].get(name, ())})
 

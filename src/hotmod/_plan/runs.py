@@ -98,11 +98,8 @@ class Runs(Marks):
             if any(place.name in each.classes or each.imports for each in map(facts.__getitem__, binders)):
                 continue
             own = True
-            for index in binders:
+            for index in self.touchers.of(module, place.name):
                 self.run(module, index, cause)
-            for index, each in enumerate(facts):
-                if any(other[0] == place.name for other in changed_by(self.program, module, each)):
-                    self.run(module, index, cause)
         if not own and self.program.places(module, chain):
             self.foreign.append((module, ".".join(chain), line))
 

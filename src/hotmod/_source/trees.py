@@ -25,7 +25,6 @@ __all__ = [
     "origin_of",
     "parameters_of",
     "plain_functions",
-    "written_out",
 ]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -61,21 +60,6 @@ class Scope:
 
 def is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-
-
-def written_out(node: ast.Call, callee: Chain) -> list[ast.stmt] | None:
-    """The statements that `exec("...")` runs in the namespace around it, where the text is spelled."""
-    if (
-        callee != ("exec",)
-        or len(node.args) != 1
-        or node.keywords
-        or not isinstance(node.args[0], ast.Constant)
-    ):
-        return None
-    try:
-        return ast.parse(str(node.args[0].value)).body
-    except (SyntaxError, ValueError):
-        return None  # it raises: whoever runs it is prepared for that, or not
 
 
 def is_super(node: ast.AST) -> bool:
