@@ -44,7 +44,7 @@ def restart(sources: Iterable[str]) -> NoReturn:
         if stream is not None and not stream.closed:
             stream.flush()
     for source in sources:
-        with contextlib.suppress(FileNotFoundError, NotImplementedError):  # nothing is cached
+        with contextlib.suppress(FileNotFoundError, PermissionError, NotImplementedError):  # no cache of ours
             os.remove(importlib.util.cache_from_source(source))
     os.chdir(_FOLDER)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted
