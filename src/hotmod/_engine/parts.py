@@ -25,6 +25,7 @@ from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
 from hotmod._live.derived import memories
+from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import CACHE
 from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
@@ -80,8 +81,7 @@ class Parts:
     Attributes:
         patched: functions that do something else, as `module:qualname`.
         forgotten: caches that were cleared.
-        unfit: functions that can't take their new code.
-        lost: functions whose text is gone.
+        lost: functions whose text is gone, or that can't take their new code.
         running: what the modules run from now on.
     """
 
@@ -93,7 +93,6 @@ class Parts:
         self._later: patch.Patch | None = None
         self.patched: list[str] = []
         self.forgotten: list[str] = []
-        self.unfit: list[patch.Unfit] = []
         self.lost: list[types.FunctionType] = []
         self.running: dict[str, Running] = {}
 
@@ -119,8 +118,7 @@ class Parts:
         found = dataclasses.replace(found, caches=(*found.caches, *self._memories))
         self.forgotten += told
         self._later = late if later else None
-        self.unfit += found.unfit
-        self.lost += found.lost
+        self.lost += [*found.lost, *(each.function for each in found.unfit)]
         patch.commit(self._journal, found)
         self.patched += found.patched
         self.forgotten += found.forgotten
@@ -219,7 +217,8 @@ class Parts:
             changes = tuple(change for change in self._later.changes if id(change.target) in functions)
             late = dataclasses.replace(self._later, steps=kept, changes=changes)
             patch.commit(self._journal, late)
-            self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
+            left = [*late.lost, *(each.function for each in late.unfit)]
+            self.lost += [each for each in left if not _follows(each, self._every)]
             self._later = None
 
     def gone(self, before: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
@@ -307,6 +306,9 @@ def _leftovers(part: Part) -> frozenset[str]:
     return frozenset(found)
 
 
-def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
+def _follows(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
+    """Whether a function runs the new text, or leads to one that does."""
+    if is_forwarding(function.__code__):
+        return True
     each = every.get(function.__module__)
     return each is not None and any(one is function.__code__ for one in codes_in(each.new))

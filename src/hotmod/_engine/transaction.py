@@ -152,8 +152,7 @@ class Transaction(Settling):
                     for name in self.plan.entries:
                         self._run_part(name, young=True)
         with self._phase("settle"):
-            self._identity.settle_parts(self._known_codes())
-            if self._identity.merger.hazards:
+            if not self._identity.settle_parts(self._known_codes()):
                 raise NotPure
             self._parts.finish()
             self._parts.prune_annotations()

@@ -258,7 +258,7 @@ class Merger:
 
     def function(self, old: types.FunctionType, new: types.FunctionType) -> Any:
         """Merge two plain functions or closures."""
-        if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
+        if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__) or self.is_replaced(old):
             return new
         why = functions.obstacle(old, new)
         if why is None and old.__globals__ is not new.__globals__:
@@ -266,8 +266,7 @@ class Merger:
         if why is not None:
             if old.__module__ not in self._modules:
                 return new
-            if not self.is_replaced(old):
-                functions.forward(self.journal, old, new)
+            functions.forward(self.journal, old, new)
             return self.refuse(old, new, why)
         self.take(old, new)
         if not functions.same_code(old.__code__, new.__code__):

@@ -132,6 +132,8 @@ class Registries:
         self._drop_emptied(emptied)
         self._registrars.finish()
         self._substitute()
+        for memory, _ in self._state.memories if self._withdrawn else ():
+            memory.clear()
         gone = {key for key in self._dropped if self._definitions.current(key) is MISSING}
         return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
 

@@ -23,6 +23,7 @@ from typing import Any
 from hotmod._live.takeback import (
     Mine,
     contents,
+    put_back,
     size_of,
     undo_of_cell,
     undo_of_class,
@@ -73,6 +74,7 @@ class State:
         self.functions: list[types.FunctionType] = []
         self.attribute_dicts: list[dict[str, Any]] = []  # of instances and functions; also containers
         self.instances: list[Any] = []  # that have attributes
+        self.memories: list[tuple[dict[Any, Any], list[Any]]] = []  # what dispatchers remember to have chosen
         self._owned = owned
         self._bare: list[types.FunctionType] = []  # functions without attributes
         self._seen: set[int] = set()
@@ -142,6 +144,9 @@ class State:
                 held = cell.cell_contents
             except ValueError:  # an empty cell
                 continue
+            if type(held) is weakref.WeakKeyDictionary and value.__code__.co_filename == functools.__file__:
+                self.memories.append((held.data, list(held.data.copy().items())))  # of `singledispatch`
+                continue
             self.cells.append((cell, held))
             yield held
 
@@ -168,6 +173,8 @@ class State:
             yield from _given(undo_of_class(cls, space, mine))
         for cell, held in self.cells:
             yield from _given(undo_of_cell(cell, held, mine))
+        for memory, items in self.memories:  # whatever came to it meanwhile was chosen from another registry
+            yield functools.partial(put_back, memory, items)
         for function in self._bare:
             if function.__dict__:
                 yield from _given(undo_of_container(function.__dict__, [], mine))
