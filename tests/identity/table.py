@@ -39,6 +39,11 @@ class Case:
     told: tuple[str, ...]
     since: tuple[int, int]
 
+    def hazards(self) -> list[str]:
+        """What is told under the current strategy; a line may be for one only: `zombie-attribute f [modules]`."""
+        lines = [line.partition(" [") for line in self.told]
+        return sorted(told for told, _, only in lines if only in ("", f"{STRATEGY}]"))
+
 
 def cases(file: str) -> list[Case]:
     """The cases of one file that this Python can read."""

@@ -18,6 +18,7 @@ from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.obstacles import (
+    built_together,
     derived,
     made_anew,
     overwritten_definitions,
@@ -113,6 +114,7 @@ class Planner:
             import_time=self.import_time,
             call_time=self._call_time,
             derived=derived,
+            together=built_together(changes.modules, self._ledger.modules),
         )
 
     def _text_of(self, module: str) -> SourceText | None:

@@ -131,7 +131,7 @@ class Merger:
         if id(old) in self._taken or self.is_replaced(old) or not callable(new):
             return new
         if isinstance(new, type):
-            module, name = _name_of(new)
+            module, name = classes.name_of(new)
         else:
             dressed = instance_dict(new) or {}
             module, name = dressed.get("__module__"), dressed.get("__qualname__")
@@ -298,7 +298,7 @@ class Merger:
 
     def class_(self, old: type, new: type) -> Any:
         """Merge two classes, member by member."""
-        if _name_of(old) != _name_of(new) or _name_of(old)[0] not in self._modules:
+        if classes.name_of(old) != classes.name_of(new) or classes.name_of(old)[0] not in self._modules:
             return new
         if self.is_replaced(old):
             return new
@@ -318,7 +318,7 @@ class Merger:
             body = enums.translated(new, adopted)
         else:
             body = dict(classes.own_dict(new))
-        kept = {*self.held.get(_name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
+        kept = {*self.held.get(classes.name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
         members = {
             name: before[name]
             if name in before and name in kept
@@ -328,11 +328,11 @@ class Merger:
             for name, value in body.items()
         }
         self.reshaped = self.reshaped or before.keys() != members.keys()
-        own = f"{_name_of(old)[1]}."
+        own = f"{classes.name_of(old)[1]}."
         self.dropped += [
             value
             for name, value in before.items()
-            if name not in members and isinstance(value, type) and _name_of(value)[1] == own + name
+            if name not in members and isinstance(value, type) and classes.name_of(value)[1] == own + name
         ]
         classes.take_over(self.journal, old, new, bases, members)
         self._members.append((old, before))
@@ -341,7 +341,7 @@ class Merger:
 
     def _members_gone(self, old: type, new: type) -> None:
         """Note the members of an enumeration that are gone, or are other objects from now on."""
-        module, name = _name_of(old)
+        module, name = classes.name_of(old)
         members = classes.own_dict(old)["_member_map_"]
         other = enums.revalued(old, new)
         self.removed += [
@@ -395,10 +395,6 @@ Handler = Callable[[Merger, Any, Any], Any]
 
 def _both_classes(old: Any, new: Any) -> bool:
     return isinstance(old, type) and isinstance(new, type)
-
-
-def _name_of(cls: type) -> tuple[Any, Any]:
-    return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
 
 
 def _content(cell: types.CellType) -> Any:

@@ -145,7 +145,8 @@ class State:
             except ValueError:  # an empty cell
                 continue
             if type(held) is weakref.WeakKeyDictionary and value.__code__.co_filename == functools.__file__:
-                self.memories.append((held.data, list(held.data.copy().items())))  # of `singledispatch`
+                data: dict[Any, Any] = held.__dict__["data"]
+                self.memories.append((data, contents(data) or []))  # of `singledispatch`
                 continue
             self.cells.append((cell, held))
             yield held

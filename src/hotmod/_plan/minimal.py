@@ -11,6 +11,7 @@ Assumes: as `Spread`.
 from __future__ import annotations
 
 import os
+import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
@@ -52,6 +53,7 @@ def make_minimal_plan(
     made: Collection[tuple[str, str]] = (),
     call_time: CallTime | None = None,
     derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
+    together: Mapping[tuple[str, str], Collection[tuple[str, str]]] = types.MappingProxyType({}),
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -72,12 +74,13 @@ def make_minimal_plan(
         made: (module, name) of objects that are made anew when a statement that called them changes.
         call_time: as `import_time`, for what functions call.
         derived: tells what was made of a function; see `Spread`.
+        together: by class, as (module, name), those that have to be built again when it is.
     """
     import_time, call_time = import_time or ImportTime(), call_time or CallTime()
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    known = (keeping, import_time, was, made, call_time, derived)
+    known = (keeping, import_time, was, made, call_time, derived, together)
     maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, *known)
     for each in (import_time, call_time):
         each.begin(maker.program, changes.modules, rewired=rewired)
@@ -103,6 +106,7 @@ class _Maker:
         made: Collection[tuple[str, str]],
         call_time: CallTime,
         derived: Callable[[str, str, bool], str],
+        together: Mapping[tuple[str, str], Collection[tuple[str, str]]],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
@@ -121,7 +125,8 @@ class _Maker:
         above = {package for name in changes.modules for package in ancestors(name) if package in graph}
         follow = graph.dependents(*changes.modules, *above, deferred=True) | above
         follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
-        far = {module for module, _ in made if module in graph}
+        self._partners = together
+        far = {module for module, _ in (*made, *together) if module in graph}
         follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
@@ -201,6 +206,14 @@ class _Maker:
             spread.spread()
             self._by_hidden_ways()
             self._together()
+            self._with_partners()
+
+    def _with_partners(self) -> None:
+        """What a library made of a class may refer to what it made of another."""
+        for module, name in [each for each in self._spread.changed.classes if each in self._partners]:
+            for other, partner in self._partners[module, name]:
+                cause = self._spread.changed.classes[module, name]
+                self._spread.build(other, partner, Cause(other, 0, f"{partner} is built with {name}", cause))
 
     def _by_hidden_ways(self) -> None:
         touched = {module for module, _ in self._spread.changed.values} | self._gone

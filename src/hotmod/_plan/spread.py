@@ -128,6 +128,11 @@ class Spread(Runs):
                     module, index, Cause(module, statement.first, f"{name} is not what its definition made")
                 )
 
+    def build(self, module: str, name: str, cause: Cause) -> None:
+        """A class is built again, if its text is known."""
+        for index in self.program.binders(module).get(name, ()) if module in self.program else ():
+            self.run(module, index, cause)
+
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
         facts = self.program.facts(module)
