@@ -40,7 +40,7 @@ class Case:
     since: tuple[int, int]
 
     def hazards(self) -> list[str]:
-        """What is told under the current strategy; a line may be for one only: `zombie-attribute f [modules]`."""
+        """What is told under the current strategy; a line may be for one: `zombie-attribute f [modules]`."""
         lines = [line.partition(" [") for line in self.told]
         return sorted(told for told, _, only in lines if only in ("", f"{STRATEGY}]"))
 

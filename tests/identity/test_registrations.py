@@ -129,7 +129,7 @@ def customers(live: Live) -> str | None:
 
 @pytest.mark.parametrize("strategy", ["modules"], indirect=True)
 def test_another_mapping_is_refused_where_others_are_related(project: Project) -> None:
-    """A new column is refused where a related class is in a module that does not run; nothing is half done."""
+    """A new column is refused where a related class is in a module that does not run; nothing is changed."""
     pytest.importorskip("sqlalchemy", reason="part of the test extra only")
     live = Live(project, ORDER, BASE)
     assert customers(live) is None

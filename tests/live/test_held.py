@@ -115,6 +115,20 @@ def test_taking_it_back_gives_the_old_code_back(name: str, program: Program) -> 
         assert [id(code) for code in read(holder)] == [id(code) for code in before]
 
 
+def test_an_earlier_version_stays_what_it_is() -> None:
+    """Of several versions of the code of a function that somebody holds, the one that runs is exchanged."""
+    program = Program(TEXT)
+    first = program["f"].__code__
+    program.edit(NEW)
+    second = program["f"].__code__
+    (holder,) = [[first, second]]
+    journal = Journal()
+    program.edit(NEW.replace("return 1", "return 2"), journal)
+    assert ids(holder) == ids([first, program["f"].__code__])
+    journal.undo()
+    assert ids(holder) == ids([first, second])
+
+
 @pytest.mark.parametrize("name", HOLDERS)
 def test_a_holder_is_searched_for_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that was found is remembered: the edits that follow need no pass over the heap."""

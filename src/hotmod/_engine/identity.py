@@ -91,6 +91,8 @@ class Identity:
         spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
         self.migration = Migration(texts, spaces, edits)
         self.merger = Merger(journal, before.keys(), HANDLERS)
+        for module, going in names.items():
+            self.merger.leave(module, before.get(module, {}), going)
         self.left = Leftovers()
         self._current: set[int] = set()
         self._journal = journal
@@ -298,4 +300,4 @@ class Identity:
         """Whether a function or class of the modules that ran is the one that is in force."""
         if isinstance(value, types.FunctionType):
             return id(value.__code__) in self._current
-        return id(value) in self._current
+        return id(value) in self._current or id(value) in self.merger.staying

@@ -144,8 +144,8 @@ class Parts:
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
         direct = _stored_directly(each.running).difference(kept)
-        for gone in each.part.cleared | direct:
-            _clear(space, gone)
+        for item in each.part.cleared | direct:
+            _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
         binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
         exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
@@ -153,8 +153,10 @@ class Parts:
         for item in direct & before.keys() & space.keys() if young else ():
             space[item] = merger.merge(before[item], space[item])
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
-        for item in bound - binder.bound - IMPORT_NAMES - set(kept):
+        gone = bound - binder.bound - IMPORT_NAMES - set(kept)
+        for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+        _bind_submodules(name, space, {*gone, *each.part.cleared, *direct})
         space.update({item: before[item] for item in kept})  # a function may have bound it
 
     def _save_annotations(self, name: str, space: dict[str, Any]) -> None:
@@ -185,8 +187,9 @@ class Parts:
         """Clear the names that nothing binds any more."""
         for name, each in self._every.items():
             space = vars(sys.modules[name])
-            for gone in each.part.removed:
-                _clear(space, gone)
+            for item in each.part.removed:
+                _clear(space, item)
+            _bind_submodules(name, space, each.part.removed)
 
     def prune_annotations(self) -> None:
         """Forget the annotations of names that the new text does not annotate.
@@ -268,6 +271,13 @@ def _clear(space: dict[str, Any], name: str) -> None:
         space[name] = None
     else:
         space.pop(name, None)
+
+
+def _bind_submodules(package: str, space: dict[str, Any], names: Iterable[str]) -> None:
+    """What no statement binds any more may be bound by the import system: the package's loaded modules."""
+    for name in names:
+        if name not in space and f"{package}.{name}" in sys.modules:
+            space[name] = sys.modules[f"{package}.{name}"]
 
 
 def _stored_directly(code: types.CodeType) -> frozenset[str]:

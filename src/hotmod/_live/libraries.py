@@ -148,7 +148,7 @@ def _withdraw_mapped(live: Any) -> Callable[[], object]:
         registry._dispose_cls(live)  # noqa: SLF001
     if table is not None and table.metadata.tables.get(table.key) is table:
         table.metadata.remove(table)
-    mapper = own_dict(live).get("__mapper__")
+    mapper: Any = own_dict(live).get("__mapper__")
     waiting = mapper is not None and not mapper.configured
     if waiting:
         mapper._set_dispose_flags()  # noqa: SLF001 - whoever configures the new ones leaves it alone
@@ -235,7 +235,7 @@ def _partners_of_mapped(live: Any) -> list[type]:
 
 
 def _leads_to(relationship: dict[str, Any], live: type) -> bool:
-    """Whether a relationship may be one to a class; before it is used its target may be text, or a function."""
+    """Whether a relationship may be one to a class; before its first use the target may be a text."""
     mapper, target = relationship.get("mapper"), relationship["argument"]
     if mapper is not None:
         return mapper.class_ is live

@@ -51,6 +51,7 @@ class Merger:
         removed: the members of enumerations that are gone.
         dropped: the nested classes that are gone.
         held: by module and name of a class, the attributes that stay as they are when it is merged.
+        staying: ids of objects that stay under their names; see `leave`.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
     """
 
@@ -66,6 +67,7 @@ class Merger:
         self.forgotten: list[str] = []
         self.reshaped = False
         self.keeping = False
+        self.staying: set[int] = set()
         self.removed: list[Any] = []
         self.dropped: list[type] = []
         self.held: dict[tuple[str, str], frozenset[str]] = {}
@@ -105,7 +107,7 @@ class Merger:
 
     def merge(self, old: Any, new: Any) -> Any:
         """The object to use from now on in place of `new`, where `old` stood before."""
-        if old is new:
+        if old is new or not self.staying.isdisjoint((id(old), id(new))):
             return new
         if id(new) in self.kept:
             return self.kept[id(new)]
@@ -168,6 +170,20 @@ class Merger:
         self.kept[id(new)] = old
         self._alive += (old, new)
         return old
+
+    def leave(self, module: str, space: Mapping[str, Any], going: Container[str]) -> None:
+        """What stays under its name is not for another name to live on: that was an alias for it.
+
+        Args:
+            module: a module of which only some statements run.
+            space: its namespace.
+            going: the names that these bind.
+        """
+        for name, value in space.items():
+            if name not in going and self._handler(type(value)) is not None:
+                home, own = _place(value)
+                if home in (module, None) and own not in going:
+                    self.staying.add(id(value))
 
     def is_taken(self, old: Any) -> bool:
         """Whether an old object already lives on in place of some new one."""
@@ -370,6 +386,18 @@ class Merger:
         ):
             self._unused.add(id(new))  # nobody has seen it, so it has no instances
         return merged
+
+
+def _place(value: Any) -> tuple[Any, Any]:
+    """The module and the top-level name with which an object was made; None if it does not know them."""
+    if isinstance(value, type):
+        module, name = classes.name_of(value)
+    elif type(value) is types.FunctionType:
+        module, name = value.__module__, value.__qualname__
+    else:
+        space = instance_dict(value) or {}  # of a cache
+        module, name = space.get("__module__"), space.get("__qualname__")
+    return module, name.partition(".")[0] if isinstance(name, str) else None
 
 
 def _heritage(cls: type) -> list[type]:

@@ -279,13 +279,21 @@ class _Draft:
         return Running((self.pairs.new, *self._copies), self.reach.hidden, holders)
 
     def succeeded(self) -> list[tuple[types.CodeType, weakref.ref[types.CodeType]]]:
-        """The code that others than functions hold and that gets a successor."""
+        """The code that others than functions hold and that gets a successor.
+
+        Where functions run one version of it, the earlier ones that somebody holds stay what they are: an
+        undo could not tell one from the other.
+        """
         codes = {id(code): code for code in held.codes_held(self.reach.holders)}
         fates = [(code, self._fate_of(code)) for code in codes.values()]
+        run: dict[int, set[int]] = {}
+        for step in self.steps:
+            run.setdefault(id(step.new), set()).add(id(step.old))
         return [
             (code, weakref.ref(fate.new))
             for code, fate in fates
             if fate.new is not None and fate.new is not code and fate.why is None
+            if id(code) in run.get(id(fate.new), (id(code),))
         ]
 
     def _fate_of(self, code: types.CodeType) -> _Fate:

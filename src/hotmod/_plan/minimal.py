@@ -22,6 +22,7 @@ from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
+from hotmod._plan.mutations import unrepeatable
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
@@ -121,13 +122,8 @@ class _Maker:
         after = layered(sources, new)
         if self._gone:
             after = {name: source for name, source in after.items() if name not in self._gone}
-        # who imports a package may use all that is in it; and a function may import when it is called
-        above = {package for name in changes.modules for package in ancestors(name) if package in graph}
-        follow = graph.dependents(*changes.modules, *above, deferred=True) | above
-        follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
         self._partners = together
-        far = {module for module, _ in (*made, *together) if module in graph}
-        follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
+        follow = self._followers(new, {module for module, _ in (*made, *together) if module in graph})
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
@@ -154,6 +150,15 @@ class _Maker:
             call_time,
             derived,
         )
+
+    def _followers(self, new: Collection[str], far: Collection[str]) -> set[str]:
+        """The modules that can see a change of those that changed, or of some others."""
+        graph, changed = self._graph, self._changes.modules
+        # who imports a package may use all that is in it; and a function may import when it is called
+        above = {package for name in changed for package in ancestors(name) if package in graph}
+        found = {*graph.dependents(*changed, *above, deferred=True), *above}
+        found |= {name for name, use in self._hidden.items() if not use.modules.isdisjoint(found | set(new))}
+        return {*found, *graph.dependents(*far, deferred=True), *far} if far else found
 
     def seed(
         self,
@@ -277,7 +282,7 @@ class _Maker:
             *frozen_edits,
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
-            *self._foreign(),
+            *unrepeatable(spread.foreign, self._after),
             *(hazard for name in order for hazard in self._keeping.misfits(name)),
         ]
         sparing = {name for name, names in spread.spared.items() if names}
@@ -430,18 +435,6 @@ class _Maker:
                 module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes
             )
         return Step(module, "patch", "edited", notes=part.notes)
-
-    def _foreign(self) -> Iterable[Hazard]:
-        for module, name, line in dict.fromkeys(self._spread.foreign):
-            yield Hazard(
-                "effect-not-undone",
-                module,
-                name,
-                message="a statement that ran again or is gone changed an object of another module",
-                advice="What it put there before stays, beside what it puts there now.",
-                path=self._after[module].text.path if module in self._after else "",
-                line=line,
-            )
 
 
 def _texts(sources: Mapping[str, ModuleSource]) -> Texts:
