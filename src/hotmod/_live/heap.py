@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import types
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -40,7 +41,8 @@ class Heap:
 
     def instances(self, kinds: Collection[int]) -> list[Any]:
         """The objects whose class is one of some, given by id, as far as the collector knows them."""
-        return [one for one in self._listed() if id(type(one)) in kinds] if kinds else []
+        listed = self._listed() if kinds else []
+        return list(itertools.compress(listed, map(kinds.__contains__, map(id, map(type, listed)))))
 
     def untracked(self, classes: Collection[type]) -> list[Any]:
         """The instances of some classes that the collector does not know, but that others refer to."""

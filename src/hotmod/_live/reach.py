@@ -38,6 +38,7 @@ MAX_SIZE = 1_000  # entries; a longer container is data, no registry
 # Without a global lock calls that are under way count no reference.
 _COUNTS_TELL = "free-threading" not in sys.version
 LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
+_CALLING = frozenset((types.FunctionType, LRU, *held.CALLS))
 _PLAIN = frozenset(
     [
         *(str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)),
@@ -287,24 +288,30 @@ def complete(reaches: Iterable[Reach]) -> None:
     if not spaces and not codes:
         return
     objects = gc.get_objects()
-    for function, value in search(objects, spaces, codes):
+    calling = [each for each in objects if type(each) in _CALLING]  # the one pass in Python over all of it
+    for function, value in search(calling, spaces, codes):
         reach = codes.get(id(function.__code__)) or spaces[id(function.__globals__)]
         reach.add(value)
-    _find_holders(objects, reaches)
+    _find_holders(objects, calling, reaches)
 
 
-def _find_holders(objects: list[Any], reaches: Iterable[Reach]) -> None:
+def _find_holders(objects: list[Any], calling: list[Any], reaches: list[Reach]) -> None:
     """Find the containers that hold code objects, if anybody does but functions and calls."""
     left: dict[int, tuple[Reach, int]] = {}
     for reach in reaches:
         left.update({key: (reach, count) for key, count in reach.held().items()})
-    for code in held.resting(objects) if left else ():
+    for code in held.resting(calling) if left else ():
         if id(code) in left:
             reach, count = left[id(code)]
             left[id(code)] = reach, count - 1
-    wanted = {key: reach for key, (reach, count) in left.items() if count > 0}
-    for holder in held.find(objects, wanted) if wanted else ():
-        of = {id(found): found for code in held.codes_held([holder]) if (found := wanted.get(id(code)))}
+    wanted = {key: count for key, (_, count) in left.items() if count > 0}
+    known = [holder for reach in reaches for holder in reach.holders]
+    for holder in held.find(objects, wanted, known) if wanted else ():
+        of = {
+            id(left[id(code)][0]): left[id(code)][0]
+            for code in held.codes_held([holder])
+            if id(code) in wanted
+        }
         for one in of.values():
             one.holders.append(holder)
 
@@ -315,19 +322,19 @@ def search(
     """All functions with one of these namespaces or of these code objects, and their caches.
 
     Args:
-        objects: what the collector knows.
+        objects: what the collector knows, or what of it may be called.
         spaces: ids of namespaces.
         codes: ids of code objects.
 
     Returns:
         Each function, with itself or with the cache around it.
     """
-    kinds = (types.FunctionType, LRU)
-    found = [each for each in objects if type(each) in kinds]
+    found = [each for each in objects if (kind := type(each)) is types.FunctionType or kind is LRU]
     inner = [each.__dict__.get("__wrapped__") if type(each) is LRU else each for each in found]
     return [
         (function, value)
         for function, value in zip(inner, found, strict=True)
         if type(function) is types.FunctionType
-        and (id(function.__code__) in codes or id(function.__globals__) in spaces)
+        # reading `__code__` is an audit event: not of every function there is, if that can be helped
+        and (id(function.__globals__) in spaces or (codes and id(function.__code__) in codes))
     ]
