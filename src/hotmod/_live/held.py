@@ -26,12 +26,14 @@ from typing import Any
 
 from hotmod._live.aliases import translated
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import identity
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import contents
 
 __all__ = ["CALLS", "Held", "calls", "codes_held", "find", "remember", "resting"]
 
 _CHUNK = 256
+_CODE = frozenset((types.CodeType,))
 _PACKED = frozenset((tuple, frozenset, dict))  # of which the collector does not know those without containers
 _DEEP = 4
 _NO_HOLDERS = frozenset(
@@ -141,14 +143,16 @@ class _Search:
     def _take(self, parts: Iterable[Any], depth: int) -> bool:
         found = False
         for each in parts:
-            kind, key = type(each), id(each)
+            kind = type(each)
             if kind is types.CodeType:
+                key = id(each)
                 found |= key in self._wanted
                 if key in self._left:
                     self._left[key] -= 1
                     if self._left[key] <= 0:
                         del self._left[key]
             elif kind in _PARTS and depth:
+                key = id(each)
                 if key not in self._packed:
                     self._packed[key] = each
                     if self._take(each, depth - 1):
@@ -175,27 +179,28 @@ def _class_of(holder: Any) -> Any:
     """The class whose namespace a dictionary is, or else the holder itself."""
     if type(holder) is dict and "__module__" in holder:
         for each in gc.get_referrers(holder):
-            if issubclass(type(each), type) and id(holder) in _spaces_of(each):
+            if issubclass(type(each), type) and identity(holder) in _spaces_of(each):
                 return each
     return holder
 
 
 def _spaces_of(cls: type) -> set[int]:
-    """The ids of the dictionaries that a class refers to; one is its namespace."""
-    return {id(each) for each in gc.get_referents(cls) if type(each) is dict}
+    """The identities of the dictionaries that a class refers to; one is its namespace."""
+    return {identity(each) for each in gc.get_referents(cls) if type(each) is dict}
 
 
 def _leads_to(chunk: list[Any], wanted: Mapping[int, int]) -> bool:
-    ids = frozenset(wanted)
     parts = gc.get_referents(*chunk)
     for _ in range(_DEEP):
-        kinds = set(map(type, parts))
-        if types.CodeType in kinds and not ids.isdisjoint(map(id, parts)):
+        codes = itertools.compress(parts, map(_CODE.__contains__, map(type, parts)))
+        if not wanted.keys().isdisjoint(map(id, codes)):
             return True
-        if kinds.isdisjoint(_PACKED):
-            return False
         packed = itertools.compress(parts, map(_PACKED.__contains__, map(type, parts)))
-        inner = {id(each): each for each in packed if type(each) is not dict or not gc.is_tracked(each)}
+        inner = {
+            identity(each): each for each in packed if type(each) is not dict or not gc.is_tracked(each)
+        }
+        if not inner:
+            return False
         parts = gc.get_referents(*inner.values())
     return False
 
@@ -231,13 +236,13 @@ def _slots(holder: Any) -> Iterator[Any]:
 
 
 def _keys_of(holder: Any) -> set[int]:
-    """The ids of a holder and of what else holds the same references: an object has its dictionary."""
+    """The identities of a holder and of what else holds the same references: an object has its dictionary."""
     kind = type(holder)
     if kind is types.CellType:
-        return {id(holder)}
+        return {identity(holder)}
     if issubclass(kind, type):
-        return {id(holder), *_spaces_of(holder)}
-    return {id(holder), id(instance_dict(holder) or holder)}
+        return {identity(holder), *_spaces_of(holder)}
+    return {identity(holder), identity(instance_dict(holder) or holder)}
 
 
 def _held_by(holder: Any) -> list[Any]:
@@ -265,8 +270,8 @@ def codes_held(holders: Iterable[Any]) -> Iterator[types.CodeType]:
                 kind = type(each)
                 if kind is types.CodeType:
                     yield each
-                elif kind in _PARTS and id(each) not in seen:
-                    seen.add(id(each))
+                elif kind in _PARTS and identity(each) not in seen:
+                    seen.add(identity(each))
                     inner += each
             left = inner
 

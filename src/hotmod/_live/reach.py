@@ -27,6 +27,7 @@ from typing import Any
 from hotmod._live import held
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
+from hotmod._live.heap import identity
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import size_of
@@ -101,7 +102,7 @@ class Reach:
         known = [ref() for ref in running.holders] if running is not None else []
         self.holders: list[Any] = [each for each in known if each is not None]
         self._foreign: list[types.FunctionType] = []  # with other globals: they are not the module's
-        self._seen: dict[int, Any] = {id(space): space}
+        self._seen: dict[int, Any] = {identity(space): space}
         self._near = collections.deque(list(space.values()))
         self._far: collections.deque[Any] = collections.deque()
         self._walk()
@@ -130,16 +131,16 @@ class Reach:
     def hidden(self) -> tuple[weakref.ref[Any], ...]:
         """What no name leads to, to be remembered."""
         caches = [each for each in self.wrappers if type(each) is LRU]
-        return tuple(weakref.ref(each) for each in (*self.functions, *caches) if id(each) not in self._named)
+        return tuple(weakref.ref(each) for each in (*self.functions, *caches) if identity(each) not in self._named)
 
     def _walk(self) -> None:
         near, seen = self._near, self._seen
         while near:
             value = near.popleft()
             kind = type(value)
-            if kind in _PLAIN or id(value) in seen:
+            if kind in _PLAIN or (key := identity(value)) in seen:
                 continue
-            seen[id(value)] = value
+            seen[key] = value
             if kind is types.FunctionType:
                 self._enter_function(value)
             elif issubclass(kind, type):
@@ -281,7 +282,7 @@ def complete(reaches: Iterable[Reach]) -> None:
     for reach in reaches:
         if reach.running is None:
             reach.look_further()
-            spaces[id(reach.space)] = reach
+            spaces[identity(reach.space)] = reach
         elif reach.counted():
             reach.look_further()
             codes.update(dict.fromkeys(reach.counted(), reach))
@@ -290,7 +291,7 @@ def complete(reaches: Iterable[Reach]) -> None:
     objects = gc.get_objects()
     calling = [each for each in objects if type(each) in _CALLING]  # the one pass in Python over all of it
     for function, value in search(calling, spaces, codes):
-        reach = codes.get(id(function.__code__)) or spaces[id(function.__globals__)]
+        reach = codes.get(id(function.__code__)) or spaces[identity(function.__globals__)]
         reach.add(value)
     _find_holders(objects, calling, reaches)
 
@@ -323,7 +324,7 @@ def search(
 
     Args:
         objects: what the collector knows, or what of it may be called.
-        spaces: ids of namespaces.
+        spaces: the identities of namespaces.
         codes: ids of code objects.
 
     Returns:
@@ -336,5 +337,5 @@ def search(
         for function, value in zip(inner, found, strict=True)
         if type(function) is types.FunctionType
         # reading `__code__` is an audit event: not of every function there is, if that can be helped
-        and (id(function.__globals__) in spaces or (codes and id(function.__code__) in codes))
+        and (identity(function.__globals__) in spaces or (codes and id(function.__code__) in codes))
     ]
