@@ -157,14 +157,14 @@ def test_what_two_containers_share_counts_once(program: Program) -> None:
     owner = Owner()
     attributes = vars(owner)  # which the collector knows besides the object
     attributes["code"] = f
-    around = [[shared], [shared], [owner, attributes], {"last": f}]
+    around: list[Any] = [[shared], [shared], [owner, attributes], {"last": f}]
     del f
     program.edit(NEW)
     new = program["f"].__code__
-    assert around[0][0][0] is new  # type: ignore[index]
-    assert around[1][0][0] is new  # type: ignore[index]
+    assert around[0][0][0] is new
+    assert around[1][0][0] is new
     assert owner.code is new
-    assert around[3]["last"] is new  # type: ignore[call-overload]
+    assert around[3]["last"] is new
 
 
 def test_what_was_measured_stays_with_the_code_that_was_measured() -> None:

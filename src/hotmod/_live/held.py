@@ -21,7 +21,7 @@ import itertools
 import sys
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.aliases import translated
@@ -196,9 +196,7 @@ def _leads_to(chunk: list[Any], wanted: Mapping[int, int]) -> bool:
         if not wanted.keys().isdisjoint(map(id, codes)):
             return True
         packed = itertools.compress(parts, map(_PACKED.__contains__, map(type, parts)))
-        inner = {
-            identity(each): each for each in packed if type(each) is not dict or not gc.is_tracked(each)
-        }
+        inner = {identity(each): each for each in packed if type(each) is not dict or not gc.is_tracked(each)}
         if not inner:
             return False
         parts = gc.get_referents(*inner.values())
@@ -206,11 +204,13 @@ def _leads_to(chunk: list[Any], wanted: Mapping[int, int]) -> bool:
 
 
 def _untracked(value: Any) -> list[Any]:
-    """The dictionaries that an object leads to by itself or by tuples, and that the collector does not list."""
+    """The dictionaries that an object leads to, itself or by tuples, and that the collector does not list."""
     found: list[Any] = []
     left = [value]
     for _ in range(_DEEP):
-        packed = [each for each in gc.get_referents(*left) if type(each) in _PACKED and not gc.is_tracked(each)]
+        packed = [
+            each for each in gc.get_referents(*left) if type(each) in _PACKED and not gc.is_tracked(each)
+        ]
         found += [each for each in packed if type(each) is dict]
         left = packed
         if not left:

@@ -39,7 +39,8 @@ class Merger:
 
     Args:
         journal: where the changes are noted.
-        before: the namespaces, as they were, of the modules that run again; classes of others are never changed.
+        before: the namespaces, as they were, of the modules that run again; classes of others are never
+            changed.
         handlers: how objects are merged, by their kind; see `wrappers.HANDLERS`.
 
     Attributes:

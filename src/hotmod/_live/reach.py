@@ -131,7 +131,9 @@ class Reach:
     def hidden(self) -> tuple[weakref.ref[Any], ...]:
         """What no name leads to, to be remembered."""
         caches = [each for each in self.wrappers if type(each) is LRU]
-        return tuple(weakref.ref(each) for each in (*self.functions, *caches) if identity(each) not in self._named)
+        return tuple(
+            weakref.ref(each) for each in (*self.functions, *caches) if identity(each) not in self._named
+        )
 
     def _walk(self) -> None:
         near, seen = self._near, self._seen

@@ -205,8 +205,8 @@ def _steps(holder: Any, held: Mapping[int, Any]) -> dict[int, str]:
         places = [(ids[at], f"[{index}]") for index, item in listed if (at := identity(item)) in ids]
         return dict(reversed(places))
     space = own_dict(holder) if isinstance(holder, type) else instance_dict(holder) or {}
-    listed = reversed(list(space.items()))
-    named = {ids[at]: f".{name}" for name, item in listed if (at := identity(item)) in ids}
+    named_items = reversed(list(space.items()))
+    named = {ids[at]: f".{name}" for name, item in named_items if (at := identity(item)) in ids}
     if isinstance(holder, type):
         return named
     return {key: named.get(key, f".<{kind.__name__}>") for key in held if held[key] is not kind}

@@ -60,6 +60,7 @@ class Program:
         self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
         self._met: dict[str, ModuleSource | None] = {}  # which is asked for more often than all else
         self._words: dict[str, Words] = {}
+        self._spelled: dict[tuple[str, str], bool] = {}
 
     def __contains__(self, module: str) -> bool:
         return self._source(module) is not None
@@ -87,6 +88,13 @@ class Program:
             source = self._source(module)
             found = self._words[module] = words_of(source.text) if source is not None else Words()
         return found
+
+    def spells(self, module: str, word: str) -> bool:
+        """Whether a word is anywhere in the code of a module."""
+        key = module, word
+        if key not in self._spelled:
+            self._spelled[key] = self.words(module).names(word)
+        return self._spelled[key]
 
     def text(self, module: str) -> SourceText:
         """The text of a module that has one."""

@@ -67,7 +67,6 @@ class Reach:
         self._left: list[tuple[str, Region, Mode, str]] = []
         self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
         self._known_classes: dict[tuple[str, str], bool] = {}
-        self._spelled: dict[tuple[str, str], bool] = {}
         self._met: set[tuple[str, str]] = set()
         self.looked_at = self._classes.looked_at
         self.asked_for: set[str] = set()
@@ -420,14 +419,8 @@ class Reach:
         key = self._origin, cls
         if key not in self._known_classes:
             texts = {self._origin, *(self._imported(self._origin))}
-            self._known_classes[key] = any(self._is_spelled(cls, text) for text in texts)
-        return self._known_classes[key] or self._is_spelled(cls, where)
-
-    def _is_spelled(self, cls: str, text: str) -> bool:
-        key = cls, text
-        if key not in self._spelled:
-            self._spelled[key] = self._program.words(text).names(cls)
-        return self._spelled[key]
+            self._known_classes[key] = any(self._program.spells(text, cls) for text in texts)
+        return self._known_classes[key] or self._program.spells(where, cls)
 
     def _imported(self, module: str) -> Iterator[str]:
         for facts in self._program.facts(module):
