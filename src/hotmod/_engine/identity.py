@@ -90,7 +90,7 @@ class Identity:
         self._names = names
         spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
         self.migration = Migration(texts, spaces, edits)
-        self.merger = Merger(journal, before.keys(), HANDLERS)
+        self.merger = Merger(journal, before, HANDLERS)
         for module, going in names.items():
             self.merger.leave(module, before.get(module, {}), going)
         self.left = Leftovers()

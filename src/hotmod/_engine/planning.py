@@ -37,6 +37,7 @@ class Planner:
 
     Attributes:
         import_time: what earlier plans worked out.
+        call_time: the same, for what functions call.
     """
 
     def __init__(self, config: Config, ledger: Ledger) -> None:
@@ -47,7 +48,7 @@ class Planner:
         self._sources: dict[str, ModuleSource] = {}
         self._sourceless: set[str] = set()  # the other loaded modules
         self.import_time = ImportTime()
-        self._call_time = CallTime()
+        self.call_time = CallTime()
 
     def plan(self, changes: ChangeSet) -> Plan:
         """The plan for some changes, without added modules that nobody imports.
@@ -112,7 +113,7 @@ class Planner:
             overwritten=overwritten_definitions(changes.modules),
             keeping=keeping,
             import_time=self.import_time,
-            call_time=self._call_time,
+            call_time=self.call_time,
             derived=derived,
             together=built_together(changes.modules, self._ledger.modules),
         )

@@ -139,8 +139,8 @@ class Reloader:
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         with LOCK:
             self.ledger = Ledger(scope, view)
-            self.planner = Planner(config, self.ledger)
-            self._ahead = Ahead(self.ledger, self.planner.graph, self.planner.import_time)
+            self.planner = planner = Planner(config, self.ledger)
+            self._ahead = Ahead(self.ledger, planner.graph, planner.import_time, planner.call_time)
             hooks.install(self.ledger)
 
     def prepare(self, seconds: float) -> bool:

@@ -39,7 +39,8 @@ class Merger:
 
     Args:
         journal: where the changes are noted.
-        modules: the names of the modules that run again; classes of others are never changed.
+        before: the namespaces, as they were, of the modules that run again; classes of others are never
+            changed.
         handlers: how objects are merged, by their kind; see `wrappers.HANDLERS`.
 
     Attributes:
@@ -58,11 +59,12 @@ class Merger:
     def __init__(
         self,
         journal: Journal,
-        modules: Container[str],
+        before: Mapping[str, Mapping[str, Any]],
         handlers: Mapping[type, Handler] | None = None,
     ) -> None:
         self.journal = journal
-        self._modules = modules
+        self._before = before
+        self._modules: Container[str] = before.keys()
         self._handlers = handlers or {types.FunctionType: Merger.function, type: Merger.class_}
         self.forgotten: list[str] = []
         self.reshaped = False
@@ -111,6 +113,9 @@ class Merger:
             return new
         if id(new) in self.kept:
             return self.kept[id(new)]
+        mine = old.__func__ if type(old) in (staticmethod, classmethod) else old
+        if type(mine) is types.FunctionType and functions.is_lent(mine, self._before):
+            return new  # it has not gone: it goes on where it belongs
         handler = self._handler(type(new))
         if handler is None and type(old) is type(new):
             self._attributes(old, new)

@@ -24,7 +24,7 @@ from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.definitions import MISSING, Definitions, Key
-from hotmod._live.entries import Ties, line_of, parts_of
+from hotmod._live.entries import PLAIN, Ties, line_of, parts_of
 from hotmod._live.frameworks import Taken
 from hotmod._live.journal import Journal
 from hotmod._live.registrars import Registrars
@@ -68,6 +68,8 @@ class Registries:
 
     def _is_entry(self, root: int, value: Any) -> bool:
         """Whether an object of a library stands for a definition of ours."""
+        if type(value) in PLAIN:
+            return False  # it has no parts
         known = root, id(value)
         if known not in self._ours:
             self._ours[known] = bool(self._definitions_in(root, value))

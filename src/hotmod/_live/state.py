@@ -20,6 +20,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from hotmod._live.heap import identity
 from hotmod._live.takeback import (
     Mine,
     contents,
@@ -82,17 +83,19 @@ class State:
         self._walk(modules)
 
     def _walk(self, modules: Iterable[types.ModuleType]) -> None:
-        queue: collections.deque[tuple[Any, int, int]] = collections.deque()
+        queue: collections.deque[tuple[Any, int, int | None]] = collections.deque()
         for module in modules:
-            queue.extend((value, 0, id(value)) for value in list(vars(module).values()))
+            queue.extend((value, 0, None) for value in list(vars(module).values()))
         while queue and len(self._seen) < MAX_VISITS:
             value, depth, root = queue.popleft()
             kind = type(value)
-            if kind in _PLAIN or id(value) in self._seen:
+            if kind in _PLAIN or (at := identity(value)) in self._seen:
                 continue
-            self._seen.add(id(value))
+            self._seen.add(at)
             self._keep.append(value)  # an id is only good while its object lives
-            self.roots[id(value)] = root
+            key = id(value)
+            root = key if root is None else root
+            self.roots[key] = root
             if depth < self._depth:
                 queue.extend((part, depth + 1, root) for part in self._enter(value, kind, depth))
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
-from hotmod._live.heap import Heap
+from hotmod._live.heap import Heap, identity
 from hotmod._live.state import instance_dict
 
 __all__ = ["definitions_in", "holders"]
@@ -194,16 +194,19 @@ def _steps(holder: Any, held: Mapping[int, Any]) -> dict[int, str]:
         return {}
     if isinstance(holder, (set, frozenset)):
         return dict.fromkeys(held, "{...}")
+    ids = {identity(one): key for key, one in held.items()}
     if isinstance(holder, dict):
         pairs = list(dict.items(holder))
-        keys = [(id(key), f"[<{type(key).__name__}>]") for key, _ in pairs if id(key) in held]
-        items = [(id(item), _named(key)) for key, item in pairs if id(item) in held]
+        keys = [(ids[at], f"[<{type(key).__name__}>]") for key, _ in pairs if (at := identity(key)) in ids]
+        items = [(ids[at], _named(key)) for key, item in pairs if (at := identity(item)) in ids]
         return dict(reversed([*items, *keys]))  # of several places the first counts
     if isinstance(holder, (list, tuple, collections.deque)):
-        places = [(id(item), f"[{index}]") for index, item in enumerate(list(holder)) if id(item) in held]
+        listed = enumerate(list(holder))
+        places = [(ids[at], f"[{index}]") for index, item in listed if (at := identity(item)) in ids]
         return dict(reversed(places))
     space = own_dict(holder) if isinstance(holder, type) else instance_dict(holder) or {}
-    named = {id(item): f".{name}" for name, item in reversed(list(space.items())) if id(item) in held}
+    named_items = reversed(list(space.items()))
+    named = {ids[at]: f".{name}" for name, item in named_items if (at := identity(item)) in ids}
     if isinstance(holder, type):
         return named
     return {key: named.get(key, f".<{kind.__name__}>") for key in held if held[key] is not kind}

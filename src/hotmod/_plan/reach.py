@@ -419,8 +419,8 @@ class Reach:
         key = self._origin, cls
         if key not in self._known_classes:
             texts = {self._origin, *(self._imported(self._origin))}
-            self._known_classes[key] = any(self._program.words(text).names(cls) for text in texts)
-        return self._known_classes[key] or self._program.words(where).names(cls)
+            self._known_classes[key] = any(self._program.spells(text, cls) for text in texts)
+        return self._known_classes[key] or self._program.spells(where, cls)
 
     def _imported(self, module: str) -> Iterator[str]:
         for facts in self._program.facts(module):

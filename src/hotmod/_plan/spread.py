@@ -209,6 +209,10 @@ class Spread(Runs):
         line = edit.new.first if edit.new is not None else edit.old.first
         if facts is None:
             return
+        if facts.eager.dynamic:  # it may have bound names that it does not spell: they go with it
+            cause = Cause(module, line, f"{named(edit)}, which computes what it binds, is not as it was")
+            self.run_whole(module, cause)
+            self._unspelled(module, cause)
         self._made_anew(module, facts, Cause(module, line, f"{named(edit)} changed"))
         for chain in sorted({*facts.eager.changes, *changed_by(self.before, module, facts)}):
             self._rebuilt(
