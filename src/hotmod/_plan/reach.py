@@ -208,7 +208,9 @@ class Reach:
         """Something that a dotted name leads to, and what is done with it."""
         key = place.module, place.name
         if not place.name:
-            return self._changed.modules.get(place.module)
+            return self._changed.modules.get(place.module) or next(
+                self._changed.of_module(place.module), None
+            )
         cause = self._changed.values.get(key)
         if place.rest:
             mode = max(mode, Mode.USED)

@@ -25,6 +25,7 @@ __all__ = [
     "origin_of",
     "parameters_of",
     "plain_functions",
+    "spelled_out",
 ]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -61,6 +62,16 @@ class Scope:
 
 def is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def spelled_out(node: ast.Call, callee: Chain) -> list[ast.expr]:
+    """The arguments of a call; what `getattr` is asked for by a literal name is an attribute."""
+    match callee, node.args:
+        case [("getattr",) | ("hasattr",), [value, ast.Constant(value=str(name)), *rest]] if (
+            name.isidentifier()
+        ):
+            return [ast.Attribute(value, name, ast.Load()), *rest]
+    return node.args
 
 
 def is_super(node: ast.AST) -> bool:

@@ -395,7 +395,7 @@ class Visitor:
             mode = Mode.CALLED
         elif handing is Mode.HANDED and last[:1].isupper():
             mode = Mode.STORED
-        for argument in (*node.args, *node.keywords):
+        for argument in (*trees.spelled_out(node, callee), *node.keywords):
             value = argument.value if isinstance(argument, (ast.keyword, ast.Starred)) else argument
             chain = trees.chain_of(value)
             keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in _CALLS_ITS_KEY
