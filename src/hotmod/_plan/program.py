@@ -261,7 +261,7 @@ class Program:
         binders = self.binders(module).get(chain[0], ())
         found = found or list(self.imported_from(module, chain[0]))
         if not found:
-            return "" if binders or self.stars(module) else f"builtins.{'.'.join(chain)}"
+            return "" if binders or "*" in self.binders(module) else f"builtins.{'.'.join(chain)}"
         each = found[-1]
         base = self.absolute(module, each)
         if self.has_module(base.partition(".")[0]) or self.has_module(base):

@@ -331,7 +331,7 @@ class Visitor:
             self._expression(node.body, scope, mode)
             self._expression(node.orelse, scope, mode)
         elif isinstance(node, ast.Subscript):
-            self._expression(node.value, scope, Mode.USED)
+            self._expression(node.value, scope, max(Mode.USED, mode))
             self._expression(node.slice, scope, Mode.PLAIN)
         elif isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Slice, ast.keyword)):
             for child in ast.iter_child_nodes(node):
