@@ -185,10 +185,9 @@ class Merger:
             going: the names that these bind.
         """
         for name, value in space.items():
-            if name not in going and self._handler(type(value)) is not None:
-                home, own = _place(value)
-                if home in (module, None) and own not in going:
-                    self.staying.add(id(value))
+            home, own = _place(value)
+            if name not in going and home in (module, None) and own not in going:
+                self.staying.add(id(value))
 
     def is_taken(self, old: Any) -> bool:
         """Whether an old object already lives on in place of some new one."""

@@ -1,0 +1,2 @@
+class n2:
+    pass
