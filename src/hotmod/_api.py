@@ -1,9 +1,9 @@
-"""The functions of the package: `watch`, `awatch`, `reload`, `plan`, `rollback` and `graph`.
+"""The functions of the package: `watch`, `awatch`, `reload`, `plan`, `rollback`, `verify` and `graph`.
 
 Touches: what `Reloader` and `Watcher` touch; keeps one reloader per set of targets for the process.
 
 Guarantees: nothing is loaded that a call does not need: `reload` never loads watchfiles or asyncio, and with
-`HOTMOD=off` the engine is not loaded at all.
+`HOTMOD=off` the engine is not loaded at all but for `verify`, which only looks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from hotmod._engine.reloader import Reloader
     from hotmod._engine.watcher import Watcher
     from hotmod._model.report import Report
+    from hotmod._model.verification import Verification
     from hotmod._plan import Plan
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["awatch", "graph", "plan", "reload", "rollback", "watch"]
+__all__ = ["awatch", "graph", "plan", "reload", "rollback", "verify", "watch"]
 
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
@@ -229,6 +230,35 @@ def rollback(*targets: Target) -> Report:
         msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
         raise RollbackError(msg)
     return _reloader(targets).rollback()
+
+
+def verify(*targets: Target, cold: bool = False) -> Verification:
+    """Compare every function, class and plain constant in memory with what the files on disk would give.
+
+    Changes nothing, and runs no code of the targets in this process. It can be asked at any moment, also in a
+    program that never reloaded anything: what a file lost or gained between its import and now is seen. With
+    `HOTMOD=off` it answers as well.
+
+    Args:
+        *targets: as for `Reloader`.
+        cold: whether to import the modules in a fresh process as well, and tell what works here only
+            thanks to history. That executes the files, there.
+
+    Returns:
+        What differs, by name and why; true when nothing does but what was kept by name and the state of the
+        program.
+
+    Raises:
+        ConfigError: there is no target or one does not exist.
+        HotmodError: called from inside of a reload.
+    """
+    if switched_off():
+        from hotmod._engine.loaded import Ledger  # noqa: PLC0415 - see the guarantees
+        from hotmod._engine.verifying import verify as compared  # noqa: PLC0415 - the same
+
+        config = configure()
+        return compared(Ledger(scope_of(targets, config.include, config.exclude)), config, (), cold=cold)
+    return _reloader(targets).verify(cold=cold)
 
 
 def graph(*targets: Target) -> ImportGraph:

@@ -44,6 +44,9 @@ class Loaded:
         text: the text it was executed from; None for a module without source.
         certain: whether that is known; if not, `text` is what the file held when it was first read, and
             the module counts as changed until it has run again.
+        witnessed: whether hotmod saw the import or made the run; if not, `text` is what the file held when
+            hotmod came.
+        again: whether a transaction has changed it since its import.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Loaded:
     is_package: bool
     text: SourceText | None
     certain: bool = True
+    witnessed: bool = True
+    again: bool = False
 
 
 class Ledger:
@@ -96,7 +101,9 @@ class Ledger:
             text = SourceText.of(path, view.main) if view.main is not None else None
         else:
             text = readable(path)
-        return Loaded(name, path, is_package=False, text=text) if text is not None else None
+        if text is None:
+            return None
+        return Loaded(name, path, is_package=False, text=text, witnessed=False)
 
     def loaded(self, name: str) -> Loaded | None:
         """What is known of a loaded module, or of the main module."""
@@ -157,19 +164,33 @@ class Ledger:
         text = readable(path)
         if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
+        elsewhere = self._known_elsewhere(name, module, path)
+        if elsewhere is not None:
+            return elsewhere
         held = view.read(name) if view is not None else None
         if held is not None:
-            return Loaded(name, path, is_package, SourceText.of(path, held))
-        if view is not None:
-            return Loaded(name, path, is_package, text, view.still_holds(name, path, text.data))
-        # Imported past the hook: if the file changed since the last look, it may be older than the import.
-        return Loaded(name, path, is_package, text, self.idle.get(name, text.digest) == text.digest)
+            return Loaded(name, path, is_package, SourceText.of(path, held), witnessed=False)
+        # Without a view: if the file changed since the last look, it may be older than the import.
+        certain = (
+            view.still_holds(name, path, text.data)
+            if view is not None
+            else self.idle.get(name, text.digest) == text.digest
+        )
+        return Loaded(name, path, is_package, text, certain, witnessed=False)
+
+    def _known_elsewhere(self, name: str, module: types.ModuleType, path: str) -> Loaded | None:
+        """What another ledger knows of this very module: it came earlier, or saw it being imported."""
+        for ledger in list(_LEDGERS):
+            known = ledger.modules.get(name) if ledger._objects.get(name) == id(module) else None  # noqa: SLF001 - another ledger
+            if known is not None and known.path == path and known.text is not None:
+                return known
+        return None
 
     def accept(self, name: str, text: SourceText) -> None:
         """A module ran from this text."""
         module = sys.modules.get(name)
         is_package = isinstance(module, types.ModuleType) and vars(module).get("__path__") is not None
-        loaded = Loaded(name, text.path, is_package, text)
+        loaded = Loaded(name, text.path, is_package, text, again=True)
         for ledger in self._sharing(name, text.path):
             ledger._put(name, loaded)  # noqa: SLF001 - another ledger
             ledger._refused.pop(name, None)  # noqa: SLF001 - the same
@@ -318,6 +339,10 @@ class Ledger:
         pending = {each.module: each for each in self._pending.changes}
         self._pending = ChangeSet(tuple({**self._refused, **pending}.values()))
 
+    def refused(self, name: str) -> bool:
+        """Whether the version of a module that is on disk was rejected or rolled back."""
+        return name in self._refused
+
     def refuses(self, changes: ChangeSet) -> bool:
         """Whether this version was refused. A version with anything new in it ends the refusal."""
         if not changes:
@@ -334,9 +359,33 @@ class Ledger:
         if self.main is not None and text is not None:  # a program whose file is gone goes on
             yield from _edit(self.main, text)
 
+    def on_disk(self) -> Iterator[tuple[Loaded, SourceText | SourceError | None]]:
+        """Every loaded module with a source, and what its file holds now; None where there is none.
+
+        What can't be read is given as the error.
+        """
+        self.refresh()
+        files = self._files()
+        loaded = [*self.modules.values(), *([self.main] if self.main is not None else [])]
+        for each in [each for each in loaded if each.text is not None]:
+            try:
+                yield each, _read(each.path) if each is self.main else self._text_of(each, files)
+            except SourceError as error:
+                yield each, error
+
     def _change(self, loaded: Loaded, files: dict[str, str]) -> Iterator[Change]:
         if loaded.text is None:
             return
+        text = self._text_of(loaded, files)
+        if text is None:
+            yield Change(loaded.name, ChangeKind.DELETED, loaded.path)
+        elif text.path != loaded.path:
+            yield Change(loaded.name, ChangeKind.MOVED, text.path, text)
+        else:
+            yield from _edit(loaded, text)
+
+    def _text_of(self, loaded: Loaded, files: Mapping[str, str]) -> SourceText | None:
+        """What an import of a loaded module would read now; None if it would find nothing."""
         path = files.get(loaded.name, loaded.path)
         if path != loaded.path and _stem(path) != _stem(loaded.path) and os.path.exists(loaded.path):
             path = loaded.path  # the same file through a link, or the same name in another folder
@@ -345,12 +394,7 @@ class Ledger:
             spec = find_spec(loaded.name)
             origin = spec.origin if spec is not None and spec.has_location else None
             text = _read(origin) if origin else None
-        if text is None:
-            yield Change(loaded.name, ChangeKind.DELETED, loaded.path)
-        elif text.path != loaded.path:
-            yield Change(loaded.name, ChangeKind.MOVED, text.path, text)
-        else:
-            yield from _edit(loaded, text)
+        return text
 
 
 def _end_of_modules() -> object:

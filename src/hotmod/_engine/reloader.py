@@ -29,9 +29,11 @@ from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
+from hotmod._engine.verifying import verify as compared
 from hotmod._model.changes import Change, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
+from hotmod._model.verification import Verification
 from hotmod._plan import Plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph
@@ -133,7 +135,7 @@ class Reloader:
     ) -> None:
         self.config = config
         self.scope = scope
-        self.verify = verify
+        self._check_program = verify
         self.generation = 0
         self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
@@ -181,6 +183,20 @@ class Reloader:
                 if change.text is not None:
                     parse(change.text)
             return plan
+
+    def verify(self, *, cold: bool = False) -> Verification:
+        """Compare what is loaded with what the files on disk would give. Changes nothing, runs nothing.
+
+        Args:
+            cold: whether to import the modules in a fresh process as well, and tell what works here only
+                thanks to history. That executes the files, there.
+
+        Raises:
+            HotmodError: called from inside of a reload.
+        """
+        with LOCK:
+            _refuse_inside()
+            return compared(self.ledger, self.config, self.history, cold=cold)
 
     def reload(self, *, check: bool = False) -> Report:
         """Apply whatever differs between disk and memory, as one transaction.
@@ -289,7 +305,7 @@ class Reloader:
             if plan.is_rude and self.config.on_rude == "restart":
                 try:
                     for change in changes.changes:
-                        self._check(change)
+                        self._check_text(change)
                 except (SyntaxError, SourceError, ValueError) as error:
                     return self._record(self._rejection(error, None, phases, started)), error
                 restart(self.ledger.paths())
@@ -298,7 +314,7 @@ class Reloader:
             return self._transact(plan, phases, started)
 
     @staticmethod
-    def _check(change: Change) -> None:
+    def _check_text(change: Change) -> None:
         """See that a text compiles before the program is started anew with it."""
         if change.text is not None:
             loader = getattr(getattr(sys.modules.get(change.module), "__spec__", None), "loader", None)
@@ -315,7 +331,7 @@ class Reloader:
 
         try:
             transaction.prepare()
-            transaction.apply(self.verify, report)
+            transaction.apply(self._check_program, report)
         except RollbackError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hotmod._engine.beginning import Beginning
     from hotmod._engine.lookout import Lookout
     from hotmod._model.report import Report, Status
+    from hotmod._model.verification import Verification
 
 __all__ = ["Watcher"]
 
@@ -228,6 +229,21 @@ class Watcher:
             self._publish(report, queued=False)
         self._raise_interrupt(report)
         return report
+
+    def verify(self, *, cold: bool = False) -> Verification:
+        """Compare what is loaded with what the files on disk would give, as `hotmod.verify` does.
+
+        Args:
+            cold: whether to ask a fresh process as well.
+
+        Raises:
+            HotmodError: called from inside of a reload.
+        """
+        if self._beginning is None:
+            from hotmod._model.verification import Verification  # noqa: PLC0415 - takes a while to load
+
+            return Verification()
+        return self._beginning.reloader().verify(cold=cold)
 
     # The thread
 
