@@ -24,6 +24,7 @@ _PLACES = {
     "SourceError": "hotmod._model.errors",
     "Verification": "hotmod._model.verification",
     "Watcher": "hotmod._engine.watcher",
+    "annotate": "hotmod._engine.notes",
     "awatch": "hotmod._api",
     "graph": "hotmod._api",
     "plan": "hotmod._api",

@@ -23,10 +23,11 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping
 
 from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
+from hotmod._engine.texts import read_if_there, readable, stem_of
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
-from hotmod._source.files import discover, read
+from hotmod._source.files import discover
 
 __all__ = ["SOURCE", "Ledger", "Loaded", "readable", "source_of"]
 
@@ -110,6 +111,11 @@ class Ledger:
         if self.main is not None and name == self.main.name:
             return self.main
         return self.modules.get(name)
+
+    def at(self, path: str) -> list[Loaded]:
+        """What is loaded from a file."""
+        found = [self.modules[name] for name in self._by_path.get(path, {})]
+        return found + ([self.main] if self.main is not None and self.main.path == path else [])
 
     def paths(self) -> set[str]:
         """The files of all that is loaded."""
@@ -296,7 +302,7 @@ class Ledger:
         for path in suspects:
             names = self._by_path.get(path, {})
             main = self.main if self.main is not None and path == self.main.path else None
-            text = _read(path) if names or main is not None else None
+            text = read_if_there(path) if names or main is not None else None
             if text is None or any(id(sys.modules.get(n)) != self._objects[n] for n in names):
                 return None
             every = [*map(self.modules.__getitem__, names), *([main] if main is not None else [])]
@@ -355,7 +361,7 @@ class Ledger:
         return bool(self._refused)
 
     def _change_of_main(self) -> Iterator[Change]:
-        text = _read(self.main.path) if self.main is not None else None
+        text = read_if_there(self.main.path) if self.main is not None else None
         if self.main is not None and text is not None:  # a program whose file is gone goes on
             yield from _edit(self.main, text)
 
@@ -369,7 +375,7 @@ class Ledger:
         loaded = [*self.modules.values(), *([self.main] if self.main is not None else [])]
         for each in [each for each in loaded if each.text is not None]:
             try:
-                yield each, _read(each.path) if each is self.main else self._text_of(each, files)
+                yield each, read_if_there(each.path) if each is self.main else self._text_of(each, files)
             except SourceError as error:
                 yield each, error
 
@@ -387,13 +393,13 @@ class Ledger:
     def _text_of(self, loaded: Loaded, files: Mapping[str, str]) -> SourceText | None:
         """What an import of a loaded module would read now; None if it would find nothing."""
         path = files.get(loaded.name, loaded.path)
-        if path != loaded.path and _stem(path) != _stem(loaded.path) and os.path.exists(loaded.path):
+        if path != loaded.path and stem_of(path) != stem_of(loaded.path) and os.path.exists(loaded.path):
             path = loaded.path  # the same file through a link, or the same name in another folder
-        text = _read(path)
+        text = read_if_there(path)
         if text is None or (path != loaded.path and not os.path.exists(loaded.path)):
             spec = find_spec(loaded.name)
             origin = spec.origin if spec is not None and spec.has_location else None
-            text = _read(origin) if origin else None
+            text = read_if_there(origin) if origin else None
         return text
 
 
@@ -420,28 +426,3 @@ def _edit(loaded: Loaded, text: SourceText) -> Iterator[Change]:
     """The change of a module whose file is where it was."""
     if loaded.text is not None and not (loaded.certain and text.digest == loaded.text.digest):
         yield Change(loaded.name, ChangeKind.EDITED, text.path, text)
-
-
-def _stem(path: str) -> str:
-    """What `x.py` and `x/__init__.py` have in common: two places for one module."""
-    folder, file = os.path.split(path)
-    stem = os.path.splitext(file)[0]
-    return folder if stem == "__init__" else os.path.join(folder, stem)
-
-
-def _read(path: str) -> SourceText | None:
-    """The text of a file, None when there is no such file."""
-    try:
-        return read(path)
-    except SourceError as error:
-        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-            return None
-        raise
-
-
-def readable(path: str) -> SourceText | None:
-    """The text of a file, None when there is none to be had just now; whoever needs it will say why."""
-    try:
-        return read(path)
-    except SourceError:
-        return None

@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Self
 
 from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
-from hotmod._engine.failures import is_internal, location_of, trimmed
+from hotmod._engine.chronicle import Chronicle
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
-from hotmod._engine.survey import left_behind, repeated, survey
+from hotmod._engine.survey import repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
 from hotmod._engine.verifying import verify as compared
 from hotmod._model.changes import Change, ChangeSet
@@ -42,7 +41,6 @@ from hotmod._source.parse import parse
 __all__ = ["LOCK", "Reloader", "reloads_here"]
 
 LOCK = threading.RLock()
-HISTORY = 32
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
 logger = logging.getLogger("hotmod")
@@ -136,11 +134,10 @@ class Reloader:
         self.config = config
         self.scope = scope
         self._check_program = verify
-        self.generation = 0
-        self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         with LOCK:
             self.ledger = Ledger(scope, view)
+            self.chronicle = Chronicle(config, self.ledger)
             self.planner = Planner(config, self.ledger)
             self._ahead = Ahead(self.ledger, self.planner.graph, self.planner.import_time)
             hooks.install(self.ledger)
@@ -166,9 +163,19 @@ class Reloader:
         return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"
 
     @property
-    def status(self) -> str:
-        """The status of the last attempt, `unchanged` before the first."""
-        return self.history[-1].status if self.history else "unchanged"
+    def status(self) -> Status:
+        """The status of the last attempt, `unchanged` before the first; `rejected` after a rollback."""
+        return self.chronicle.status
+
+    @property
+    def generation(self) -> int:
+        """How many transactions were committed or rolled back."""
+        return self.chronicle.generation
+
+    @property
+    def history(self) -> tuple[Report, ...]:
+        """The reports of the last attempts, the newest last; at most 32."""
+        return tuple(self.chronicle.history)
 
     def plan(self) -> Plan:
         """What a reload would do now, and why. Changes nothing.
@@ -242,7 +249,7 @@ class Reloader:
             started = time.perf_counter()
             done = self._done.pop()
             done.undo()
-            self.generation += 1
+            self.chronicle.generation += 1
             report = Report(
                 status="applied",
                 scope=str(self.scope),
@@ -252,7 +259,7 @@ class Reloader:
                 seconds=time.perf_counter() - started,
             )
             self.ledger.refuse(done.plan.changes, rolled_back=True)
-            return self._record(report)
+            return self.chronicle.record(report)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -299,18 +306,20 @@ class Reloader:
             except SourceError as error:
                 if changes is not None:
                     show_running_texts(self.ledger, changes)
-                return self._record(self._rejection(error, None, phases, started)), error
+                return self.chronicle.record(self.chronicle.rejection(error, None, phases, started)), error
             if not plan:
-                return self._record(self._report("unchanged", phases, started)), None
+                return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
             if plan.is_rude and self.config.on_rude == "restart":
                 try:
                     for change in changes.changes:
                         self._check_text(change)
                 except (SyntaxError, SourceError, ValueError) as error:
-                    return self._record(self._rejection(error, None, phases, started)), error
+                    return self.chronicle.record(
+                        self.chronicle.rejection(error, None, phases, started)
+                    ), error
                 restart(self.ledger.paths())
             if not plan.steps and plan.is_rude:
-                return self._record(self._restart(plan, phases, started)), None
+                return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
 
     @staticmethod
@@ -327,7 +336,7 @@ class Reloader:
         before = Look(self.ledger) if self.config.paranoid else None
 
         def report() -> Report:
-            return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
+            return self.chronicle.applied(transaction, {**phases, **transaction.outcome.phases}, started)
 
         try:
             transaction.prepare()
@@ -337,8 +346,8 @@ class Reloader:
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)
             phases.update(transaction.outcome.phases)
-            return self._record(self._rejection(error, transaction, phases, started)), error
-        self.generation += 1
+            return self.chronicle.record(self.chronicle.rejection(error, transaction, phases, started)), error
+        self.chronicle.generation += 1
         transaction.generation = self.generation
         self._done.append(transaction)
         self.ledger.settle(plan.changes)
@@ -351,7 +360,7 @@ class Reloader:
             # it is committed and right; what is lacking is part of the report
             logger.exception("hotmod failed to look for what the reload left behind; please report this")
         phases["survey"] = time.perf_counter() - told
-        return self._record(report()), None
+        return self.chronicle.record(report()), None
 
     def _changes(self) -> ChangeSet:
         return self.ledger.changes()
@@ -359,80 +368,3 @@ class Reloader:
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         return self.planner.graph()
-
-    def _record(self, report: Report) -> Report:
-        self.history.append(report)
-        level = logging.INFO if report else logging.WARNING
-        if report.is_rude and self.config.on_rude == "raise":
-            level = logging.ERROR  # a watcher has nobody to raise to
-        if report.status != "unchanged":
-            logger.log(level, "%s", report.summary())
-        return report
-
-    def _report(self, status: Status, phases: Mapping[str, float], started: float, **values: Any) -> Report:
-        seconds = time.perf_counter() - started
-        return Report(
-            status=status,
-            scope=str(self.scope),
-            generation=self.generation,
-            phases=dict(phases),
-            seconds=seconds,
-            **values,
-        )
-
-    def _applied(self, transaction: Transaction, phases: Mapping[str, float], started: float) -> Report:
-        outcome, plan = transaction.outcome, transaction.plan
-        return self._report(
-            "applied",
-            phases,
-            started,
-            changed=plan.changes.modules,
-            executed=outcome.executed,
-            ran=outcome.ran,
-            patched=tuple(outcome.patched),
-            rebound=tuple(outcome.rebound),
-            cleared=tuple(outcome.cleared),
-            kept=tuple(outcome.kept),
-            hazards=tuple(outcome.hazards),
-            affected=len(plan.steps),
-            reasons=plan.reasons(),
-        )
-
-    def _restart(self, plan: Plan, phases: Mapping[str, float], started: float) -> Report:
-        return self._report(
-            "restart-required",
-            phases,
-            started,
-            changed=plan.changes.modules,
-            hazards=plan.hazards,
-            affected=len(plan.changes.changes),
-        )
-
-    def _rejection(
-        self,
-        error: BaseException,
-        transaction: Transaction | None,
-        phases: Mapping[str, float],
-        started: float,
-    ) -> Report:
-        location = location_of(error, self.scope.owns_name)
-        plan = transaction.plan if transaction is not None else None
-        if location is not None and not location.module:
-            names = {loaded.path: name for name, loaded in self.ledger.modules.items()}
-            names.update({c.path: c.module for c in plan.changes.changes} if plan else {})
-            module = names.get(location.path, location.path)
-            location = dataclasses.replace(location, module=module)
-        hazards = list(plan.hazards) if plan else []
-        hazards += left_behind(transaction) if transaction is not None else []
-        return self._report(
-            "rejected",
-            phases,
-            started,
-            changed=plan.changes.modules if plan else (),
-            hazards=tuple(hazards),
-            internal=is_internal(error),
-            error=error if is_internal(error) else trimmed(error),
-            location=location,
-            affected=len(plan.steps) if plan else 0,
-            reasons=plan.reasons() if plan else (),
-        )

@@ -24,6 +24,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
+from hotmod._engine import notes
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Watcher:
         self._new: collections.deque[Report] = collections.deque()
         if beginning is not None:
             _WATCHERS.add(self)
+            notes.hold()
             name = f"hotmod watcher of {beginning.scope}"
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
@@ -276,6 +278,7 @@ class Watcher:
         finally:
             lookout.close()
             _LOOKOUTS.discard(lookout)
+            notes.release()
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
@@ -357,7 +360,7 @@ class Watcher:
         with self._changed:
             if queued and report.status == "unchanged" and self._status in _CLEAN:
                 return
-            self._status = status or report.status
+            self._status = status or ("restart-required" if report.is_rude else report.status)
             self._history.append(report)
             if queued:
                 self._new.append(report)
