@@ -26,6 +26,7 @@ _PLACES = {
     "Watcher": "hotmod._engine.watcher",
     "annotate": "hotmod._engine.notes",
     "awatch": "hotmod._api",
+    "diagnose": "hotmod._api",
     "graph": "hotmod._api",
     "plan": "hotmod._api",
     "register_class_adapter": "hotmod._live.adapters",

@@ -1,16 +1,17 @@
-"""The functions of the package: `watch`, `awatch`, `reload`, `plan`, `rollback`, `verify` and `graph`.
+"""The functions of the package, from `watch` and `reload` to `verify` and `diagnose`.
 
 Touches: what `Reloader` and `Watcher` touch; keeps one reloader per set of targets for the process.
 
 Guarantees: nothing is loaded that a call does not need: `reload` never loads watchfiles or asyncio, and with
-`HOTMOD=off` the engine is not loaded at all but for `verify`, which only looks.
+`HOTMOD=off` the engine is not loaded at all, but for `verify`, which only
+looks.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from hotmod._config import Config, configure, listed, switched_off
 from hotmod._engine.beginning import Beginning
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from hotmod._plan import Plan
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["awatch", "graph", "plan", "reload", "rollback", "verify", "watch"]
+__all__ = ["awatch", "diagnose", "graph", "plan", "reload", "rollback", "verify", "watch"]
 
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
@@ -213,8 +214,12 @@ def plan(*targets: Target) -> Plan:
     return _reloader(targets).plan()
 
 
-def rollback(*targets: Target) -> Report:
+def rollback(*targets: Target, n: int = 1) -> Report:
     """Return to the version before the last applied reload of the same targets. The files stay as they are.
+
+    Args:
+        *targets: as for `reload`.
+        n: how many applied reloads to take back; the last three are kept.
 
     Returns:
         A report with status `applied`; memory differs from disk afterwards. The next `reload` applies the
@@ -222,14 +227,15 @@ def rollback(*targets: Target) -> Report:
 
     Raises:
         ConfigError: there is no target or one does not exist.
-        RollbackError: there is nothing to go back to, or going back failed half-way.
+        ValueError: `n` is less than 1.
+        RollbackError: there are not so many to go back to, or going back failed half-way.
     """
     if switched_off():
         from hotmod._model.errors import RollbackError  # noqa: PLC0415 - see the guarantees
 
         msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
         raise RollbackError(msg)
-    return _reloader(targets).rollback()
+    return _reloader(targets).rollback(n)
 
 
 def verify(*targets: Target, cold: bool = False) -> Verification:
@@ -259,6 +265,20 @@ def verify(*targets: Target, cold: bool = False) -> Verification:
         config = configure()
         return compared(Ledger(scope_of(targets, config.include, config.exclude)), config, (), cold=cold)
     return _reloader(targets).verify(cold=cold)
+
+
+def diagnose(file: TextIO | None = None) -> None:
+    """Print what a bug report needs: versions, options, every reloader and watcher, and their last reports.
+
+    Nothing is changed, and nothing of the program is executed. The home directory is written as `~`; read the
+    block before you paste it, since it names your modules and the lines of tracebacks.
+
+    Args:
+        file: where to print; by default standard output.
+    """
+    from hotmod._engine.diagnosis import diagnosis  # noqa: PLC0415 - see the guarantees
+
+    print(diagnosis(), file=file)
 
 
 def graph(*targets: Target) -> ImportGraph:

@@ -1,9 +1,10 @@
 """What became of each attempt: its report is made, remembered, and told once.
 
-Touches: the logger `hotmod`.
+Touches: the loggers `hotmod` and `hotmod.why`.
 
 Guarantees: an attempt that was not clean is a WARNING with the first error of each file, once: the same
-refusal again is a DEBUG record, and the status goes on showing it.
+refusal again is a DEBUG record, and the status goes on showing it. Each decision of an attempt is one DEBUG
+record of `hotmod.why`, which costs nothing where nobody listens.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = ["Chronicle"]
 
 HISTORY = 32
 logger = logging.getLogger("hotmod")
+why = logging.getLogger("hotmod.why")
 
 
 class Chronicle:
@@ -53,6 +55,33 @@ class Chronicle:
             return "unchanged"
         return "rejected" if last.took_back else "restart-required" if last.is_rude else last.status
 
+    def decided(self, plan: Plan) -> None:
+        """Log what is going to be done, decision by decision, each with its reason."""
+        if not why.isEnabledFor(logging.DEBUG):
+            return
+        for change in plan.changes.changes:
+            why.debug("changed %s: %s, %s", change.module, change.kind.value, change.path)
+        for step in plan.steps:
+            for note in step.notes:
+                why.debug("in place %s", note)
+            for run in step.runs:
+                why.debug("run %s", run)
+            if not (step.notes or step.runs):
+                why.debug("%s %s: %s", step.action, step.module, step.why)
+        for name in plan.kept:
+            why.debug("keep %s", name)
+        for hazard in plan.hazards:
+            why.debug("hazard %s", hazard)
+
+    def _done(self, report: Report) -> None:
+        """Log what else was done: what only the live objects showed."""
+        for name in report.rebound:
+            why.debug("rebound %s: its import holds the new object", name)
+        for name in report.cleared:
+            why.debug("cleared %s", name)
+        for hazard in report.hazards:
+            why.debug("hazard %s", hazard)
+
     def record(self, report: Report) -> Report:
         """Remember a report, and log it in one line."""
         self.history.append(report)
@@ -60,6 +89,8 @@ class Chronicle:
         if report.is_rude and self._config.on_rude == "raise":
             level = logging.ERROR  # a watcher has nobody to raise to
         if report.status != "unchanged":
+            if report.status == "applied" and why.isEnabledFor(logging.DEBUG):
+                self._done(report)
             logger.log(self._level(report, level), "%s", report.summary())
         return report
 

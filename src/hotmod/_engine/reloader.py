@@ -14,6 +14,7 @@ import logging
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Self
 
@@ -38,7 +39,7 @@ from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph
 from hotmod._source.parse import parse
 
-__all__ = ["LOCK", "Reloader", "reloads_here"]
+__all__ = ["LOCK", "RELOADERS", "Reloader", "reloads_here"]
 
 LOCK = threading.RLock()
 KEPT_JOURNALS = 3
@@ -141,6 +142,7 @@ class Reloader:
             self.planner = Planner(config, self.ledger)
             self._ahead = Ahead(self.ledger, self.planner.graph, self.planner.import_time)
             hooks.install(self.ledger)
+        RELOADERS.add(self)
 
     def prepare(self, seconds: float) -> bool:
         """Read and analyse what is loaded, so that reloads need not; changes nothing.
@@ -230,35 +232,42 @@ class Reloader:
             raise ReloadError(report) from report.error
         return report
 
-    def rollback(self) -> Report:
-        """Return to the version before the last applied reload. The files stay as they are.
+    def rollback(self, n: int = 1) -> Report:
+        """Return to the version before the last applied reload, in memory. The files stay as they are.
 
         Afterwards memory differs from disk: the next `reload()` applies the files again.
 
+        Args:
+            n: how many applied reloads to take back; the last three are kept.
+
         Returns:
-            A report with status `applied` and the generation that was taken back; it is false, because
-            memory no longer equals disk.
+            A report with status `applied` and the generation that was taken back, the earliest of several; it
+            is false, because memory no longer equals disk.
 
         Raises:
-            RollbackError: there is nothing to go back to, or going back failed half-way.
+            ValueError: `n` is less than 1.
+            RollbackError: there are not so many to go back to, and nothing was changed; or going back failed
+                half-way.
         """
+        if n < 1:
+            msg = f"rollback() takes back one reload or more, not {n}"
+            raise ValueError(msg)
         with LOCK, self._alone():
-            if not self._done:
-                msg = "There is no applied reload to go back from; the program runs what it ran before."
-                raise RollbackError(msg)
+            if len(self._done) < n:
+                raise RollbackError(_too_few(n, len(self._done)))
             started = time.perf_counter()
-            done = self._done.pop()
-            done.undo()
+            changed: dict[str, None] = {}
+            generation = self.generation
+            for _ in range(n):
+                done = self._done.pop()
+                done.undo()
+                generation = done.generation
+                changed.update(dict.fromkeys(done.plan.changes.modules))
+                self.ledger.refuse(done.plan.changes, rolled_back=True)
             self.chronicle.generation += 1
-            report = Report(
-                status="applied",
-                scope=str(self.scope),
-                generation=self.generation,
-                changed=done.plan.changes.modules,
-                took_back=done.generation,
-                seconds=time.perf_counter() - started,
+            report = self.chronicle.report(
+                "applied", {}, started, changed=tuple(changed), took_back=generation
             )
-            self.ledger.refuse(done.plan.changes, rolled_back=True)
             return self.chronicle.record(report)
 
     @contextlib.contextmanager
@@ -307,6 +316,7 @@ class Reloader:
                 if changes is not None:
                     show_running_texts(self.ledger, changes)
                 return self.chronicle.record(self.chronicle.rejection(error, None, phases, started)), error
+            self.chronicle.decided(plan)
             if not plan:
                 return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
             if plan.is_rude and self.config.on_rude == "restart":
@@ -368,3 +378,16 @@ class Reloader:
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         return self.planner.graph()
+
+
+def _too_few(wanted: int, kept: int) -> str:
+    if not kept:
+        return "There is no applied reload to go back from; the program runs what it ran before."
+    return (
+        f"{wanted} reloads can't be taken back: {kept} {'is' if kept == 1 else 'are'} kept. "
+        "Nothing was changed; the program runs what it ran before."
+    )
+
+
+RELOADERS: weakref.WeakSet[Reloader] = weakref.WeakSet()
+"""Every reloader of the process, for those who ask how things stand."""
