@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, TextIO
 
 from hotmod._config import Config, configure, listed, switched_off
 from hotmod._engine.beginning import Beginning
+from hotmod._engine.canary import check_of
 from hotmod._scope import Scope, Target, scope_of
 
 if TYPE_CHECKING:
+    from hotmod._engine.canary import Check
     from hotmod._engine.reloader import Reloader
     from hotmod._engine.watcher import Watcher
     from hotmod._model.report import Report
@@ -36,7 +38,7 @@ def watch(
     *targets: Target,
     on_reload: Callable[[Report], object] | None = None,
     apply: Callable[[Callable[[], None]], object] | None = None,
-    verify: Callable[[], object] | None = None,
+    verify: Check | None = None,
     delay: float | None = None,
     strategy: str | None = None,
     include: Iterable[str] | None = None,
@@ -85,7 +87,8 @@ def watch(
         keep=listed(keep),
         paranoid=paranoid,
     )
-    return _watcher(config, scope_of(targets, config.include, config.exclude), on_reload, apply, verify)
+    scope = scope_of(targets, config.include, config.exclude)
+    return _watcher(config, scope, on_reload, apply, check_of(verify))
 
 
 def _watcher(
@@ -114,7 +117,7 @@ def _watcher(
 async def awatch(
     *targets: Target,
     apply: Callable[[Callable[[], None]], object] | None = None,
-    verify: Callable[[], object] | None = None,
+    verify: Check | None = None,
     delay: float | None = None,
     strategy: str | None = None,
     include: Iterable[str] | None = None,

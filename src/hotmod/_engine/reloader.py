@@ -21,6 +21,7 @@ from typing import Self
 from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
+from hotmod._engine.canary import Check, check_of
 from hotmod._engine.chronicle import Chronicle
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
@@ -81,7 +82,8 @@ class Reloader:
         strategy: `"minimal"`, the default, runs only the statements that an edit concerns; `"modules"`
             executes every changed module and all its importers again.
         verify: called after the new code ran and before it is committed; if it raises or returns
-            False, everything is taken back.
+            False, everything is taken back. A command, as a string or a list of strings, is run in a process
+            of its own, against the files on disk; if it ends with anything but 0, everything is taken back.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
         on_rude: what follows an edit that this process can't take: `"report"` (the status is
@@ -98,7 +100,7 @@ class Reloader:
         self,
         *targets: Target,
         strategy: str | None = None,
-        verify: Callable[[], object] | None = None,
+        verify: Check | None = None,
         include: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
         on_rude: str | None = None,
@@ -113,7 +115,7 @@ class Reloader:
             keep=listed(keep),
             paranoid=paranoid,
         )
-        self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+        self._set_up(config, scope_of(targets, config.include, config.exclude), check_of(verify))
         self.prepare(PREPARING)
 
     @classmethod

@@ -1,19 +1,22 @@
 """Source files as the ledger reads them: what is not there is no error.
 
-Touches: files, reading only.
+Touches: source files, reading only; their cached bytecode, which can be made anew.
 
 Guarantees: a file is read once per call; what is no regular file is never opened.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
+from collections.abc import Iterable
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.files import read
 
-__all__ = ["read_if_there", "readable", "stem_of"]
+__all__ = ["forget_bytecode", "read_if_there", "readable", "stem_of"]
 
 
 def stem_of(path: str) -> str:
@@ -39,3 +42,10 @@ def readable(path: str) -> SourceText | None:
         return read(path)
     except SourceError:
         return None
+
+
+def forget_bytecode(sources: Iterable[str]) -> None:
+    """Remove the `.pyc` files of some sources, so that a fresh process compiles these."""
+    for source in sources:
+        with contextlib.suppress(FileNotFoundError, PermissionError, NotImplementedError):  # no cache of ours
+            os.remove(importlib.util.cache_from_source(source))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine import hooks
+from hotmod._engine.canary import run_check
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity
 from hotmod._engine.keeping import code_without
@@ -118,7 +119,7 @@ class Transaction(Settling):
             self._announce(report())
             if verify is not None:
                 with self._phase("verify"):
-                    self._verify(verify)
+                    run_check(verify, self.plan.changes)
             self._commit()
         except BaseException:
             with self._phase("roll back"):
@@ -326,11 +327,6 @@ class Transaction(Settling):
             hook = modules.space_of(sys.modules.get(name)).get(RELOADED)
             if callable(hook):
                 hook(report)
-
-    def _verify(self, verify: Callable[[], object]) -> None:
-        if verify() is False:
-            msg = f"the verify= check {getattr(verify, '__qualname__', verify)!r} returned False"
-            raise HotmodError(msg)
 
     def _commit(self) -> None:
         for undo in self._snapshot.undos():
