@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping
 
 from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
-from hotmod._engine.texts import read_if_there, readable, stem_of
+from hotmod._engine.texts import is_too_large, read_if_there, readable, sized, stem_of
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
@@ -82,6 +82,7 @@ class Ledger:
         self._touched: dict[str, None] = {}  # modules whose records changed
         self._by_path: dict[str, dict[str, None]] = {}
         self._stirred = False  # whether something was imported since the last look
+        self._whole = True  # whether the last look could read everything
         self._end: object = None  # what `sys.modules` ended with then
         self._pending = ChangeSet()
         self._refused: dict[str, Change] = {}
@@ -278,20 +279,36 @@ class Ledger:
         Raises:
             SourceError: a file exists but can't be read.
         """
+        whole, self._whole = self._whole, False  # until this look has come to its end
+        paths = paths if whole else None
         found = self._look_at(paths) if paths is not None and self._is_as_seen() else None
         if found is None:
             self.refresh()
             found = self._look_at(paths) if paths is not None else None
         if found is None:
+            self._must_exist()
             files = self._files()
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
             found += self._change_of_main()
             for name, path in files.items():
                 text = None if name in self.modules else readable(path)
-                if text is not None and self.idle.get(name) != text.digest:
+                if text is not None and self.idle.get(name) != text.digest and not is_too_large(text):
                     found.append(Change(name, ChangeKind.ADDED, text.path, text))
+        self._whole = True
         self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
         return self._pending
+
+    def _must_exist(self) -> None:
+        """A package whose folder is gone has lost its disk or its mount, and not all of its modules.
+
+        Raises:
+            SourceError: the folder of a loaded package is gone.
+        """
+        for root, _ in self.scope.roots():
+            if not root.endswith(SOURCE) and not os.path.isdir(root):
+                below = os.path.join(root, "")
+                if any(path.startswith(below) for path in self._by_path if self._by_path[path]):
+                    raise SourceError(root, 0, "the folder is gone; what was loaded from it goes on")
 
     def _look_at(self, paths: Collection[str]) -> list[Change] | None:
         """The changes of some files; None if the answer takes a look at all of them."""
@@ -375,7 +392,8 @@ class Ledger:
         loaded = [*self.modules.values(), *([self.main] if self.main is not None else [])]
         for each in [each for each in loaded if each.text is not None]:
             try:
-                yield each, read_if_there(each.path) if each is self.main else self._text_of(each, files)
+                text = read_if_there(each.path) if each is self.main else self._text_of(each, files)
+                yield each, text if text is None or text == each.text else sized(text)
             except SourceError as error:
                 yield each, error
 
@@ -386,7 +404,7 @@ class Ledger:
         if text is None:
             yield Change(loaded.name, ChangeKind.DELETED, loaded.path)
         elif text.path != loaded.path:
-            yield Change(loaded.name, ChangeKind.MOVED, text.path, text)
+            yield Change(loaded.name, ChangeKind.MOVED, text.path, sized(text))
         else:
             yield from _edit(loaded, text)
 
@@ -425,4 +443,4 @@ def _is_same(one: Change, two: Change | None) -> bool:
 def _edit(loaded: Loaded, text: SourceText) -> Iterator[Change]:
     """The change of a module whose file is where it was."""
     if loaded.text is not None and not (loaded.certain and text.digest == loaded.text.digest):
-        yield Change(loaded.name, ChangeKind.EDITED, text.path, text)
+        yield Change(loaded.name, ChangeKind.EDITED, text.path, sized(text))

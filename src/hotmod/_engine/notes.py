@@ -86,7 +86,7 @@ def _notes(error: BaseException, ledgers: list[Ledger]) -> Iterator[str]:
 def _note(known: Loaded, steps: list[types.TracebackType], ledgers: list[Ledger]) -> Iterator[str]:
     from hotmod._engine.loaded import readable  # noqa: PLC0415 - the same
 
-    text, file = known.text, os.path.relpath(known.path) if _is_below(known.path) else known.path
+    text, file = known.text, _shown(known.path)
     if text is None:
         return
     old = [step for step in steps if not _is_current(step.tb_frame.f_code, known)]
@@ -105,8 +105,13 @@ def _note(known: Loaded, steps: list[types.TracebackType], ledgers: list[Ledger]
         yield f"hotmod: {file} has been edited since this code was loaded, and {why}"
 
 
-def _is_below(path: str) -> bool:
-    return path.startswith(os.getcwd() + os.sep)
+def _shown(path: str) -> str:
+    """A path as seen from the working directory, if it is below that."""
+    try:
+        here = os.getcwd() + os.sep
+    except OSError:  # the directory is gone
+        return path
+    return path.removeprefix(here)
 
 
 def _is_current(code: types.CodeType, known: Loaded) -> bool:

@@ -16,7 +16,12 @@ from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.files import read
 
-__all__ = ["forget_bytecode", "read_if_there", "readable", "stem_of"]
+__all__ = ["forget_bytecode", "is_long", "is_too_large", "read_if_there", "readable", "sized", "stem_of"]
+
+# Bytes. A text of short statements takes hundreds of times its size when it is parsed.
+MAX_SIZE = 8_000_000
+# Lines. Looking at a statement takes up to a third of a millisecond.
+MAX_LINES = 20_000
 
 
 def stem_of(path: str) -> str:
@@ -49,3 +54,28 @@ def forget_bytecode(sources: Iterable[str]) -> None:
     for source in sources:
         with contextlib.suppress(FileNotFoundError, PermissionError, NotImplementedError):  # no cache of ours
             os.remove(importlib.util.cache_from_source(source))
+
+
+def is_long(text: SourceText) -> bool:
+    """Whether looking at a text statement by statement would take longer than to run what it may concern."""
+    return text.data.count(b"\n") > MAX_LINES
+
+
+def is_too_large(text: SourceText) -> bool:
+    """Whether a text is so large that looking at its statements would take the machine's memory."""
+    return len(text.data) > MAX_SIZE
+
+
+def sized(text: SourceText) -> SourceText:
+    """A text that is going to be analysed.
+
+    Raises:
+        SourceError: it is too large for that.
+    """
+    if is_too_large(text):
+        size, most = len(text.data) / 1e6, MAX_SIZE / 1e6
+        reason = (
+            f"has {size:.1f} MB, and modules of up to {most:g} MB are reloaded: exclude the file, or restart"
+        )
+        raise SourceError(text.path, 0, reason)
+    return text

@@ -37,7 +37,7 @@ from hotmod._live.stale import codes_in
 from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._plan import Part
-from hotmod._source.parse import decode
+from hotmod._source.parse import check, decode
 
 __all__ = ["Outcome", "Transaction", "show_running_texts"]
 
@@ -97,7 +97,10 @@ class Transaction(Settling):
         try:
             yield
         except (SyntaxError, SourceError) as error:
-            self.problems.append(error)
+            place = check(text) if isinstance(error, SyntaxError) and not error.filename else None
+            if place is not None:  # CPython names no line of a NUL byte
+                place.__cause__ = error
+            self.problems.append(place or error)
         except (ValueError, RecursionError, MemoryError) as error:
             problem = SourceError(text.path, 0, f"can't be compiled: {error}")
             problem.__cause__ = error

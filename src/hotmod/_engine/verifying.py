@@ -86,10 +86,15 @@ class _Verifying:
             subject = self._subject(loaded, known, now, module)
             if subject is None:
                 continue
+            try:
+                comparison = Comparison(subject)
+                found = comparison.differences()
+            except _BROKEN as error:
+                self.skipped.append(f"{loaded.name}: {type(error).__name__}: {error}")
+                continue
             self.compared.append(loaded.name)
-            comparison = self._comparisons[loaded.name] = Comparison(subject)
-            self.found += comparison.differences()
-            self.found += self._kept(subject)
+            self._comparisons[loaded.name] = comparison
+            self.found += [*found, *self._kept(subject)]
         self.skipped += [
             f"{name}: it has no Python source"
             for name, loaded in self._ledger.modules.items()

@@ -131,12 +131,15 @@ def _wrapper(decorators: list[ast.expr]) -> str:
 
 def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements and those inside of them, in order, but not what is inside of functions and classes."""
-    for node in body:
-        yield node
-        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef)):
-            for part in ast.iter_child_nodes(node):
-                inner = part.body if isinstance(part, (ast.ExceptHandler, ast.match_case)) else [part]
-                yield from _statements(each for each in inner if isinstance(each, ast.stmt))
+    todo: list[ast.AST] = list(
+        reversed([*body])
+    )  # no recursion: a chain of `elif` nests as deep as it is long
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.stmt):
+            yield node
+        if not isinstance(node, (*_FUNCTIONS, ast.ClassDef, ast.expr)):
+            todo += reversed([*ast.iter_child_nodes(node)])
 
 
 def _bound_in(body: Iterable[ast.stmt]) -> Iterator[str]:
