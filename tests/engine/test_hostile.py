@@ -318,12 +318,15 @@ def test_a_package_that_vanishes_is_waited_for(shop: Project, tmp_path: pathlib.
     assert tmp_path
 
 
-def test_a_working_directory_that_vanishes(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("exclude", [(), ("*_pb2.py",)], ids=["no patterns", "patterns"])
+def test_a_working_directory_that_vanishes(
+    shop: Project, monkeypatch: pytest.MonkeyPatch, exclude: tuple[str, ...]
+) -> None:
     """A program whose working directory was removed is watched as before."""
     gone = shop.folder / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
-    with watching("shop") as watcher:
+    with watching("shop", exclude=exclude) as watcher:
         gone.rmdir()
         shop.write({"shop/config.py": "1 / 0\n"})
         assert watcher.next_report(LONG).status == "rejected"

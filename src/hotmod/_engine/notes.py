@@ -75,9 +75,9 @@ def _notes(error: BaseException, ledgers: list[Ledger]) -> Iterator[str]:
     locked = LOCK.acquire(timeout=PATIENCE)  # without it, the answer may be that of a moment ago
     try:
         for path, steps in frames.items():
-            known = next((each for ledger in ledgers for each in ledger.at(path)), None)
-            if known is not None:
-                yield from _note(known, steps, ledgers)
+            knowing = [ledger for ledger in ledgers if ledger.at(path)]
+            if knowing:
+                yield from _note(knowing[0].at(path)[0], steps, knowing)
     finally:
         if locked:
             LOCK.release()
