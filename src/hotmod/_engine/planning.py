@@ -9,6 +9,7 @@ Assumes: the caller holds the lock of the reloader.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Collection
@@ -24,12 +25,16 @@ from hotmod._engine.obstacles import (
     overwritten_definitions,
     unsure_modules,
 )
+from hotmod._engine.texts import is_long
 from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
 from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
+from hotmod._plan.program import Unreadable
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 
 __all__ = ["Planner"]
+
+logger = logging.getLogger("hotmod")
 
 
 class Planner:
@@ -86,36 +91,43 @@ class Planner:
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
         keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
-        if plain:
-            return make_plan(
-                changes,
-                graph,
-                list(self._ledger.modules),
-                frozen=self._sourceless,
-                was=was,
-                hidden=hidden,
-                frozen_edits=edits,
-                sources=self._sources,
-                keeping=keeping,
-            )
-        return make_minimal_plan(
+        if not plain and not any(
+            is_long(change.text) for change in changes.changes if change.text is not None
+        ):
+            try:
+                return make_minimal_plan(
+                    changes,
+                    graph,
+                    self._sources,
+                    self._ledger.rank,
+                    frozen=self._sourceless,
+                    was=was,
+                    hidden=hidden,
+                    frozen_edits=edits,
+                    unsure=unsure_modules(self._ledger, changes.modules),
+                    unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
+                    made=made_anew(changes.modules, self._ledger.modules),
+                    overwritten=overwritten_definitions(changes.modules),
+                    keeping=keeping,
+                    import_time=self.import_time,
+                    call_time=self.call_time,
+                    derived=derived,
+                    together=built_together(changes.modules, self._ledger.modules),
+                )
+            except (Unreadable, RecursionError) as error:
+                # A text that nests too deeply to be looked at, or is too long, may be a program all the same:
+                # everything that the edit may concern runs, as the strategy `modules` has it.
+                logger.debug("hotmod: a text nests too deeply to be looked at: %s", error)
+        return make_plan(
             changes,
             graph,
-            self._sources,
-            self._ledger.rank,
+            list(self._ledger.modules),
             frozen=self._sourceless,
             was=was,
             hidden=hidden,
             frozen_edits=edits,
-            unsure=unsure_modules(self._ledger, changes.modules),
-            unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
-            made=made_anew(changes.modules, self._ledger.modules),
-            overwritten=overwritten_definitions(changes.modules),
+            sources=self._sources,
             keeping=keeping,
-            import_time=self.import_time,
-            call_time=self.call_time,
-            derived=derived,
-            together=built_together(changes.modules, self._ledger.modules),
         )
 
     def _text_of(self, module: str) -> SourceText | None:

@@ -10,37 +10,39 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Self
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Self
 
 from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
-from hotmod._engine.failures import is_internal, location_of, trimmed
+from hotmod._engine.canary import Check, check_of
+from hotmod._engine.chronicle import Chronicle
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
-from hotmod._engine.survey import left_behind, repeated, survey
+from hotmod._engine.survey import repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
+from hotmod._engine.verifying import verify as compared
 from hotmod._model.changes import Change, ChangeSet
 from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
+from hotmod._model.verification import Verification
 from hotmod._plan import Plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph
 from hotmod._source.parse import parse
 
-__all__ = ["LOCK", "Reloader", "reloads_here"]
+__all__ = ["LOCK", "RELOADERS", "Reloader", "reloads_here"]
 
 LOCK = threading.RLock()
-HISTORY = 32
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
 logger = logging.getLogger("hotmod")
@@ -80,7 +82,8 @@ class Reloader:
         strategy: `"minimal"`, the default, runs only the statements that an edit concerns; `"modules"`
             executes every changed module and all its importers again.
         verify: called after the new code ran and before it is committed; if it raises or returns
-            False, everything is taken back.
+            False, everything is taken back. A command, as a string or a list of strings, is run in a process
+            of its own, against the files on disk; if it ends with anything but 0, everything is taken back.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
         on_rude: what follows an edit that this process can't take: `"report"` (the status is
@@ -97,7 +100,7 @@ class Reloader:
         self,
         *targets: Target,
         strategy: str | None = None,
-        verify: Callable[[], object] | None = None,
+        verify: Check | None = None,
         include: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
         on_rude: str | None = None,
@@ -112,7 +115,7 @@ class Reloader:
             keep=listed(keep),
             paranoid=paranoid,
         )
-        self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+        self._set_up(config, scope_of(targets, config.include, config.exclude), check_of(verify))
         self.prepare(PREPARING)
 
     @classmethod
@@ -133,15 +136,15 @@ class Reloader:
     ) -> None:
         self.config = config
         self.scope = scope
-        self.verify = verify
-        self.generation = 0
-        self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
+        self._check_program = verify
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         with LOCK:
             self.ledger = Ledger(scope, view)
+            self.chronicle = Chronicle(config, self.ledger)
             self.planner = planner = Planner(config, self.ledger)
             self._ahead = Ahead(self.ledger, planner.graph, planner.import_time, planner.call_time)
             hooks.install(self.ledger)
+        RELOADERS.add(self)
 
     def prepare(self, seconds: float) -> bool:
         """Read and analyse what is loaded, so that reloads need not; changes nothing.
@@ -164,9 +167,19 @@ class Reloader:
         return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"
 
     @property
-    def status(self) -> str:
-        """The status of the last attempt, `unchanged` before the first."""
-        return self.history[-1].status if self.history else "unchanged"
+    def status(self) -> Status:
+        """The status of the last attempt, `unchanged` before the first; `rejected` after a rollback."""
+        return self.chronicle.status
+
+    @property
+    def generation(self) -> int:
+        """How many transactions were committed or rolled back."""
+        return self.chronicle.generation
+
+    @property
+    def history(self) -> tuple[Report, ...]:
+        """The reports of the last attempts, the newest last; at most 32."""
+        return tuple(self.chronicle.history)
 
     def plan(self) -> Plan:
         """What a reload would do now, and why. Changes nothing.
@@ -181,6 +194,20 @@ class Reloader:
                 if change.text is not None:
                     parse(change.text)
             return plan
+
+    def verify(self, *, cold: bool = False) -> Verification:
+        """Compare what is loaded with what the files on disk would give. Changes nothing, runs nothing.
+
+        Args:
+            cold: whether to import the modules in a fresh process as well, and tell what works here only
+                thanks to history. That executes the files, there.
+
+        Raises:
+            HotmodError: called from inside of a reload.
+        """
+        with LOCK:
+            _refuse_inside()
+            return compared(self.ledger, self.config, self.history, cold=cold)
 
     def reload(self, *, check: bool = False) -> Report:
         """Apply whatever differs between disk and memory, as one transaction.
@@ -207,36 +234,43 @@ class Reloader:
             raise ReloadError(report) from report.error
         return report
 
-    def rollback(self) -> Report:
-        """Return to the version before the last applied reload. The files stay as they are.
+    def rollback(self, n: int = 1) -> Report:
+        """Return to the version before the last applied reload, in memory. The files stay as they are.
 
         Afterwards memory differs from disk: the next `reload()` applies the files again.
 
+        Args:
+            n: how many applied reloads to take back; the last three are kept.
+
         Returns:
-            A report with status `applied` and the generation that was taken back; it is false, because
-            memory no longer equals disk.
+            A report with status `applied` and the generation that was taken back, the earliest of several; it
+            is false, because memory no longer equals disk.
 
         Raises:
-            RollbackError: there is nothing to go back to, or going back failed half-way.
+            ValueError: `n` is less than 1.
+            RollbackError: there are not so many to go back to, and nothing was changed; or going back failed
+                half-way.
         """
+        if n < 1:
+            msg = f"rollback() takes back one reload or more, not {n}"
+            raise ValueError(msg)
         with LOCK, self._alone():
-            if not self._done:
-                msg = "There is no applied reload to go back from; the program runs what it ran before."
-                raise RollbackError(msg)
+            if len(self._done) < n:
+                raise RollbackError(_too_few(n, len(self._done)))
             started = time.perf_counter()
-            done = self._done.pop()
-            done.undo()
-            self.generation += 1
-            report = Report(
-                status="applied",
-                scope=str(self.scope),
-                generation=self.generation,
-                changed=done.plan.changes.modules,
-                took_back=done.generation,
-                seconds=time.perf_counter() - started,
+            changed: dict[str, None] = {}
+            generation = self.generation
+            for _ in range(n):
+                done = self._done.pop()
+                done.undo()
+                generation = done.generation
+                changed.update(dict.fromkeys(done.plan.changes.modules))
+                self.ledger.refuse(done.plan.changes, rolled_back=True)
+            self.chronicle.generation += 1
+            report = self.chronicle.report(
+                "applied", {}, started, changed=tuple(changed), took_back=generation
             )
-            self.ledger.refuse(done.plan.changes, rolled_back=True)
-            return self._record(report)
+            return self.chronicle.record(report)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -283,22 +317,25 @@ class Reloader:
             except SourceError as error:
                 if changes is not None:
                     show_running_texts(self.ledger, changes)
-                return self._record(self._rejection(error, None, phases, started)), error
+                return self.chronicle.record(self.chronicle.rejection(error, None, phases, started)), error
+            self.chronicle.decided(plan)
             if not plan:
-                return self._record(self._report("unchanged", phases, started)), None
+                return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
             if plan.is_rude and self.config.on_rude == "restart":
                 try:
                     for change in changes.changes:
-                        self._check(change)
+                        self._check_text(change)
                 except (SyntaxError, SourceError, ValueError) as error:
-                    return self._record(self._rejection(error, None, phases, started)), error
+                    return self.chronicle.record(
+                        self.chronicle.rejection(error, None, phases, started)
+                    ), error
                 restart(self.ledger.paths())
             if not plan.steps and plan.is_rude:
-                return self._record(self._restart(plan, phases, started)), None
+                return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
 
     @staticmethod
-    def _check(change: Change) -> None:
+    def _check_text(change: Change) -> None:
         """See that a text compiles before the program is started anew with it."""
         if change.text is not None:
             loader = getattr(getattr(sys.modules.get(change.module), "__spec__", None), "loader", None)
@@ -311,18 +348,18 @@ class Reloader:
         before = Look(self.ledger) if self.config.paranoid else None
 
         def report() -> Report:
-            return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
+            return self.chronicle.applied(transaction, {**phases, **transaction.outcome.phases}, started)
 
         try:
             transaction.prepare()
-            transaction.apply(self.verify, report)
+            transaction.apply(self._check_program, report)
         except RollbackError:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)
             phases.update(transaction.outcome.phases)
-            return self._record(self._rejection(error, transaction, phases, started)), error
-        self.generation += 1
+            return self.chronicle.record(self.chronicle.rejection(error, transaction, phases, started)), error
+        self.chronicle.generation += 1
         transaction.generation = self.generation
         self._done.append(transaction)
         self.ledger.settle(plan.changes)
@@ -335,7 +372,7 @@ class Reloader:
             # it is committed and right; what is lacking is part of the report
             logger.exception("hotmod failed to look for what the reload left behind; please report this")
         phases["survey"] = time.perf_counter() - told
-        return self._record(report()), None
+        return self.chronicle.record(report()), None
 
     def _changes(self) -> ChangeSet:
         return self.ledger.changes()
@@ -344,79 +381,15 @@ class Reloader:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         return self.planner.graph()
 
-    def _record(self, report: Report) -> Report:
-        self.history.append(report)
-        level = logging.INFO if report else logging.WARNING
-        if report.is_rude and self.config.on_rude == "raise":
-            level = logging.ERROR  # a watcher has nobody to raise to
-        if report.status != "unchanged":
-            logger.log(level, "%s", report.summary())
-        return report
 
-    def _report(self, status: Status, phases: Mapping[str, float], started: float, **values: Any) -> Report:
-        seconds = time.perf_counter() - started
-        return Report(
-            status=status,
-            scope=str(self.scope),
-            generation=self.generation,
-            phases=dict(phases),
-            seconds=seconds,
-            **values,
-        )
+def _too_few(wanted: int, kept: int) -> str:
+    if not kept:
+        return "There is no applied reload to go back from; the program runs what it ran before."
+    return (
+        f"{wanted} reloads can't be taken back: {kept} {'is' if kept == 1 else 'are'} kept. "
+        "Nothing was changed; the program runs what it ran before."
+    )
 
-    def _applied(self, transaction: Transaction, phases: Mapping[str, float], started: float) -> Report:
-        outcome, plan = transaction.outcome, transaction.plan
-        return self._report(
-            "applied",
-            phases,
-            started,
-            changed=plan.changes.modules,
-            executed=outcome.executed,
-            ran=outcome.ran,
-            patched=tuple(outcome.patched),
-            rebound=tuple(outcome.rebound),
-            cleared=tuple(outcome.cleared),
-            kept=tuple(outcome.kept),
-            hazards=tuple(outcome.hazards),
-            affected=len(plan.steps),
-            reasons=plan.reasons(),
-        )
 
-    def _restart(self, plan: Plan, phases: Mapping[str, float], started: float) -> Report:
-        return self._report(
-            "restart-required",
-            phases,
-            started,
-            changed=plan.changes.modules,
-            hazards=plan.hazards,
-            affected=len(plan.changes.changes),
-        )
-
-    def _rejection(
-        self,
-        error: BaseException,
-        transaction: Transaction | None,
-        phases: Mapping[str, float],
-        started: float,
-    ) -> Report:
-        location = location_of(error, self.scope.owns_name)
-        plan = transaction.plan if transaction is not None else None
-        if location is not None and not location.module:
-            names = {loaded.path: name for name, loaded in self.ledger.modules.items()}
-            names.update({c.path: c.module for c in plan.changes.changes} if plan else {})
-            module = names.get(location.path, location.path)
-            location = dataclasses.replace(location, module=module)
-        hazards = list(plan.hazards) if plan else []
-        hazards += left_behind(transaction) if transaction is not None else []
-        return self._report(
-            "rejected",
-            phases,
-            started,
-            changed=plan.changes.modules if plan else (),
-            hazards=tuple(hazards),
-            internal=is_internal(error),
-            error=error if is_internal(error) else trimmed(error),
-            location=location,
-            affected=len(plan.steps) if plan else 0,
-            reasons=plan.reasons() if plan else (),
-        )
+RELOADERS: weakref.WeakSet[Reloader] = weakref.WeakSet()
+"""Every reloader of the process, for those who ask how things stand."""

@@ -24,6 +24,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
+from hotmod._engine import notes
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from hotmod._engine.beginning import Beginning
     from hotmod._engine.lookout import Lookout
     from hotmod._model.report import Report, Status
+    from hotmod._model.verification import Verification
 
-__all__ = ["Watcher"]
+__all__ = ["WATCHERS", "Watcher"]
 
 COURTESY = 0.02  # seconds
 HISTORY = 32
@@ -67,7 +69,8 @@ class Watcher:
         self._history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._new: collections.deque[Report] = collections.deque()
         if beginning is not None:
-            _WATCHERS.add(self)
+            WATCHERS.add(self)
+            notes.hold()
             name = f"hotmod watcher of {beginning.scope}"
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
@@ -191,24 +194,28 @@ class Watcher:
                 if not self._holds and self._lookout is not None:
                     self._lookout.ask()
 
-    def rollback(self) -> Report:
+    def rollback(self, n: int = 1) -> Report:
         """Return to the version before the last applied one, in the calling thread.
 
         The files stay as they are. What is on disk now is not applied again before a file is saved with
         other contents, or `retry()` is called.
+
+        Args:
+            n: how many applied reloads to take back; the last three are kept.
 
         Returns:
             The report of the reloader. The status is `rejected` afterwards, as the program does not run
             what is on disk.
 
         Raises:
-            RollbackError: there is nothing to go back to, or going back failed half-way.
+            ValueError: `n` is less than 1.
+            RollbackError: there are not so many to go back to, or going back failed half-way.
         """
         if self._beginning is None:
             msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
             raise RollbackError(msg)
         with self._attempt(asked=True):
-            report = self._beginning.reloader().rollback()
+            report = self._beginning.reloader().rollback(n)
             self._publish(report, queued=False, status="rejected")
         return report
 
@@ -228,6 +235,21 @@ class Watcher:
             self._publish(report, queued=False)
         self._raise_interrupt(report)
         return report
+
+    def verify(self, *, cold: bool = False) -> Verification:
+        """Compare what is loaded with what the files on disk would give, as `hotmod.verify` does.
+
+        Args:
+            cold: whether to ask a fresh process as well.
+
+        Raises:
+            HotmodError: called from inside of a reload.
+        """
+        if self._beginning is None:
+            from hotmod._model.verification import Verification  # noqa: PLC0415 - takes a while to load
+
+            return Verification()
+        return self._beginning.reloader().verify(cold=cold)
 
     # The thread
 
@@ -260,6 +282,7 @@ class Watcher:
         finally:
             lookout.close()
             _LOOKOUTS.discard(lookout)
+            notes.release()
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
@@ -341,7 +364,7 @@ class Watcher:
         with self._changed:
             if queued and report.status == "unchanged" and self._status in _CLEAN:
                 return
-            self._status = status or report.status
+            self._status = status or ("restart-required" if report.is_rude else report.status)
             self._history.append(report)
             if queued:
                 self._new.append(report)
@@ -370,14 +393,14 @@ class Watcher:
         self._lookout = None
 
 
-_WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
+WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
 # Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with
 # its parent and whose thread it does not have.
 _LOOKOUTS: set[Lookout] = set()
 
 
 def _stop_all() -> None:
-    for watcher in list(_WATCHERS):
+    for watcher in list(WATCHERS):
         watcher.stop()
 
 
@@ -391,7 +414,7 @@ class _Fork:
         """Wait for a transaction under way in another thread to end."""
         from hotmod._engine.reloader import LOCK  # noqa: PLC0415 - only where watchers are
 
-        self.held = bool(_WATCHERS) and LOCK.acquire(timeout=self.FORK_WAIT)
+        self.held = bool(WATCHERS) and LOCK.acquire(timeout=self.FORK_WAIT)
 
     def after(self) -> None:
         """Let transactions go on."""
@@ -404,7 +427,7 @@ class _Fork:
     def in_child(self) -> None:
         """Stop every watcher of the child."""
         self.after()
-        for watcher in list(_WATCHERS):
+        for watcher in list(WATCHERS):
             watcher._abandon()  # noqa: SLF001 - the same module
 
 

@@ -89,9 +89,10 @@ class Heap:
 def _without_modules(objects: list[Any]) -> list[Any]:
     """On 3.12.1 get_referents never returns for _asyncio, whose module keeps freed objects.
 
-    What modules refer to is found by way of their dictionaries.
+    What modules refer to is found by way of their dictionaries. `isinstance` would ask a proxy for its
+    `__class__`, which is code of the subject.
     """
-    return [one for one in objects if not isinstance(one, types.ModuleType)]
+    return [one for one in objects if not issubclass(type(one), types.ModuleType)]
 
 
 def _may_be_untracked(cls: type) -> bool:
