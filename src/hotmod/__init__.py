@@ -16,6 +16,7 @@ _PLACES = {
     "ImportGraph": "hotmod._source.graph",
     "InstanceChange": "hotmod._model.instances",
     "Plan": "hotmod._plan",
+    "PostponedError": "hotmod._model.errors",
     "ReloadError": "hotmod._model.errors",
     "Reloader": "hotmod._engine.reloader",
     "Report": "hotmod._model.report",
@@ -30,6 +31,7 @@ _PLACES = {
     "register_wrapper": "hotmod._live.derived",
     "reload": "hotmod._api",
     "rollback": "hotmod._api",
+    "stable": "hotmod._engine.stable",
     "watch": "hotmod._api",
 }
 

@@ -42,18 +42,18 @@ def watch(
     on_rude: str | None = None,
     keep: Iterable[str] | None = None,
     paranoid: bool | None = None,
+    patience: float | None = None,
 ) -> Watcher:
     """Apply edits as they are saved, from a daemon thread.
 
     Returns at once; what has to be read is read in the thread, and a save after the call is not missed.
 
     Args:
-        *targets: modules or packages (objects or names, loaded or not) and paths of folders or files.
-            A package means all its submodules, also those imported later.
+        *targets: modules, packages and paths of folders or files; as for `Reloader`.
         on_reload: called with the report of each attempt that did something or failed, in the thread
             that made the attempt. An exception in it is logged.
-        apply: arranges for attempts to be made elsewhere: it is given a function to call once, as
-            `loop.call_soon_threadsafe` does. Without it attempts are made in the watcher's thread.
+        apply: arranges for attempts to be made elsewhere and not in the watcher's thread: it is given a
+            function to call once, as `loop.call_soon_threadsafe` does.
         verify: as for `Reloader`, and so are the options below.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
         strategy: `"minimal"` or `"modules"`.
@@ -62,13 +62,13 @@ def watch(
         on_rude: what follows an edit that this process can't take.
         keep: names that hold on to their objects whatever runs again.
         paranoid: whether the program is compared with a fresh process after each reload.
+        patience: seconds for which a reload waits for `stable` blocks; default 5.
 
     Returns:
         A handle. With `HOTMOD=off` in the environment one that does nothing.
 
     Raises:
-        ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
-            Nothing was started.
+        ConfigError: no target, or one that does not exist; a bad value of an option. Nothing was started.
     """
     from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
 
@@ -82,6 +82,7 @@ def watch(
         on_rude=on_rude,
         keep=listed(keep),
         paranoid=paranoid,
+        patience=patience,
     )
     return _watcher(config, scope_of(targets, config.include, config.exclude), on_reload, apply, verify)
 
@@ -120,6 +121,7 @@ async def awatch(
     on_rude: str | None = None,
     keep: Iterable[str] | None = None,
     paranoid: bool | None = None,
+    patience: float | None = None,
 ) -> AsyncIterator[Report]:
     """Apply edits as they are saved, in the running event loop of asyncio, and give their reports.
 
@@ -137,6 +139,7 @@ async def awatch(
         on_rude: as for `watch`.
         keep: as for `watch`.
         paranoid: as for `watch`.
+        patience: as for `watch`.
 
     Yields:
         The report of each attempt that did something or failed. With `HOTMOD=off` there is none.
@@ -160,6 +163,7 @@ async def awatch(
         on_rude=on_rude,
         keep=keep,
         paranoid=paranoid,
+        patience=patience,
     )
     if switched_off():
         return

@@ -124,7 +124,7 @@ class TestFrozenModules:
         class Restarted(BaseException):
             pass
 
-        def restart() -> None:
+        def restart(_: object) -> None:
             raise Restarted
 
         monkeypatch.setattr("hotmod._engine.reloader.restart", restart)

@@ -1,6 +1,6 @@
 """The reloader: one scope, its ledger, and what was done to it.
 
-Touches: everything that a transaction touches; takes the process-wide lock.
+Touches: everything that a transaction touches; takes the process-wide lock and the gate of stable blocks.
 
 Guarantees: every attempt ends as a `Report` with one of four statuses; a rejected attempt leaves the
 program as it was; the edits that it could not apply stay pending and belong to the next attempt.
@@ -9,28 +9,29 @@ program as it was; the edits that it could not apply stay pending and belong to 
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import logging
 import sys
-import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Self, TypeVar
 
 from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.failures import is_internal, location_of, trimmed
+from hotmod._engine.gate import GATE, Occupied, patiently
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart
 from hotmod._engine.sightings import View
+from hotmod._engine.stable import refuse_inside_block
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
+from hotmod._engine.turn import LOCK, alone, refuse_inside, reloads_here
 from hotmod._model.changes import Change, ChangeSet
-from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
+from hotmod._model.errors import PostponedError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
 from hotmod._plan import Plan
 from hotmod._scope import Scope, Target, scope_of
@@ -39,36 +40,11 @@ from hotmod._source.parse import parse
 
 __all__ = ["LOCK", "Reloader", "reloads_here"]
 
-LOCK = threading.RLock()
+_T = TypeVar("_T")
 HISTORY = 32
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
 logger = logging.getLogger("hotmod")
-
-
-class _State:
-    """Whether a transaction is under way in this process; guarded by `LOCK`."""
-
-    busy = False
-    thread = 0  # whose it is
-
-
-_state = _State()
-
-
-def reloads_here() -> bool:
-    """Whether the calling thread is in the middle of a transaction: it is code that runs again that asks."""
-    return _state.thread == threading.get_ident()
-
-
-def _refuse_inside() -> None:
-    """Keep out what is called from inside of a transaction: half of the modules are not in their place."""
-    if _state.busy:
-        msg = (
-            "A reload can't start inside another one (from a hook, a verify= check or a module that is "
-            "being executed). Nothing was changed by this call; the outer reload goes on."
-        )
-        raise HotmodError(msg)
 
 
 class Reloader:
@@ -87,6 +63,7 @@ class Reloader:
             `restart-required`), `"raise"` a ReloadError, or `"restart"` the process.
         keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
         paranoid: whether the program is compared with a fresh process after each reload.
+        patience: seconds that a reload waits for `stable` blocks to end before it is postponed.
 
     Raises:
         ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
@@ -103,6 +80,7 @@ class Reloader:
         on_rude: str | None = None,
         keep: Iterable[str] | None = None,
         paranoid: bool | None = None,
+        patience: float | None = None,
     ) -> None:
         config = configure(
             strategy=strategy,
@@ -111,6 +89,7 @@ class Reloader:
             on_rude=on_rude,
             keep=listed(keep),
             paranoid=paranoid,
+            patience=patience,
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
         self.prepare(PREPARING)
@@ -175,7 +154,7 @@ class Reloader:
             SourceError: a changed file can't be read, decoded or parsed.
         """
         with LOCK:
-            _refuse_inside()
+            refuse_inside()
             plan = self.planner.plan(self._changes())
             for change in plan.changes.changes:
                 if change.text is not None:
@@ -197,10 +176,14 @@ class Reloader:
             ReloadError: `check` is true and the edit could not be applied, or this process can't take it and
                 `on_rude` is `"raise"`; it carries the report.
             RollbackError: taking back a failed attempt failed itself; the process is a mixture.
+            HotmodError: called from inside of another reload or of a `stable` block. Nothing was changed.
             KeyboardInterrupt: the user interrupted; everything was taken back first.
         """
-        with LOCK:
-            report, error = self._attempt()
+        error: BaseException | None = None
+        try:
+            report, error = self._patiently(self._attempt)
+        except Occupied as occupied:
+            report = self.postpone(occupied)
         if isinstance(error, KeyboardInterrupt):
             raise error
         if (check and not report) or (report.is_rude and self.config.on_rude == "raise"):
@@ -218,14 +201,25 @@ class Reloader:
 
         Raises:
             RollbackError: there is nothing to go back to, or going back failed half-way.
+            PostponedError: `stable` blocks did not end in time. Nothing was changed.
         """
-        with LOCK, self._alone():
+        try:
+            return self._patiently(self._roll_back)
+        except Occupied as occupied:
+            msg = (
+                f"{occupied.words(self.config.patience)}. Nothing was taken back; try again when they ended."
+            )
+            raise PostponedError(msg) from None
+
+    def _roll_back(self) -> Report:
+        with alone():
             if not self._done:
                 msg = "There is no applied reload to go back from; the program runs what it ran before."
                 raise RollbackError(msg)
             started = time.perf_counter()
-            done = self._done.pop()
-            done.undo()
+            with GATE.taken(None, self.config.patience):
+                done = self._done.pop()
+                done.undo()
             self.generation += 1
             report = Report(
                 status="applied",
@@ -238,28 +232,57 @@ class Reloader:
             self.ledger.refuse(done.plan.changes, rolled_back=True)
             return self._record(report)
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Refuse a reload from inside a reload (a hook, a module that is being executed)."""
-        _refuse_inside()
-        _state.busy, _state.thread = True, threading.get_ident()
-        try:
-            yield
-        finally:
-            _state.busy, _state.thread = False, 0
+    def _patiently(self, attempt: Callable[[], _T]) -> _T:
+        """Attempt, and wait for stable blocks that are in the way; without the lock, which they may need."""
+        refuse_inside_block()
 
-    def attempt(self, paths: Collection[str] | None, *, again: bool = False) -> Report | None:
+        def alone() -> _T:
+            with LOCK:
+                return attempt()
+
+        return patiently(alone, self.config.patience)
+
+    def postpone(self, occupied: Occupied) -> Report:
+        """Tell that an attempt could not begin."""
+        plan = occupied.plan
+        with LOCK:
+            report = self._report(
+                "rejected",
+                {},
+                time.perf_counter(),
+                changed=plan.changes.modules if plan else (),
+                error=PostponedError(occupied.words(self.config.patience)),
+                affected=len(plan.steps) if plan else 0,
+                reasons=plan.reasons() if plan else (),
+            )
+            return self._record(report)
+
+    def attempt(
+        self, paths: Collection[str] | None, *, again: bool = False, waits: bool = True
+    ) -> Report | None:
         """One transaction over some files, unless the version on disk has been refused already.
 
         Args:
             paths: the files that may have changed since the last look; None for all.
             again: whether to try a version that was rejected or rolled back.
+            waits: whether to wait for stable blocks.
 
         Returns:
             What was done; None if nothing was attempted. A KeyboardInterrupt of the user's code is in it.
+
+        Raises:
+            Occupied: stable blocks are in the way, and `waits` is false.
         """
+        if not waits:
+            return self._try(paths, again=again)
+        try:
+            return self._patiently(lambda: self._try(paths, again=again))
+        except Occupied as occupied:
+            return self.postpone(occupied)
+
+    def _try(self, paths: Collection[str] | None, *, again: bool) -> Report | None:
         with LOCK:
-            _refuse_inside()
+            refuse_inside()
             try:
                 changes = self.ledger.changes(paths)
             except SourceError:
@@ -272,7 +295,7 @@ class Reloader:
             return report
 
     def _attempt(self, changes: ChangeSet | None = None) -> tuple[Report, BaseException | None]:
-        with self._alone():
+        with alone():
             started = time.perf_counter()
             phases: dict[str, float] = {}
             try:
@@ -292,7 +315,8 @@ class Reloader:
                         self._check(change)
                 except (SyntaxError, SourceError, ValueError) as error:
                     return self._record(self._rejection(error, None, phases, started)), error
-                restart(self.ledger.paths())
+                with GATE.taken(plan, self.config.patience):
+                    restart(self.ledger.paths())
             if not plan.steps and plan.is_rude:
                 return self._record(self._restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
@@ -315,8 +339,9 @@ class Reloader:
 
         try:
             transaction.prepare()
-            transaction.apply(self.verify, report)
-        except RollbackError:
+            with GATE.taken(plan, self.config.patience):
+                transaction.apply(self.verify, report)
+        except (RollbackError, Occupied):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)

@@ -1,0 +1,93 @@
+"""Whose turn it is: one transaction at a time in a process, and none inside of another one.
+
+Touches: a lock for the whole process; hooks of fork.
+
+Guarantees: while a process forks no transaction is half done, unless it takes very long; then the child
+reloads nothing, and says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+from hotmod._model.errors import HotmodError
+
+__all__ = ["LOCK", "alone", "refuse_inside", "reloads_here"]
+
+LOCK = threading.RLock()
+FORK_WAIT = 10.0  # seconds; a transaction that waits for the thread that forks must not hang it
+
+
+class _State:
+    """Whether a transaction is under way in this process; guarded by `LOCK`."""
+
+    busy = False
+    thread = 0  # whose it is
+    forking = False  # whether the thread that forks holds the lock for it
+    torn = False  # whether this process is the child of a fork that did not wait any longer
+
+
+_state = _State()
+
+
+def reloads_here() -> bool:
+    """Whether the calling thread is in the middle of a transaction: it is code that runs again that asks."""
+    return _state.thread == threading.get_ident()
+
+
+def refuse_inside() -> None:
+    """Keep out what is called from inside of a transaction: half of the modules are not in their place.
+
+    Raises:
+        HotmodError: it is.
+    """
+    if _state.torn:
+        msg = (
+            f"This process was forked in the middle of a reload that took more than {FORK_WAIT:g} s. It "
+            "holds a mixture of two versions, and nothing is reloaded in it. Start it anew."
+        )
+        raise HotmodError(msg)
+    if _state.busy:
+        msg = (
+            "A reload can't start inside another one (from a hook, a verify= check or a module that is "
+            "being executed). Nothing was changed by this call; the outer reload goes on."
+        )
+        raise HotmodError(msg)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Refuse a reload from inside a reload (a hook, a module that is being executed)."""
+    refuse_inside()
+    _state.busy, _state.thread = True, threading.get_ident()
+    try:
+        yield
+    finally:
+        _state.busy, _state.thread = False, 0
+
+
+def _before_fork() -> None:
+    """Wait for a transaction under way in another thread to end."""
+    _state.forking = LOCK.acquire(timeout=FORK_WAIT)
+
+
+def _after_fork() -> None:
+    """Let transactions go on."""
+    if _state.forking:
+        _state.forking = False
+        LOCK.release()
+
+
+def _in_child() -> None:
+    """Let transactions go on, unless one is half done: its thread is not in this process."""
+    _state.torn = not _state.forking
+    if _state.torn:
+        LOCK._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as the standard library does
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
