@@ -125,8 +125,7 @@ async def awatch(
 ) -> AsyncIterator[Report]:
     """Apply edits as they are saved, in the running event loop of asyncio, and give their reports.
 
-    Watching begins with the first step of the iteration and ends with it. Between two tasks of the loop
-    nothing of the program runs, which makes it a good moment to change it.
+    Watching begins with the first step of the iteration. Edits are applied between two tasks of the loop.
 
     Args:
         *targets: as for `watch`.
@@ -165,10 +164,8 @@ async def awatch(
         paranoid=paranoid,
         patience=patience,
     )
-    if switched_off():
-        return
     try:
-        while True:
+        while not switched_off():
             yield await reports.get()
     finally:
         # In a thread: an attempt under way may need the loop to come to its end.
