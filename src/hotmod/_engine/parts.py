@@ -90,6 +90,7 @@ class Parts:
         self._memories: list[_Memory] = []
         self._journal = journal
         self._every = {each.part.module: each for each in every}
+        self._found = patch.Patch()
         self._later: patch.Patch | None = None
         self.patched: list[str] = []
         self.forgotten: list[str] = []
@@ -100,8 +101,8 @@ class Parts:
     def __contains__(self, module: str) -> bool:
         return module in self._every
 
-    def patch(self) -> None:
-        """Give new code to every function whose statement does not run; one step for other threads."""
+    def prepare(self) -> None:
+        """Find what gets new code, before anything is changed."""
         first, later = [], []
         for name, each in self._every.items():
             space, runs = vars(sys.modules[name]), {(run.first, run.last) for run in each.part.runs}
@@ -121,6 +122,11 @@ class Parts:
         self._later = late if later else None
         self.unfit += found.unfit
         self.lost += found.lost
+        self._found = found
+
+    def patch(self) -> None:
+        """Give new code to every function whose statement does not run; one step for other threads."""
+        found, self._found = self._found, patch.Patch()
         patch.commit(self._journal, found)
         self.patched += found.patched
         self.forgotten += found.forgotten
@@ -183,12 +189,32 @@ class Parts:
             frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
         )
 
-    def remove(self) -> None:
-        """Clear the names that nothing binds any more."""
+    def remove(self, names: Collection[str]) -> None:
+        """Clear those of some names that nothing binds any more."""
         for name, each in self._every.items():
             space = vars(sys.modules[name])
-            for gone in each.part.removed:
+            for gone in each.part.removed.intersection(names):
                 _clear(space, gone)
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """The names that nothing binds any more."""
+        return frozenset(name for each in self._every.values() for name in each.part.removed)
+
+    def unseen(self) -> frozenset[str]:
+        """The names that nothing binds any more and whose absence nothing that runs can notice.
+
+        They are cleared at the end, so that calls of the old code find them as long as possible.
+        """
+        removed = self.removed
+        words: set[object] = set()
+        for each in self._every.values() if removed else ():
+            for code in codes_in(each.new):
+                words.update(code.co_names)
+                words.update(const for const in code.co_consts if type(const) is str)
+            if any(run.stars for run in each.part.runs):
+                return frozenset()  # a star import takes what it finds
+        return frozenset() if words & _LOOKS else removed - words
 
     def prune_annotations(self) -> None:
         """Forget the annotations of names that the new text does not annotate.
@@ -238,6 +264,9 @@ class Parts:
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
     found.clear()
     found.update(before)
+
+
+_LOOKS = frozenset(("globals", "locals", "vars", "dir", "eval", "exec", "__dict__"))  # at names not said
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -360,6 +360,7 @@ class Reloader:
             # it is committed and right; what is lacking is part of the report
             logger.exception("hotmod failed to look for what the reload left behind; please report this")
         phases["survey"] = time.perf_counter() - told
+        transaction.forget()
         return self._record(report()), None
 
     def _changes(self) -> ChangeSet:

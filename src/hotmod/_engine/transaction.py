@@ -15,10 +15,11 @@ import importlib
 import sys
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine import hooks
+from hotmod._engine.grace import let_calls_end
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity
 from hotmod._engine.keeping import code_without
@@ -145,16 +146,20 @@ class Transaction(Settling):
             self._snapshot = Snapshot(self.journal, self.ledger, running)
             self._identity = self._merging(running)
         with self._phase("run"):
-            self._parts.patch()
-            self._parts.remove()
+            self._parts.prepare()
+            unseen = self._parts.unseen()
+            self._parts.remove(self._parts.removed - unseen)
+            # for other threads: what is new comes before the code that uses it
             if self.plan.entries:
                 with self._identity.watching():
                     for name in self.plan.entries:
                         self._run_part(name, young=True)
+            self._parts.patch()
         with self._phase("settle"):
             self._identity.settle_parts(self._known_codes())
             if self._identity.merger.hazards:
                 raise NotPure
+            self._remove_last(unseen)
             self._parts.finish()
             self._parts.prune_annotations()
             self._note_merged()
@@ -170,12 +175,20 @@ class Transaction(Settling):
             registries = self._save()
         with self._phase("run"):
             self._dispose()  # by the code that opened what is to be closed
-            self._parts.patch()
-            self._parts.remove()
+            self._parts.prepare()
+            unseen = self._parts.unseen() if not self.plan.executed else frozenset()
+            self._parts.patch()  # what runs may call it
+            self._parts.remove(self._parts.removed - unseen)
             registries.withdraw()
             self._run()
         with self._phase("settle"):
+            self._remove_last(unseen)
             self._settle(registries)
+
+    def _remove_last(self, names: Collection[str]) -> None:
+        """Clear names that nothing binds any more, when calls that use them had a moment to end."""
+        let_calls_end(names, self.ledger.paths())
+        self._parts.remove(names)
 
     def _merging(self, running: Iterable[str]) -> Identity:
         """What merges old and new objects of the modules of which something runs."""
@@ -189,6 +202,8 @@ class Transaction(Settling):
         )
         edits = {part.module: part.edits for part in self.plan.parts}
         identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
+        paths = self.ledger.paths()
+        identity.merger.before_removal = lambda names: let_calls_end(names, paths)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -360,6 +375,15 @@ class Transaction(Settling):
         """Take the whole transaction back."""
         self.journal.undo()
         self._identity.retire()
+
+    def forget(self) -> None:
+        """Let go of all that an `undo` does not need.
+
+        The code of statements that ran refers to the code of the functions that they made, and who counts the
+        references to that would find one too many.
+        """
+        self._codes, self._without, self._prepared, self._rerun = {}, {}, [], None
+        self._parts = Parts(self.journal, ())
 
 
 def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:
