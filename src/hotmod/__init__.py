@@ -25,6 +25,7 @@ _PLACES = {
     "Watcher": "hotmod._engine.watcher",
     "awatch": "hotmod._api",
     "graph": "hotmod._api",
+    "lingering": "hotmod._api",
     "plan": "hotmod._api",
     "register_class_adapter": "hotmod._live.adapters",
     "register_registry_adapter": "hotmod._live.registrars",

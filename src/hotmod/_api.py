@@ -1,4 +1,4 @@
-"""The functions of the package: `watch`, `awatch`, `reload`, `plan`, `rollback` and `graph`.
+"""The functions of the package: `watch`, `awatch`, `reload`, `plan`, `rollback`, `lingering` and `graph`.
 
 Touches: what `Reloader` and `Watcher` touch; keeps one reloader per set of targets for the process.
 
@@ -19,11 +19,12 @@ from hotmod._scope import Scope, Target, scope_of
 if TYPE_CHECKING:
     from hotmod._engine.reloader import Reloader
     from hotmod._engine.watcher import Watcher
+    from hotmod._model.hazards import Hazard
     from hotmod._model.report import Report
     from hotmod._plan import Plan
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["awatch", "graph", "plan", "reload", "rollback", "watch"]
+__all__ = ["awatch", "graph", "lingering", "plan", "reload", "rollback", "watch"]
 
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
@@ -230,6 +231,27 @@ def rollback(*targets: Target) -> Report:
         msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
         raise RollbackError(msg)
     return _reloader(targets).rollback()
+
+
+def lingering(*targets: Target) -> tuple[Hazard, ...]:
+    """The calls that run old code now: of threads, generators, coroutines and tasks.
+
+    Returns:
+        A hazard `lingering-call` for each function of the targets of which calls that began before a reload
+        have not ended; its `holders` say whose they are, and where. Code that hotmod has not changed is never
+        old.
+
+    Raises:
+        ConfigError: there is no target or one does not exist.
+    """
+    if switched_off():
+        return ()
+    from hotmod._engine.lingering import Lingering  # noqa: PLC0415 - see the guarantees
+    from hotmod._engine.turn import LOCK  # noqa: PLC0415 - see the guarantees
+
+    with LOCK:
+        found = Lingering(_reloader(targets).ledger)
+        return tuple(found.hazards(found.calls(suspended=True)))
 
 
 def graph(*targets: Target) -> ImportGraph:

@@ -21,6 +21,7 @@ from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.gate import GATE, Occupied, patiently
+from hotmod._engine.lingering import lingering
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
@@ -353,7 +354,8 @@ class Reloader:
         self.ledger.settle(plan.changes)
         told = time.perf_counter()
         try:
-            transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+            found = [*repeated(transaction), *lingering(transaction)]
+            transaction.outcome.hazards += [*found, *survey(transaction)]
             if before is not None:
                 transaction.outcome.hazards += drift(before, Look(self.ledger), transaction.outcome.kept)
         except Exception:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import sys
 import time
 import types
@@ -41,6 +42,7 @@ from hotmod._source.parse import decode
 
 __all__ = ["Outcome", "Transaction", "show_running_texts"]
 
+_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 DISPOSE, RELOADED = "__hotmod_dispose__", "__hotmod_reloaded__"
 
 
@@ -375,6 +377,12 @@ class Transaction(Settling):
         """Take the whole transaction back."""
         self.journal.undo()
         self._identity.retire()
+
+    def makes_generators(self) -> bool:
+        """Whether what changed had, or has, generators or coroutines."""
+        trees = [each.old for each in self._prepared if each.old is not each.new]
+        trees += [code for _, code in self._codes.values()]
+        return any(code.co_flags & _GENERATORS for tree in trees for code in codes_in(tree))
 
     def forget(self) -> None:
         """Let go of all that an `undo` does not need.
