@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hotmod._config import Config, configure, listed, switched_off
 from hotmod._engine.beginning import Beginning
+from hotmod._engine.turn import refuse_inside_import
 from hotmod._scope import Scope, Target, scope_of
 
 if TYPE_CHECKING:
@@ -275,6 +276,7 @@ def _reloader(targets: tuple[Target, ...]) -> Reloader:
     """The reloader of these targets; all callers in the process share it."""
     config = configure()
     scope = scope_of(targets, config.include, config.exclude)
+    refuse_inside_import(scope.owns_name)
     key = scope, config.sharing()
     with _guard:
         beginning = _beginnings.get(key)

@@ -266,6 +266,15 @@ class Ledger:
         self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
         return self._pending
 
+    def is_loss(self, change: Change) -> bool:
+        """Whether a file is missing, or empty, that held something before; it may be about to be written."""
+        if change.kind is ChangeKind.DELETED:
+            return True
+        loaded = self.loaded(change.module)
+        before = loaded.text if loaded is not None else None
+        now_empty = change.text is not None and not change.text.data.strip()
+        return now_empty and before is not None and bool(before.data.strip())
+
     def _look_at(self, paths: Collection[str]) -> list[Change] | None:
         """The changes of some files; None if the answer takes a look at all of them."""
         if any(change.kind is not ChangeKind.EDITED for change in self._pending.changes):

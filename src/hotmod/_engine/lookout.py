@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from hotmod._engine.burst import Burst
+from hotmod._engine.burst import Burst, Doubt
 from hotmod._engine.notify import Notifier
 from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK, Reloader
@@ -47,6 +47,7 @@ class Lookout:
         self._modules = 0
         self._stale_lock = False
         self._asked = self._woken = False
+        self.expects_losses = False  # whether files were missing or empty already when quiet began
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
 
     @property
@@ -91,6 +92,7 @@ class Lookout:
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
         with self._filling:
+            self.expects_losses = self.burst.doubt is Doubt.MISSING
             large = len(self.burst.paths) >= LARGE
             paths = self.burst.take()
         if large:
@@ -142,6 +144,7 @@ class Lookout:
             self.burst.doubt = prefetch(self.reloader, paths)
         except Exception:
             # The reload will meet the same error, and turn it into a report.
+            self.burst.doubt = Doubt.MISSING
             logger.debug("hotmod: preparing a reload failed", exc_info=True)
 
     def _arm(self) -> None:

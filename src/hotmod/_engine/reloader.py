@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import logging
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Self, TypeVar
@@ -25,13 +25,13 @@ from hotmod._engine.lingering import lingering
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
-from hotmod._engine.restart import restart
+from hotmod._engine.restart import restart, see_that_it_compiles
 from hotmod._engine.sightings import View
 from hotmod._engine.stable import refuse_inside_block
 from hotmod._engine.survey import left_behind, repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
-from hotmod._engine.turn import LOCK, alone, refuse_inside, reloads_here
-from hotmod._model.changes import Change, ChangeSet
+from hotmod._engine.turn import LOCK, alone, refuse_inside, refuse_inside_import, reloads_here, turn
+from hotmod._model.changes import ChangeSet
 from hotmod._model.errors import PostponedError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
 from hotmod._plan import Plan
@@ -111,13 +111,12 @@ class Reloader:
     def _set_up(
         self, config: Config, scope: Scope, verify: Callable[[], object] | None, view: View | None = None
     ) -> None:
-        self.config = config
-        self.scope = scope
+        self.config, self.scope = config, scope
         self.verify = verify
         self.generation = 0
         self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
-        with LOCK:
+        with turn():
             self.ledger = Ledger(scope, view)
             self.planner = Planner(config, self.ledger)
             self._ahead = Ahead(self.ledger, self.planner.graph, self.planner.import_time)
@@ -156,7 +155,7 @@ class Reloader:
         """
         with LOCK:
             refuse_inside()
-            plan = self.planner.plan(self._changes())
+            plan = self.planner.plan(self.ledger.changes())
             for change in plan.changes.changes:
                 if change.text is not None:
                     parse(change.text)
@@ -236,12 +235,13 @@ class Reloader:
     def _patiently(self, attempt: Callable[[], _T]) -> _T:
         """Attempt, and wait for stable blocks that are in the way; without the lock, which they may need."""
         refuse_inside_block()
+        refuse_inside_import(self.scope.owns_name)
 
-        def alone() -> _T:
-            with LOCK:
+        def in_turn() -> _T:
+            with turn():
                 return attempt()
 
-        return patiently(alone, self.config.patience)
+        return patiently(in_turn, self.config.patience)
 
     def postpone(self, occupied: Occupied) -> Report:
         """Tell that an attempt could not begin."""
@@ -259,7 +259,12 @@ class Reloader:
             return self._record(report)
 
     def attempt(
-        self, paths: Collection[str] | None, *, again: bool = False, waits: bool = True
+        self,
+        paths: Collection[str] | None,
+        *,
+        again: bool = False,
+        waits: bool = True,
+        losses: bool = True,
     ) -> Report | None:
         """One transaction over some files, unless the version on disk has been refused already.
 
@@ -267,6 +272,7 @@ class Reloader:
             paths: the files that may have changed since the last look; None for all.
             again: whether to try a version that was rejected or rolled back.
             waits: whether to wait for stable blocks.
+            losses: whether to apply that a file is missing or empty now; else it is waited for.
 
         Returns:
             What was done; None if nothing was attempted. A KeyboardInterrupt of the user's code is in it.
@@ -274,21 +280,24 @@ class Reloader:
         Raises:
             Occupied: stable blocks are in the way, and `waits` is false.
         """
-        if not waits:
-            return self._try(paths, again=again)
+        attempt = functools.partial(self._try, paths, again=again, losses=losses)
         try:
-            return self._patiently(lambda: self._try(paths, again=again))
+            return self._patiently(attempt) if waits else attempt()
         except Occupied as occupied:
+            if not waits:
+                raise
             return self.postpone(occupied)
 
-    def _try(self, paths: Collection[str] | None, *, again: bool) -> Report | None:
-        with LOCK:
+    def _try(self, paths: Collection[str] | None, *, again: bool, losses: bool) -> Report | None:
+        with turn():
             refuse_inside()
             try:
                 changes = self.ledger.changes(paths)
             except SourceError:
                 changes = None  # the attempt meets it again, and reports it
             if changes is not None and not again and self.ledger.refuses(changes):
+                return None
+            if changes is not None and not losses and any(map(self.ledger.is_loss, changes.changes)):
                 return None
             report, _ = self._attempt(changes)
             if changes is not None and (report.is_rude or report.status not in ("applied", "unchanged")):
@@ -300,7 +309,7 @@ class Reloader:
             started = time.perf_counter()
             phases: dict[str, float] = {}
             try:
-                changes = self._changes() if changes is None else changes
+                changes = self.ledger.changes() if changes is None else changes
                 phases["scan"] = time.perf_counter() - started
                 plan = self.planner.plan(changes)
                 phases["plan"] = time.perf_counter() - started - phases["scan"]
@@ -312,8 +321,7 @@ class Reloader:
                 return self._record(self._report("unchanged", phases, started)), None
             if plan.is_rude and self.config.on_rude == "restart":
                 try:
-                    for change in changes.changes:
-                        self._check(change)
+                    see_that_it_compiles(changes)
                 except (SyntaxError, SourceError, ValueError) as error:
                     return self._record(self._rejection(error, None, phases, started)), error
                 with GATE.taken(plan, self.config.patience):
@@ -321,13 +329,6 @@ class Reloader:
             if not plan.steps and plan.is_rude:
                 return self._record(self._restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
-
-    @staticmethod
-    def _check(change: Change) -> None:
-        """See that a text compiles before the program is started anew with it."""
-        if change.text is not None:
-            loader = getattr(getattr(sys.modules.get(change.module), "__spec__", None), "loader", None)
-            hooks.compile_text(loader, change.text)
 
     def _transact(
         self, plan: Plan, phases: dict[str, float], started: float
@@ -364,9 +365,6 @@ class Reloader:
         phases["survey"] = time.perf_counter() - told
         transaction.forget()
         return self._record(report()), None
-
-    def _changes(self) -> ChangeSet:
-        return self.ledger.changes()
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""

@@ -9,15 +9,27 @@ reloads nothing, and says why.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
+import sys
 import threading
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator
 
 from hotmod._model.errors import HotmodError
 
-__all__ = ["LOCK", "alone", "refuse_inside", "reloads_here"]
+__all__ = [
+    "LOCK",
+    "alone",
+    "refuse_inside",
+    "refuse_inside_import",
+    "refuse_subinterpreter",
+    "reloads_here",
+    "turn",
+]
 
 LOCK = threading.RLock()
+LOCK_WAIT = 60.0  # seconds; a transaction may wait for the thread that wants to make the next one
 FORK_WAIT = 10.0  # seconds; a transaction that waits for the thread that forks must not hang it
 
 
@@ -56,6 +68,68 @@ def refuse_inside() -> None:
             "being executed). Nothing was changed by this call; the outer reload goes on."
         )
         raise HotmodError(msg)
+
+
+@contextlib.contextmanager
+def turn() -> Iterator[None]:
+    """Wait for the transaction of another thread to end, and keep out others.
+
+    Raises:
+        HotmodError: it does not end, or this thread is in the middle of an import that it may wait for.
+    """
+    if not LOCK.acquire(timeout=LOCK_WAIT):
+        msg = (
+            f"Another reload has been under way for more than {LOCK_WAIT:g} s, perhaps because it waits for "
+            "this thread. Nothing was changed by this call. Code that is being reloaded must not wait for a "
+            "thread that reloads."
+        )
+        raise HotmodError(msg)
+    try:
+        yield
+    finally:
+        LOCK.release()
+
+
+def refuse_inside_import(owned: Callable[[str], bool]) -> None:
+    """Keep out a reload from the top level of a module in scope that is imported for the first time.
+
+    Half of its names are missing, and a reload in another thread may wait for the import. A module that runs
+    again is another matter, with words of its own.
+
+    Raises:
+        HotmodError: this thread imports one.
+    """
+    if reloads_here():
+        return
+    frame: types.FrameType | None = sys._getframe()  # noqa: SLF001 - the import system keeps no list for us
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        spec = frame.f_globals.get("__spec__")
+        is_body = frame.f_code.co_name == "<module>" and getattr(spec, "_initializing", False)
+        if is_body and isinstance(name, str) and owned(name):
+            msg = (
+                f"A reload can't be made while {name} is being imported, by code at its top level. Nothing "
+                "was changed. Call it when the import is over; `hotmod.watch` can be called anywhere."
+            )
+            raise HotmodError(msg)
+        frame = frame.f_back
+
+
+def refuse_subinterpreter() -> None:
+    """Keep out what runs in a subinterpreter: its modules are others, and its threads can't be had.
+
+    Raises:
+        HotmodError: this is one.
+    """
+    for name in ("_interpreters", "_xxsubinterpreters"):  # from CPython 3.13 on, and before
+        with contextlib.suppress(ImportError):
+            interpreters = importlib.import_module(name)
+            if str(interpreters.get_current()) != str(interpreters.get_main()):
+                msg = (
+                    "hotmod works in the main interpreter only, and this is a subinterpreter. Nothing was "
+                    "started. Make a new subinterpreter to run new code in one."
+                )
+                raise HotmodError(msg)
 
 
 @contextlib.contextmanager

@@ -355,7 +355,8 @@ class Watcher:
             return None
         reloader = self._beginning.reloader()
         try:
-            return reloader.attempt(paths, waits=self._apply is None)
+            losses = self._lookout is None or self._lookout.expects_losses
+            return reloader.attempt(paths, waits=self._apply is None, losses=losses)
         except Occupied as occupied:
             if self._doorman is not None and self._lookout is not None:
                 self._doorman.crowded = occupied
