@@ -267,7 +267,7 @@ SUBINTERPRETER = '''
     import hotmod
     for door in (hotmod.reload, hotmod.watch):
         try:
-            door("shop")
+            door("json")
         except hotmod.HotmodError as error:
             print(error, flush=True)
     """

@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from hotmod._engine.saying import say
+
 if TYPE_CHECKING:
     import asyncio
     import types
@@ -32,7 +34,6 @@ __all__ = ["GATE", "Block", "Closing", "Occupied", "patiently"]
 
 _T = TypeVar("_T")
 SHOWN = 3  # blocks that a message names
-logger = logging.getLogger("hotmod")
 
 
 class Block(Protocol):
@@ -164,7 +165,8 @@ class Gate:
 
     def _let_in(self, block: Block) -> None:
         if self._bars(block, waits_here=False) and self._owner:
-            logger.warning(
+            say(
+                logging.WARNING,
                 "hotmod: the stable block at %s begins in the middle of a reload that has taken more than "
                 "%g s: is the reload waiting for it?",
                 block.place,

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 from hotmod._engine.grace import calls_elsewhere
 from hotmod._engine.hooks import RAN
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.saying import say
 from hotmod._live.functions import is_forwarding, same_code
 from hotmod._live.modules import space_of
 from hotmod._live.stale import codes_in
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Lingering", "lingering"]
 
-logger = logging.getLogger("hotmod")
 SHOWN = 5  # calls that one hazard names
 _monitoring: Any = getattr(sys, "monitoring", None)  # from CPython 3.12 on
 _FRAMES = {
@@ -201,7 +201,7 @@ class _Monitor:
             self.unavailable = "all tools of sys.monitoring are in use"
         else:
             self.unavailable = "that takes sys.monitoring, which Python has from 3.12 on"
-        logger.warning("hotmod: whether old code goes on running can't be told: %s", self.unavailable)
+        say(logging.WARNING, "hotmod: whether old code goes on running can't be told: %s", self.unavailable)
         return False
 
     def watch(self, code: types.CodeType, name: str) -> None:
@@ -231,7 +231,8 @@ class _Monitor:
     def _tell(self, code: types.CodeType, what: str) -> object:
         known = self.watched.pop(id(code), None)
         if known is not None:
-            logger.warning(
+            say(
+                logging.WARNING,
                 "old code of %s %s (%s:%d, in thread %s); this is told once",
                 known[1],
                 what,

@@ -21,6 +21,7 @@ from hotmod._engine.notify import Notifier
 from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK, Reloader
 from hotmod._engine.roots import Territory, survey_folders
+from hotmod._engine.saying import say
 
 __all__ = ["Lookout"]
 
@@ -122,7 +123,11 @@ class Lookout:
         try:
             news = territory.news(self._notifier.poll()) if territory is not None else None
         except RuntimeError:
-            logger.exception("hotmod: file notification failed; watching anew, and looking at every file")
+            say(
+                logging.ERROR,
+                "hotmod: file notification failed; watching anew, and looking at every file",
+                with_error=True,
+            )
             news = None
         everything = self._asked
         self._asked = False

@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import dis
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -196,6 +197,18 @@ class Parts:
             for gone in each.part.removed.intersection(names):
                 _clear(space, gone)
 
+    def only_define(self) -> bool:
+        """Whether the statements that run can't come to any function, not even by an operator.
+
+        Then it does not matter to them whether functions have their new code already.
+        """
+        running = [each.running for each in self._every.values() if each.running is not None]
+        bodies = [
+            code for tree in running for code in codes_in(tree) if not code.co_flags & inspect.CO_OPTIMIZED
+        ]
+        asked = any("__getattr__" in vars(sys.modules[name]) for name in self._every)
+        return not asked and all(map(_only_defines, bodies))
+
     @property
     def removed(self) -> frozenset[str]:
         """The names that nothing binds any more."""
@@ -212,7 +225,7 @@ class Parts:
             for code in codes_in(each.new):
                 words.update(code.co_names)
                 words.update(const for const in code.co_consts if type(const) is str)
-            if any(run.stars for run in each.part.runs):
+            if each.part.stars or any(run.stars for run in each.part.runs):
                 return frozenset()  # a star import takes what it finds
         return frozenset() if words & _LOOKS else removed - words
 
@@ -264,6 +277,24 @@ class Parts:
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
     found.clear()
     found.update(before)
+
+
+# What module-level code does that makes and binds definitions, imports and constants.
+_DEFINES = frozenset(
+    (
+        *("RESUME", "NOP", "CACHE", "EXTENDED_ARG", "COPY_FREE_VARS", "MAKE_CELL", "PUSH_NULL", "POP_TOP"),
+        *("LOAD_CONST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_CLOSURE", "LOAD_FAST", "LOAD_LOCALS", "LOAD_DEREF"),
+        *("STORE_NAME", "STORE_GLOBAL", "MAKE_FUNCTION", "SET_FUNCTION_ATTRIBUTE", "SETUP_ANNOTATIONS"),
+        *("IMPORT_NAME", "IMPORT_FROM", "LOAD_BUILD_CLASS", "BUILD_TUPLE", "BUILD_LIST", "BUILD_MAP"),
+        *("BUILD_SET", "BUILD_CONST_KEY_MAP", "LIST_EXTEND", "RETURN_VALUE", "RETURN_CONST", "PRECALL"),
+        *("CALL", "KW_NAMES", "COPY", "STORE_DEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_SMALL_INT"),
+    )
+)
+
+
+def _only_defines(code: types.CodeType) -> bool:
+    names = [each.opname for each in dis.get_instructions(code)]
+    return names.count("CALL") == names.count("LOAD_BUILD_CLASS") and _DEFINES.issuperset(names)
 
 
 _LOOKS = frozenset(("globals", "locals", "vars", "dir", "eval", "exec", "__dict__"))  # at names not said

@@ -26,6 +26,7 @@ from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart, see_that_it_compiles
+from hotmod._engine.saying import say
 from hotmod._engine.sightings import View
 from hotmod._engine.stable import refuse_inside_block
 from hotmod._engine.survey import left_behind, repeated, survey
@@ -45,7 +46,6 @@ _T = TypeVar("_T")
 HISTORY = 32
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
-logger = logging.getLogger("hotmod")
 
 
 class Reloader:
@@ -359,9 +359,9 @@ class Reloader:
             transaction.outcome.hazards += [*found, *survey(transaction)]
             if before is not None:
                 transaction.outcome.hazards += drift(before, Look(self.ledger), transaction.outcome.kept)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged
             # it is committed and right; what is lacking is part of the report
-            logger.exception("hotmod failed to look for what the reload left behind; please report this")
+            say(logging.ERROR, "hotmod failed to look for what is left; please report this", with_error=True)
         phases["survey"] = time.perf_counter() - told
         transaction.forget()
         return self._record(report()), None
@@ -376,7 +376,7 @@ class Reloader:
         if report.is_rude and self.config.on_rude == "raise":
             level = logging.ERROR  # a watcher has nobody to raise to
         if report.status != "unchanged":
-            logger.log(level, "%s", report.summary())
+            say(level, "%s", report.summary())
         return report
 
     def _report(self, status: Status, phases: Mapping[str, float], started: float, **values: Any) -> Report:

@@ -150,13 +150,16 @@ class Transaction(Settling):
         with self._phase("run"):
             self._parts.prepare()
             unseen = self._parts.unseen()
+            only_define = self._parts.only_define()
+            if not only_define:
+                self._parts.patch()  # what runs may come to it
             self._parts.remove(self._parts.removed - unseen)
-            # for other threads: what is new comes before the code that uses it
             if self.plan.entries:
                 with self._identity.watching():
                     for name in self.plan.entries:
                         self._run_part(name, young=True)
-            self._parts.patch()
+            if only_define:
+                self._parts.patch()  # for other threads: what is new comes before the code that uses it
         with self._phase("settle"):
             self._identity.settle_parts(self._known_codes())
             if self._identity.merger.hazards:

@@ -24,6 +24,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
+from hotmod._engine.saying import say
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ COURTESY = 0.02  # seconds
 HISTORY = 32
 STOP_WAIT = 5.0  # seconds that stop() waits for an attempt under way
 FAILURES = 3  # errors of hotmod in a row after which a watcher gives up
-logger = logging.getLogger("hotmod")
 _CLEAN = ("unchanged", "applied")
 
 
@@ -172,7 +172,7 @@ class Watcher:
             return
         thread.join(STOP_WAIT)
         if thread.is_alive():
-            logger.warning("%r: an attempt is still under way after %.0f s", self, STOP_WAIT)
+            say(logging.WARNING, "%r: an attempt is still under way after %.0f s", self, STOP_WAIT)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -259,9 +259,15 @@ class Watcher:
                     if doorman.crowded is not None and not self._handed_over:
                         self._offer(doorman)
                     failures = 0
-                except Exception:
+                except Exception:  # noqa: BLE001 - it is logged
                     failures += 1
-                    logger.exception("hotmod: an error in the watcher itself (%d of %d)", failures, FAILURES)
+                    say(
+                        logging.ERROR,
+                        "hotmod: an error in the watcher itself (%d of %d)",
+                        failures,
+                        FAILURES,
+                        with_error=True,
+                    )
                     lookout.ask()
         finally:
             lookout.close()
@@ -279,10 +285,14 @@ class Watcher:
         self._handed_over = True
         try:
             self._apply(self._go)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged
             self._handed_over = False
             self._take()
-            logger.exception("hotmod: apply= failed, so the edit was not applied; the next save tries again")
+            say(
+                logging.ERROR,
+                "hotmod: apply= failed, so the edit was not applied; the next save tries again",
+                with_error=True,
+            )
 
     def _offer(self, doorman: Doorman) -> None:
         """Hand over an attempt that met stable blocks when these have ended, or tell that it is postponed."""
@@ -362,8 +372,8 @@ class Watcher:
                 self._doorman.crowded = occupied
                 self._lookout.wake()
             return None
-        except Exception as error:
-            logger.exception("hotmod: an error in hotmod itself; the edit was not applied")
+        except Exception as error:  # noqa: BLE001 - it is logged
+            say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
             status: Status = "restart-required" if isinstance(error, RollbackError) else "rejected"
             return Report(
                 status=status, scope=str(reloader.scope), generation=reloader.generation, error=error
@@ -390,7 +400,7 @@ class Watcher:
         except BaseException as error:
             if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
                 raise  # somebody else's thread, where apply= runs us: Ctrl-C and sys.exit() are for it
-            logger.exception("hotmod: on_reload failed; the watcher goes on")
+            say(logging.ERROR, "hotmod: on_reload failed; the watcher goes on", with_error=True)
 
     def _raise_interrupt(self, report: Report) -> None:
         """Give a Ctrl-C that came while the user's code ran to the main thread, for which it was meant."""
