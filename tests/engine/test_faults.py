@@ -24,7 +24,7 @@ from tests.identity.portrait import portrait
 from tests.oracle.project import Project
 
 PROGRAM = pathlib.Path(__file__).with_name("faulty.py")
-STRIDE = os.environ.get("STRIDE", "150")  # 1 lets every step fail, which takes some minutes a package
+STRIDE = os.environ.get("STRIDE", "250")  # 1 lets every step fail, which takes some minutes a package
 
 
 @pytest.mark.parametrize("strategy", ["minimal", "modules"])

@@ -23,8 +23,9 @@ def portrait(prefix: str, *more: object) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     seen: dict[int, str] = {}
-    modules = {name: each for name, each in sys.modules.items() if name.partition(".")[0] == prefix}
-    spaces = {name: vars(each) for name, each in sys.modules.items() if name.partition(".")[0] == prefix}
+    inside = [name for name in sys.modules if name.partition(".")[0] == prefix]
+    modules = {name: sys.modules[name] for name in sorted(inside)}  # imports change the order
+    spaces = {name: vars(each) for name, each in modules.items()}
     todo: list[tuple[str, Any]] = [*spaces.items()] + [
         (f"held {number}", value) for number, value in enumerate(more)
     ]
