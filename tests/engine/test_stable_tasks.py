@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import itertools
 import threading
 
 import hotmod
@@ -140,3 +141,26 @@ def test_a_block_in_the_thread_of_a_loop_does_not_wait_for_the_loop(shop: Projec
             pass
 
     assert asyncio.run(main()).status == "applied"
+
+
+def test_a_consumer_of_awatch_is_cancelled_while_an_edit_waits(shop: Project) -> None:
+    """Whoever cancels a task that watches does not wait for the block that its edit waits for."""
+
+    async def consume() -> None:
+        async for _ in hotmod.awatch("shop", patience=LONG):
+            raise AssertionError("nothing can be applied")
+
+    async def main() -> None:
+        async with hotmod.stable():
+            task = asyncio.create_task(consume(), context=contextvars.Context())
+            for number in itertools.count(2):
+                shop.write({"shop/config.py": f"TAX = {number}\n"})
+                await asyncio.wait((task,), timeout=SOON)
+                if GATE.alert:
+                    break
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    asyncio.run(asyncio.wait_for(main(), LONG))
+    assert not GATE.inside

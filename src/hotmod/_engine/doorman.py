@@ -34,6 +34,7 @@ class Doorman:
         self._patience, self._look_again = patience, look_again
         self.crowded: Occupied | None = None
         self._closing: Closing | None = None
+        self._stopped = False
 
     def after(self, *, postponed: bool) -> None:
         """An attempt is over."""
@@ -42,6 +43,11 @@ class Doorman:
             self._closing = GATE.close_after(self._patience, self._look_again)
         if before is not None:
             before.release()
+
+    def stop(self) -> None:
+        """Wait for nobody any more. Any thread may call this."""
+        self._stopped = True
+        GATE.stir()
 
     def offer(self, hand_over: Callable[[], object], returns: Callable[[float], bool]) -> Occupied | None:
         """Hand an attempt over when the blocks in its way have ended.
@@ -55,7 +61,7 @@ class Doorman:
         """
         deadline = time.monotonic() + self._patience
         with GATE.close(self._patience):
-            while self.crowded is not None and GATE.wait(deadline):
+            while self.crowded is not None and GATE.wait(deadline, lambda: self._stopped):
                 self.crowded = None
                 with GATE.offering():
                     hand_over()

@@ -233,7 +233,7 @@ class Gate:
             with self._changed:
                 self._offers -= 1
 
-    def wait(self, deadline: float) -> bool:
+    def wait(self, deadline: float, gives_up: Callable[[], bool] = bool) -> bool:
         """Wait until all blocks have ended; False when they have not in time, or can't.
 
         A block that began in this thread (a generator or task that is suspended) can't end while it waits.
@@ -241,11 +241,16 @@ class Gate:
         here = threading.get_ident()
 
         def is_over() -> bool:
-            return not self.inside or any(block.thread == here for block in list(self.inside))
+            return not self.inside or gives_up() or any(block.thread == here for block in list(self.inside))
 
         with self._changed:
             self._changed.wait_for(is_over, max(0.0, deadline - time.monotonic()))
             return not self.inside
+
+    def stir(self) -> None:
+        """Let whoever waits look again."""
+        with self._changed:
+            self._changed.notify_all()
 
     @contextlib.contextmanager
     def taken(self, plan: Plan | None, patience: float) -> Iterator[None]:

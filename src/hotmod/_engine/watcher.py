@@ -165,6 +165,8 @@ class Watcher:
             self._stopped = True
             inside = self._attempting == threading.get_ident()
             self._changed.notify_all()
+        if self._doorman is not None:
+            self._doorman.stop()
         if self._lookout is not None:
             self._lookout.wake()
         thread = self._thread
