@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, TextIO
 from hotmod._config import Config, configure, listed, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._engine.canary import check_of
+from hotmod._engine.turn import refuse_inside_import
 from hotmod._scope import Scope, Target, scope_of
 
 if TYPE_CHECKING:
     from hotmod._engine.canary import Check
     from hotmod._engine.reloader import Reloader
     from hotmod._engine.watcher import Watcher
+    from hotmod._model.hazards import Hazard
     from hotmod._model.report import Report
     from hotmod._model.verification import Verification
     from hotmod._plan import Plan
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["awatch", "diagnose", "graph", "plan", "reload", "rollback", "verify", "watch"]
+__all__ = ["awatch", "diagnose", "graph", "lingering", "plan", "reload", "rollback", "verify", "watch"]
 
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
@@ -46,18 +48,18 @@ def watch(
     on_rude: str | None = None,
     keep: Iterable[str] | None = None,
     paranoid: bool | None = None,
+    patience: float | None = None,
 ) -> Watcher:
     """Apply edits as they are saved, from a daemon thread.
 
     Returns at once; what has to be read is read in the thread, and a save after the call is not missed.
 
     Args:
-        *targets: modules or packages (objects or names, loaded or not) and paths of folders or files.
-            A package means all its submodules, also those imported later.
+        *targets: modules, packages and paths of folders or files; as for `Reloader`.
         on_reload: called with the report of each attempt that did something or failed, in the thread
             that made the attempt. An exception in it is logged.
-        apply: arranges for attempts to be made elsewhere: it is given a function to call once, as
-            `loop.call_soon_threadsafe` does. Without it attempts are made in the watcher's thread.
+        apply: arranges for attempts to be made elsewhere and not in the watcher's thread: it is given a
+            function to call once, as `loop.call_soon_threadsafe` does.
         verify: as for `Reloader`, and so are the options below.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
         strategy: `"minimal"` or `"modules"`.
@@ -66,13 +68,13 @@ def watch(
         on_rude: what follows an edit that this process can't take.
         keep: names that hold on to their objects whatever runs again.
         paranoid: whether the program is compared with a fresh process after each reload.
+        patience: seconds for which a reload waits for `stable` blocks; default 5.
 
     Returns:
         A handle. With `HOTMOD=off` in the environment one that does nothing.
 
     Raises:
-        ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
-            Nothing was started.
+        ConfigError: no target, or one that does not exist; a bad value of an option. Nothing was started.
     """
     from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
 
@@ -86,6 +88,7 @@ def watch(
         on_rude=on_rude,
         keep=listed(keep),
         paranoid=paranoid,
+        patience=patience,
     )
     scope = scope_of(targets, config.include, config.exclude)
     return _watcher(config, scope, on_reload, apply, check_of(verify))
@@ -125,11 +128,11 @@ async def awatch(
     on_rude: str | None = None,
     keep: Iterable[str] | None = None,
     paranoid: bool | None = None,
+    patience: float | None = None,
 ) -> AsyncIterator[Report]:
     """Apply edits as they are saved, in the running event loop of asyncio, and give their reports.
 
-    Watching begins with the first step of the iteration and ends with it. Between two tasks of the loop
-    nothing of the program runs, which makes it a good moment to change it.
+    Watching begins with the first step of the iteration. Edits are applied between two tasks of the loop.
 
     Args:
         *targets: as for `watch`.
@@ -142,6 +145,7 @@ async def awatch(
         on_rude: as for `watch`.
         keep: as for `watch`.
         paranoid: as for `watch`.
+        patience: as for `watch`.
 
     Yields:
         The report of each attempt that did something or failed. With `HOTMOD=off` there is none.
@@ -165,11 +169,10 @@ async def awatch(
         on_rude=on_rude,
         keep=keep,
         paranoid=paranoid,
+        patience=patience,
     )
-    if switched_off():
-        return
     try:
-        while True:
+        while not switched_off():
             yield await reports.get()
     finally:
         # In a thread: an attempt under way may need the loop to come to its end.
@@ -284,6 +287,27 @@ def diagnose(file: TextIO | None = None) -> None:
     print(diagnosis(), file=file)
 
 
+def lingering(*targets: Target) -> tuple[Hazard, ...]:
+    """The calls that run old code now: of threads, generators, coroutines and tasks.
+
+    Returns:
+        A hazard `lingering-call` for each function of the targets of which calls that began before a reload
+        have not ended; its `holders` say whose they are, and where. Code that hotmod has not changed is never
+        old.
+
+    Raises:
+        ConfigError: there is no target or one does not exist.
+    """
+    if switched_off():
+        return ()
+    from hotmod._engine.lingering import Lingering  # noqa: PLC0415 - see the guarantees
+    from hotmod._engine.turn import LOCK  # noqa: PLC0415 - see the guarantees
+
+    with LOCK:
+        found = Lingering(_reloader(targets).ledger)
+        return tuple(found.hazards(found.calls(suspended=True)))
+
+
 def graph(*targets: Target) -> ImportGraph:
     """The import graph of what is on disk. No code of the targets is run, and nothing has to be loaded.
 
@@ -305,6 +329,7 @@ def _reloader(targets: tuple[Target, ...]) -> Reloader:
     """The reloader of these targets; all callers in the process share it."""
     config = configure()
     scope = scope_of(targets, config.include, config.exclude)
+    refuse_inside_import(scope.owns_name)
     key = scope, config.sharing()
     with _guard:
         beginning = _beginnings.get(key)

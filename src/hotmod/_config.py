@@ -39,6 +39,7 @@ class Config:
             `restart` the process.
         keep: names that hold on to their objects whatever runs again, as `module:name`.
         paranoid: whether the program is compared with a fresh process after each reload.
+        patience: seconds that a reload waits for stable blocks to end before it is postponed.
     """
 
     strategy: str = "minimal"
@@ -48,6 +49,7 @@ class Config:
     on_rude: str = "report"
     keep: tuple[str, ...] = ()
     paranoid: bool = False
+    patience: float = 5.0
 
     def sharing(self) -> Config:
         """What has to be equal for two doors to use one reloader: everything but the delay of a watcher."""
@@ -141,10 +143,10 @@ def _strategy(value: object) -> str:
     return str(value)
 
 
-def _delay(value: object) -> float:
+def _seconds(value: object, most: float) -> float:
     seconds = float(value) if isinstance(value, (str, int, float)) else float("nan")
-    if not 0 <= seconds <= 60:  # noqa: PLR2004 - a minute is the bound that the message names
-        msg = "allowed are 0 to 60 (seconds)"
+    if not 0 <= seconds <= most:
+        msg = f"allowed are 0 to {most:g} (seconds)"
         raise ValueError(msg)
     return seconds
 
@@ -187,10 +189,11 @@ def _switch(value: object) -> bool:
 
 _CHECKS: dict[str, Callable[[object], object]] = {
     "strategy": _strategy,
-    "delay": _delay,
+    "delay": lambda value: _seconds(value, 60),
     "include": _patterns,
     "exclude": _patterns,
     "on_rude": _on_rude,
     "keep": _keep,
     "paranoid": _switch,
+    "patience": lambda value: _seconds(value, 3600),
 }

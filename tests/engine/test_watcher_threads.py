@@ -238,10 +238,12 @@ def test_an_error_of_hotmod_itself_is_a_report(shop: Project, monkeypatch: pytes
     attempt = Reloader.attempt
     failing = iter([True, False])
 
-    def attempt_or_fail(self: Reloader, paths: frozenset[str] | None) -> hotmod.Report | None:
+    def attempt_or_fail(
+        self: Reloader, paths: frozenset[str] | None, **options: bool
+    ) -> hotmod.Report | None:
         if self.ledger.changes() and next(failing, False):
             raise ZeroDivisionError("a mistake of ours")
-        return attempt(self, paths)
+        return attempt(self, paths, **options)
 
     monkeypatch.setattr(Reloader, "attempt", attempt_or_fail)
     with watching("shop") as watcher:

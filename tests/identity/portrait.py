@@ -23,20 +23,29 @@ def portrait(prefix: str, *more: object) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     seen: dict[int, str] = {}
-    spaces = {name: vars(each) for name, each in sys.modules.items() if name.partition(".")[0] == prefix}
+    inside = [name for name in sys.modules if name.partition(".")[0] == prefix]
+    modules = {name: sys.modules[name] for name in sorted(inside)}  # imports change the order
+    spaces = {name: vars(each) for name, each in modules.items()}
     todo: list[tuple[str, Any]] = [*spaces.items()] + [
         (f"held {number}", value) for number, value in enumerate(more)
     ]
     while todo:
         path, value = todo.pop()
+        if type(value) in (str, bytes, int, float, bool, type(None)):
+            found[path] = (value, type(value), ())  # which of several equal ones it is does not matter
+            continue
         if id(value) in seen:
             found[path] = (value, type(value), (f"see {seen[id(value)]}",))
             continue
         seen[id(value)] = path
-        parts = {} if isinstance(value, types.ModuleType) else dict(_parts(value))
+        parts = {} if isinstance(value, types.ModuleType) else dict(_parts(value, prefix))
         found[path] = (value, type(value), tuple(parts))
         todo += [(f"{path} {name}", part) for name, part in parts.items()]
-    return {path: _identified(entry) for path, entry in found.items()} | {"keep": list(found.values())}
+    listed = tuple(
+        sorted(f"{name} {id(each):x}" for name, each in modules.items())
+    )  # imports change the order
+    found_by_id = {path: _identified(entry) for path, entry in found.items()}
+    return found_by_id | {"sys.modules": ("", listed), "keep": list(found.values())}
 
 
 def _identified(entry: tuple[Any, type, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
@@ -45,7 +54,7 @@ def _identified(entry: tuple[Any, type, tuple[str, ...]]) -> tuple[str, tuple[st
     return repr(value) if plain else f"{kind.__name__} {id(value):x} of {id(kind):x}", parts
 
 
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _parts(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     """What an object holds, by a label."""
     if isinstance(value, dict):
         for number, (key, item) in enumerate(dict.items(value)):
@@ -63,7 +72,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"cell {name}", cell
             yield from ((f"in cell {name}", part) for part in _filled(cell))
     elif isinstance(value, type):
-        if value.__module__.partition(".")[0] in ("shop", __name__.partition(".")[0]):
+        if value.__module__.partition(".")[0] in (prefix, __name__.partition(".")[0]):
             yield "bases", type.__dict__["__bases__"].__get__(value)
             heirs: list[type] = type.__subclasses__(value)
             yield from ((f"heir {id(heir):x}", heir) for heir in heirs)

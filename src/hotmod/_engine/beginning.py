@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hotmod._config import Config
 from hotmod._engine.sightings import View
+from hotmod._engine.turn import refuse_subinterpreter
 from hotmod._scope import Scope
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Beginning:
     """A scope, options, and how the files looked when this was made."""
 
     def __init__(self, config: Config, scope: Scope, verify: Callable[[], object] | None = None) -> None:
+        refuse_subinterpreter()
         self.config = config
         self.scope = scope
         self._verify = verify

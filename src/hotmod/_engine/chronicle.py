@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hotmod._config import Config
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.saying import say
 from hotmod._engine.survey import left_behind
 from hotmod._model.report import Location, Report, Status
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Chronicle"]
 
 HISTORY = 32
-logger = logging.getLogger("hotmod")
 why = logging.getLogger("hotmod.why")
 
 
@@ -91,7 +91,7 @@ class Chronicle:
         if report.status != "unchanged":
             if report.status == "applied" and why.isEnabledFor(logging.DEBUG):
                 self._done(report)
-            logger.log(self._level(report, level), "%s", report.summary())
+            say(self._level(report, level), "%s", report.summary())
         return report
 
     def _level(self, report: Report, level: int) -> int:

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger, readable
+from hotmod._engine.turn import refuse_subinterpreter
 from hotmod._live import namespaces
 from hotmod._live.binder import Binder
 from hotmod._live.journal import Journal
@@ -322,6 +323,7 @@ FINDER = Finder()
 
 def install(ledger: Ledger) -> None:
     """Let the import hook note imports for this ledger, for as long as the ledger lives."""
+    refuse_subinterpreter()
     FINDER.ledgers.add(ledger)
     to_front()
 

@@ -286,7 +286,7 @@ class Ledger:
             self.refresh()
             found = self._look_at(paths) if paths is not None else None
         if found is None:
-            self._must_exist()
+            must_exist(self.scope.roots(), [path for path, names in self._by_path.items() if names])
             files = self._files()
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
             found += self._change_of_main()
@@ -298,17 +298,14 @@ class Ledger:
         self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
         return self._pending
 
-    def _must_exist(self) -> None:
-        """A package whose folder is gone has lost its disk or its mount, and not all of its modules.
-
-        Raises:
-            SourceError: the folder of a loaded package is gone.
-        """
-        for root, _ in self.scope.roots():
-            if not root.endswith(SOURCE) and not os.path.isdir(root):
-                below = os.path.join(root, "")
-                if any(path.startswith(below) for path in self._by_path if self._by_path[path]):
-                    raise SourceError(root, 0, "the folder is gone; what was loaded from it goes on")
+    def is_loss(self, change: Change) -> bool:
+        """Whether a file is missing, or empty, that held something before; it may be about to be written."""
+        if change.kind is ChangeKind.DELETED:
+            return True
+        loaded = self.loaded(change.module)
+        before = loaded.text if loaded is not None else None
+        now_empty = change.text is not None and not change.text.data.strip()
+        return now_empty and before is not None and bool(before.data.strip())
 
     def _look_at(self, paths: Collection[str]) -> list[Change] | None:
         """The changes of some files; None if the answer takes a look at all of them."""

@@ -16,11 +16,12 @@ import sys
 import threading
 import time
 
-from hotmod._engine.burst import Burst
+from hotmod._engine.burst import Burst, Doubt
 from hotmod._engine.notify import Notifier
 from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK, Reloader
 from hotmod._engine.roots import Territory, survey_folders
+from hotmod._engine.saying import say
 
 __all__ = ["Lookout"]
 
@@ -48,6 +49,7 @@ class Lookout:
         self._modules = 0
         self._stale_lock = False
         self._asked = self._woken = False
+        self.expects_losses = False  # whether files were missing or empty already when quiet began
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
 
     @property
@@ -92,6 +94,7 @@ class Lookout:
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
         with self._filling:
+            self.expects_losses = self.burst.doubt is Doubt.MISSING
             large = len(self.burst.paths) >= LARGE
             paths = self.burst.take()
         if large:
@@ -121,7 +124,11 @@ class Lookout:
         try:
             news = territory.news(self._notifier.poll()) if territory is not None else None
         except RuntimeError:
-            logger.exception("hotmod: file notification failed; watching anew, and looking at every file")
+            say(
+                logging.ERROR,
+                "hotmod: file notification failed; watching anew, and looking at every file",
+                with_error=True,
+            )
             news = None
         everything = self._asked
         self._asked = False
@@ -143,6 +150,7 @@ class Lookout:
             self.burst.doubt = prefetch(self.reloader, paths)
         except Exception:
             # The reload will meet the same error, and turn it into a report.
+            self.burst.doubt = Doubt.MISSING
             logger.debug("hotmod: preparing a reload failed", exc_info=True)
 
     def _arm(self) -> None:

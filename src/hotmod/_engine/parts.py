@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import dis
 import functools
+import inspect
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -90,6 +91,7 @@ class Parts:
         self._memories: list[_Memory] = []
         self._journal = journal
         self._every = {each.part.module: each for each in every}
+        self._found = patch.Patch()
         self._later: patch.Patch | None = None
         self.patched: list[str] = []
         self.forgotten: list[str] = []
@@ -99,8 +101,8 @@ class Parts:
     def __contains__(self, module: str) -> bool:
         return module in self._every
 
-    def patch(self) -> None:
-        """Give new code to every function whose statement does not run; one step for other threads."""
+    def prepare(self) -> None:
+        """Find what gets new code, before anything is changed."""
         first, later = [], []
         for name, each in self._every.items():
             space, runs = vars(sys.modules[name]), {(run.first, run.last) for run in each.part.runs}
@@ -119,6 +121,11 @@ class Parts:
         self.forgotten += told
         self._later = late if later else None
         self.lost += [*found.lost, *(each.function for each in found.unfit)]
+        self._found = found
+
+    def patch(self) -> None:
+        """Give new code to every function whose statement does not run; one step for other threads."""
+        found, self._found = self._found, patch.Patch()
         patch.commit(self._journal, found)
         self.patched += found.patched
         self.forgotten += found.forgotten
@@ -183,13 +190,46 @@ class Parts:
             frozenset() if each is None else frozenset(name for run in each.part.runs for name in run.binds)
         )
 
-    def remove(self) -> None:
-        """Clear the names that nothing binds any more."""
+    def remove(self, names: Collection[str]) -> None:
+        """Clear those of some names that nothing binds any more."""
         for name, each in self._every.items():
             space = vars(sys.modules[name])
-            for item in each.part.removed:
+            removed = each.part.removed.intersection(names)
+            for item in removed:
                 _clear(space, item)
-            _bind_submodules(name, space, each.part.removed)
+            _bind_submodules(name, space, removed)
+
+    def only_define(self) -> bool:
+        """Whether the statements that run can't come to any function, not even by an operator.
+
+        Then it does not matter to them whether functions have their new code already.
+        """
+        running = [each.running for each in self._every.values() if each.running is not None]
+        bodies = [
+            code for tree in running for code in codes_in(tree) if not code.co_flags & inspect.CO_OPTIMIZED
+        ]
+        asked = any("__getattr__" in vars(sys.modules[name]) for name in self._every)
+        return not asked and all(map(_only_defines, bodies))
+
+    @property
+    def removed(self) -> frozenset[str]:
+        """The names that nothing binds any more."""
+        return frozenset(name for each in self._every.values() for name in each.part.removed)
+
+    def unseen(self) -> frozenset[str]:
+        """The names that nothing binds any more and whose absence nothing that runs can notice.
+
+        They are cleared at the end, so that calls of the old code find them as long as possible.
+        """
+        removed = self.removed
+        words: set[object] = set()
+        for each in self._every.values() if removed else ():
+            for code in codes_in(each.new):
+                words.update(code.co_names)
+                words.update(const for const in code.co_consts if type(const) is str)
+            if each.part.stars or any(run.stars for run in each.part.runs):
+                return frozenset()  # a star import takes what it finds
+        return frozenset() if words & _LOOKS else removed - words
 
     def prune_annotations(self) -> None:
         """Forget the annotations of names that the new text does not annotate.
@@ -240,6 +280,27 @@ class Parts:
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
     found.clear()
     found.update(before)
+
+
+# What module-level code does that makes and binds definitions, imports and constants.
+_DEFINES = frozenset(
+    (
+        *("RESUME", "NOP", "CACHE", "EXTENDED_ARG", "COPY_FREE_VARS", "MAKE_CELL", "PUSH_NULL", "POP_TOP"),
+        *("LOAD_CONST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_CLOSURE", "LOAD_FAST", "LOAD_LOCALS", "LOAD_DEREF"),
+        *("STORE_NAME", "STORE_GLOBAL", "MAKE_FUNCTION", "SET_FUNCTION_ATTRIBUTE", "SETUP_ANNOTATIONS"),
+        *("IMPORT_NAME", "IMPORT_FROM", "LOAD_BUILD_CLASS", "BUILD_TUPLE", "BUILD_LIST", "BUILD_MAP"),
+        *("BUILD_SET", "BUILD_CONST_KEY_MAP", "LIST_EXTEND", "RETURN_VALUE", "RETURN_CONST", "PRECALL"),
+        *("CALL", "KW_NAMES", "COPY", "STORE_DEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_SMALL_INT"),
+    )
+)
+
+
+def _only_defines(code: types.CodeType) -> bool:
+    names = [each.opname for each in dis.get_instructions(code)]
+    return names.count("CALL") == names.count("LOAD_BUILD_CLASS") and _DEFINES.issuperset(names)
+
+
+_LOOKS = frozenset(("globals", "locals", "vars", "dir", "eval", "exec", "__dict__"))  # at names not said
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

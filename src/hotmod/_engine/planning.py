@@ -75,19 +75,7 @@ class Planner:
             return Plan(changes, hazards=tuple(edits))
         was = self.graph()
         graph = self._graph_after(changes)
-        relevant = tuple(
-            change
-            for change in changes.changes
-            if change.kind is not ChangeKind.ADDED
-            or any(
-                edge.at_import and edge.importer in self._ledger.modules
-                for edge in graph.importers(change.module)
-            )
-        )
-        if len(relevant) != len(changes.changes):
-            kept = ChangeSet(relevant)
-            self._ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
-            changes = kept
+        changes = self._relevant(changes, graph)
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
         keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
@@ -129,6 +117,22 @@ class Planner:
             sources=self._sources,
             keeping=keeping,
         )
+
+    def _relevant(self, changes: ChangeSet, graph: ImportGraph) -> ChangeSet:
+        """The changes without added modules that nobody imports: these are as good as applied."""
+        relevant = tuple(
+            change
+            for change in changes.changes
+            if change.kind is not ChangeKind.ADDED
+            or any(
+                edge.at_import and edge.importer in self._ledger.modules
+                for edge in graph.importers(change.module)
+            )
+        )
+        if len(relevant) == len(changes.changes):
+            return changes
+        self._ledger.settle(ChangeSet(tuple(each for each in changes.changes if each not in relevant)))
+        return ChangeSet(relevant)
 
     def _text_of(self, module: str) -> SourceText | None:
         source = self._sources.get(module)

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from hotmod._engine.burst import Doubt
 from hotmod._engine.hooks import compile_text
 from hotmod._engine.reloader import LOCK, Reloader
-from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
+from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 
 __all__ = ["prefetch"]
@@ -32,7 +32,7 @@ def prefetch(reloader: Reloader, paths: Collection[str] | None) -> Doubt:
             changes = reloader.ledger.changes(paths)
         except SourceError as error:  # a folder may be back in a moment
             return Doubt.BROKEN if os.path.exists(error.path) else Doubt.MISSING
-        if any(_vanished(reloader, change) for change in changes.changes):
+        if any(map(reloader.ledger.is_loss, changes.changes)):
             return Doubt.MISSING
         return _compiled(reloader, changes)
 
@@ -54,13 +54,3 @@ def _compiled(reloader: Reloader, changes: ChangeSet) -> Doubt:
 def _compile(name: str, text: SourceText) -> None:
     spec = getattr(sys.modules.get(name), "__spec__", None)
     compile_text(getattr(spec, "loader", None), text)
-
-
-def _vanished(reloader: Reloader, change: Change) -> bool:
-    """Whether a file is missing, or empty, that held something before."""
-    if change.kind is ChangeKind.DELETED:
-        return True
-    loaded = reloader.ledger.loaded(change.module)
-    before = loaded.text if loaded is not None else None
-    now_empty = change.text is not None and not change.text.data.strip()
-    return now_empty and before is not None and bool(before.data.strip())

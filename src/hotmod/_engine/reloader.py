@@ -1,6 +1,6 @@
 """The reloader: one scope, its ledger, and what was done to it.
 
-Touches: everything that a transaction touches; takes the process-wide lock.
+Touches: everything that a transaction touches; takes the process-wide lock and the gate of stable blocks.
 
 Guarantees: every attempt ends as a `Report` with one of four statuses; a rejected attempt leaves the
 program as it was; the edits that it could not apply stay pending and belong to the next attempt.
@@ -9,30 +9,33 @@ program as it was; the edits that it could not apply stay pending and belong to 
 from __future__ import annotations
 
 import collections
-import contextlib
+import functools
 import logging
-import sys
-import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Self
+from collections.abc import Callable, Collection, Iterable
+from typing import Self, TypeVar
 
 from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.canary import Check, check_of
 from hotmod._engine.chronicle import Chronicle
+from hotmod._engine.gate import GATE, Occupied, patiently
+from hotmod._engine.lingering import lingering
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
-from hotmod._engine.restart import restart
+from hotmod._engine.restart import restart, see_that_it_compiles
+from hotmod._engine.saying import say
 from hotmod._engine.sightings import View
+from hotmod._engine.stable import refuse_inside_block
 from hotmod._engine.survey import repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
+from hotmod._engine.turn import LOCK, alone, refuse_inside, refuse_inside_import, reloads_here, turn
 from hotmod._engine.verifying import verify as compared
-from hotmod._model.changes import Change, ChangeSet
-from hotmod._model.errors import HotmodError, ReloadError, RollbackError, SourceError
+from hotmod._model.changes import ChangeSet
+from hotmod._model.errors import PostponedError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
 from hotmod._model.verification import Verification
 from hotmod._plan import Plan
@@ -42,35 +45,9 @@ from hotmod._source.parse import parse
 
 __all__ = ["LOCK", "RELOADERS", "Reloader", "reloads_here"]
 
-LOCK = threading.RLock()
+_T = TypeVar("_T")
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
-logger = logging.getLogger("hotmod")
-
-
-class _State:
-    """Whether a transaction is under way in this process; guarded by `LOCK`."""
-
-    busy = False
-    thread = 0  # whose it is
-
-
-_state = _State()
-
-
-def reloads_here() -> bool:
-    """Whether the calling thread is in the middle of a transaction: it is code that runs again that asks."""
-    return _state.thread == threading.get_ident()
-
-
-def _refuse_inside() -> None:
-    """Keep out what is called from inside of a transaction: half of the modules are not in their place."""
-    if _state.busy:
-        msg = (
-            "A reload can't start inside another one (from a hook, a verify= check or a module that is "
-            "being executed). Nothing was changed by this call; the outer reload goes on."
-        )
-        raise HotmodError(msg)
 
 
 class Reloader:
@@ -90,6 +67,7 @@ class Reloader:
             `restart-required`), `"raise"` a ReloadError, or `"restart"` the process.
         keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
         paranoid: whether the program is compared with a fresh process after each reload.
+        patience: seconds that a reload waits for `stable` blocks to end before it is postponed.
 
     Raises:
         ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
@@ -106,6 +84,7 @@ class Reloader:
         on_rude: str | None = None,
         keep: Iterable[str] | None = None,
         paranoid: bool | None = None,
+        patience: float | None = None,
     ) -> None:
         config = configure(
             strategy=strategy,
@@ -114,6 +93,7 @@ class Reloader:
             on_rude=on_rude,
             keep=listed(keep),
             paranoid=paranoid,
+            patience=patience,
         )
         self._set_up(config, scope_of(targets, config.include, config.exclude), check_of(verify))
         self.prepare(PREPARING)
@@ -134,11 +114,10 @@ class Reloader:
     def _set_up(
         self, config: Config, scope: Scope, verify: Callable[[], object] | None, view: View | None = None
     ) -> None:
-        self.config = config
-        self.scope = scope
+        self.config, self.scope = config, scope
         self._check_program = verify
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
-        with LOCK:
+        with turn():
             self.ledger = Ledger(scope, view)
             self.chronicle = Chronicle(config, self.ledger)
             self.planner = planner = Planner(config, self.ledger)
@@ -188,8 +167,8 @@ class Reloader:
             SourceError: a changed file can't be read, decoded or parsed.
         """
         with LOCK:
-            _refuse_inside()
-            plan = self.planner.plan(self._changes())
+            refuse_inside()
+            plan = self.planner.plan(self.ledger.changes())
             for change in plan.changes.changes:
                 if change.text is not None:
                     parse(change.text)
@@ -206,7 +185,7 @@ class Reloader:
             HotmodError: called from inside of a reload.
         """
         with LOCK:
-            _refuse_inside()
+            refuse_inside()
             return compared(self.ledger, self.config, self.history, cold=cold)
 
     def reload(self, *, check: bool = False) -> Report:
@@ -224,10 +203,14 @@ class Reloader:
             ReloadError: `check` is true and the edit could not be applied, or this process can't take it and
                 `on_rude` is `"raise"`; it carries the report.
             RollbackError: taking back a failed attempt failed itself; the process is a mixture.
+            HotmodError: called from inside of another reload or of a `stable` block. Nothing was changed.
             KeyboardInterrupt: the user interrupted; everything was taken back first.
         """
-        with LOCK:
-            report, error = self._attempt()
+        error: BaseException | None = None
+        try:
+            report, error = self._patiently(self._attempt)
+        except Occupied as occupied:
+            report = self.postpone(occupied)
         if isinstance(error, KeyboardInterrupt):
             raise error
         if (check and not report) or (report.is_rude and self.config.on_rude == "raise"):
@@ -250,55 +233,105 @@ class Reloader:
             ValueError: `n` is less than 1.
             RollbackError: there are not so many to go back to, and nothing was changed; or going back failed
                 half-way.
+            PostponedError: `stable` blocks did not end in time. Nothing was changed.
         """
         if n < 1:
             msg = f"rollback() takes back one reload or more, not {n}"
             raise ValueError(msg)
-        with LOCK, self._alone():
+        try:
+            return self._patiently(functools.partial(self._roll_back, n))
+        except Occupied as occupied:
+            msg = (
+                f"{occupied.words(self.config.patience)}. Nothing was taken back; try again when they ended."
+            )
+            raise PostponedError(msg) from None
+
+    def _roll_back(self, n: int) -> Report:
+        with alone():
             if len(self._done) < n:
                 raise RollbackError(_too_few(n, len(self._done)))
             started = time.perf_counter()
             changed: dict[str, None] = {}
             generation = self.generation
-            for _ in range(n):
-                done = self._done.pop()
-                done.undo()
-                generation = done.generation
-                changed.update(dict.fromkeys(done.plan.changes.modules))
-                self.ledger.refuse(done.plan.changes, rolled_back=True)
+            with GATE.taken(None, self.config.patience):
+                for _ in range(n):
+                    done = self._done.pop()
+                    done.undo()
+                    generation = done.generation
+                    changed.update(dict.fromkeys(done.plan.changes.modules))
+                    self.ledger.refuse(done.plan.changes, rolled_back=True)
             self.chronicle.generation += 1
             report = self.chronicle.report(
                 "applied", {}, started, changed=tuple(changed), took_back=generation
             )
             return self.chronicle.record(report)
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Refuse a reload from inside a reload (a hook, a module that is being executed)."""
-        _refuse_inside()
-        _state.busy, _state.thread = True, threading.get_ident()
-        try:
-            yield
-        finally:
-            _state.busy, _state.thread = False, 0
+    def _patiently(self, attempt: Callable[[], _T]) -> _T:
+        """Attempt, and wait for stable blocks that are in the way; without the lock, which they may need."""
+        refuse_inside_block()
+        refuse_inside_import(self.scope.owns_name)
 
-    def attempt(self, paths: Collection[str] | None, *, again: bool = False) -> Report | None:
+        def in_turn() -> _T:
+            with turn():
+                return attempt()
+
+        return patiently(in_turn, self.config.patience)
+
+    def postpone(self, occupied: Occupied) -> Report:
+        """Tell that an attempt could not begin."""
+        plan = occupied.plan
+        with LOCK:
+            report = self.chronicle.report(
+                "rejected",
+                {},
+                time.perf_counter(),
+                changed=plan.changes.modules if plan else (),
+                error=PostponedError(occupied.words(self.config.patience)),
+                affected=len(plan.steps) if plan else 0,
+                reasons=plan.reasons() if plan else (),
+            )
+            return self.chronicle.record(report)
+
+    def attempt(
+        self,
+        paths: Collection[str] | None,
+        *,
+        again: bool = False,
+        waits: bool = True,
+        losses: bool = True,
+    ) -> Report | None:
         """One transaction over some files, unless the version on disk has been refused already.
 
         Args:
             paths: the files that may have changed since the last look; None for all.
             again: whether to try a version that was rejected or rolled back.
+            waits: whether to wait for stable blocks.
+            losses: whether to apply that a file is missing or empty now; else it is waited for.
 
         Returns:
             What was done; None if nothing was attempted. A KeyboardInterrupt of the user's code is in it.
+
+        Raises:
+            Occupied: stable blocks are in the way, and `waits` is false.
         """
-        with LOCK:
-            _refuse_inside()
+        attempt = functools.partial(self._try, paths, again=again, losses=losses)
+        try:
+            return self._patiently(attempt) if waits else attempt()
+        except Occupied as occupied:
+            if not waits:
+                raise
+            return self.postpone(occupied)
+
+    def _try(self, paths: Collection[str] | None, *, again: bool, losses: bool) -> Report | None:
+        with turn():
+            refuse_inside()
             try:
                 changes = self.ledger.changes(paths)
             except SourceError:
                 changes = None  # the attempt meets it again, and reports it
             if changes is not None and not again and self.ledger.refuses(changes):
+                return None
+            if changes is not None and not losses and any(map(self.ledger.is_loss, changes.changes)):
                 return None
             report, _ = self._attempt(changes)
             if changes is not None and (report.is_rude or report.status not in ("applied", "unchanged")):
@@ -306,11 +339,11 @@ class Reloader:
             return report
 
     def _attempt(self, changes: ChangeSet | None = None) -> tuple[Report, BaseException | None]:
-        with self._alone():
+        with alone():
             started = time.perf_counter()
             phases: dict[str, float] = {}
             try:
-                changes = self._changes() if changes is None else changes
+                changes = self.ledger.changes() if changes is None else changes
                 phases["scan"] = time.perf_counter() - started
                 plan = self.planner.plan(changes)
                 phases["plan"] = time.perf_counter() - started - phases["scan"]
@@ -323,23 +356,16 @@ class Reloader:
                 return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
             if plan.is_rude and self.config.on_rude == "restart":
                 try:
-                    for change in changes.changes:
-                        self._check_text(change)
+                    see_that_it_compiles(changes)
                 except (SyntaxError, SourceError, ValueError) as error:
                     return self.chronicle.record(
                         self.chronicle.rejection(error, None, phases, started)
                     ), error
-                restart(self.ledger.paths())
+                with GATE.taken(plan, self.config.patience):
+                    restart(self.ledger.paths())
             if not plan.steps and plan.is_rude:
                 return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
-
-    @staticmethod
-    def _check_text(change: Change) -> None:
-        """See that a text compiles before the program is started anew with it."""
-        if change.text is not None:
-            loader = getattr(getattr(sys.modules.get(change.module), "__spec__", None), "loader", None)
-            hooks.compile_text(loader, change.text)
 
     def _transact(
         self, plan: Plan, phases: dict[str, float], started: float
@@ -352,8 +378,9 @@ class Reloader:
 
         try:
             transaction.prepare()
-            transaction.apply(self._check_program, report)
-        except RollbackError:
+            with GATE.taken(plan, self.config.patience):
+                transaction.apply(self._check_program, report)
+        except (RollbackError, Occupied):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)
@@ -365,17 +392,16 @@ class Reloader:
         self.ledger.settle(plan.changes)
         told = time.perf_counter()
         try:
-            transaction.outcome.hazards += [*repeated(transaction), *survey(transaction)]
+            found = [*repeated(transaction), *lingering(transaction)]
+            transaction.outcome.hazards += [*found, *survey(transaction)]
             if before is not None:
                 transaction.outcome.hazards += drift(before, Look(self.ledger), transaction.outcome.kept)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged
             # it is committed and right; what is lacking is part of the report
-            logger.exception("hotmod failed to look for what the reload left behind; please report this")
+            say(logging.ERROR, "hotmod failed to look for what is left; please report this", with_error=True)
         phases["survey"] = time.perf_counter() - told
+        transaction.forget()
         return self.chronicle.record(report()), None
-
-    def _changes(self) -> ChangeSet:
-        return self.ledger.changes()
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""

@@ -21,12 +21,26 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
+from hotmod._engine.hooks import compile_text
 from hotmod._engine.texts import forget_bytecode
+from hotmod._model.changes import ChangeSet
 
-__all__ = ["restart"]
+__all__ = ["restart", "see_that_it_compiles"]
 
 _FOLDER = os.getcwd()  # a relative path among the arguments is meant from here
 logger = logging.getLogger("hotmod")
+
+
+def see_that_it_compiles(changes: ChangeSet) -> None:
+    """Compile every text before the program is started anew with it.
+
+    Raises:
+        SyntaxError, SourceError, ValueError: one can't be compiled.
+    """
+    for change in changes.changes:
+        if change.text is not None:
+            loader = getattr(getattr(sys.modules.get(change.module), "__spec__", None), "loader", None)
+            compile_text(loader, change.text)
 
 
 def restart(sources: Iterable[str]) -> NoReturn:

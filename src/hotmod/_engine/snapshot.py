@@ -117,7 +117,7 @@ class Snapshot:
 
     def forget(self, kept: Collection[str]) -> None:
         """Let go of what only an abort needs, and of the namespaces of modules that did not run."""
-        self._states = ()
+        self._states, self._others = (), None
         self.before = {name: space for name, space in self.before.items() if name in kept}
 
     def spaces(self, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:

@@ -10,13 +10,23 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from hotmod._engine.sightings import SOURCE
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.files import read
 
-__all__ = ["forget_bytecode", "is_long", "is_too_large", "read_if_there", "readable", "sized", "stem_of"]
+__all__ = [
+    "forget_bytecode",
+    "is_long",
+    "is_too_large",
+    "must_exist",
+    "read_if_there",
+    "readable",
+    "sized",
+    "stem_of",
+]
 
 # Bytes. A text of short statements takes hundreds of times its size when it is parsed.
 MAX_SIZE = 8_000_000
@@ -79,3 +89,20 @@ def sized(text: SourceText) -> SourceText:
         )
         raise SourceError(text.path, 0, reason)
     return text
+
+
+def must_exist(roots: Iterable[tuple[str, str]], loaded: Collection[str]) -> None:
+    """A package whose folder is gone has lost its disk or its mount, and not all of its modules.
+
+    Args:
+        roots: the folders and files of a scope, each with its prefix.
+        loaded: the files that modules were loaded from.
+
+    Raises:
+        SourceError: the folder of a loaded package is gone.
+    """
+    for root, _ in roots:
+        if not root.endswith(SOURCE) and not os.path.isdir(root):
+            below = os.path.join(root, "")
+            if any(path.startswith(below) for path in loaded):
+                raise SourceError(root, 0, "the folder is gone; what was loaded from it goes on")

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import sys
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine import hooks
 from hotmod._engine.canary import run_check
+from hotmod._engine.grace import let_calls_end
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity
 from hotmod._engine.keeping import code_without
@@ -41,6 +43,7 @@ from hotmod._source.parse import check, decode
 
 __all__ = ["Outcome", "Transaction", "show_running_texts"]
 
+_GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 DISPOSE, RELOADED = "__hotmod_dispose__", "__hotmod_reloaded__"
 
 
@@ -149,15 +152,22 @@ class Transaction(Settling):
             self._snapshot = Snapshot(self.journal, self.ledger, running)
             self._identity = self._merging(running)
         with self._phase("run"):
-            self._parts.patch()
-            self._parts.remove()
+            self._parts.prepare()
+            unseen = self._parts.unseen()
+            only_define = self._parts.only_define()
+            if not only_define:
+                self._parts.patch()  # what runs may come to it
+            self._parts.remove(self._parts.removed - unseen)
             if self.plan.entries:
                 with self._identity.watching():
                     for name in self.plan.entries:
                         self._run_part(name, young=True)
+            if only_define:
+                self._parts.patch()  # for other threads: what is new comes before the code that uses it
         with self._phase("settle"):
             if not self._identity.settle_parts(self._known_codes()):
                 raise NotPure
+            self._remove_last(unseen)
             self._parts.finish()
             self._parts.prune_annotations()
             self._note_merged()
@@ -173,12 +183,20 @@ class Transaction(Settling):
             registries = self._save()
         with self._phase("run"):
             self._dispose()  # by the code that opened what is to be closed
-            self._parts.patch()
-            self._parts.remove()
+            self._parts.prepare()
+            unseen = self._parts.unseen() if not self.plan.executed else frozenset()
+            self._parts.patch()  # what runs may call it
+            self._parts.remove(self._parts.removed - unseen)
             registries.withdraw()
             self._run()
         with self._phase("settle"):
+            self._remove_last(unseen)
             self._settle(registries)
+
+    def _remove_last(self, names: Collection[str]) -> None:
+        """Clear names that nothing binds any more, when calls that use them had a moment to end."""
+        let_calls_end(names, self.ledger.paths())
+        self._parts.remove(names)
 
     def _merging(self, running: Iterable[str]) -> Identity:
         """What merges old and new objects of the modules of which something runs."""
@@ -192,6 +210,8 @@ class Transaction(Settling):
         )
         edits = {part.module: part.edits for part in self.plan.parts}
         identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
+        paths = self.ledger.paths()
+        identity.merger.before_removal = lambda names: let_calls_end(names, paths)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -358,6 +378,21 @@ class Transaction(Settling):
         """Take the whole transaction back."""
         self.journal.undo()
         self._identity.retire()
+
+    def makes_generators(self) -> bool:
+        """Whether what changed had, or has, generators or coroutines."""
+        trees = [each.old for each in self._prepared if each.old is not each.new]
+        trees += [code for _, code in self._codes.values()]
+        return any(code.co_flags & _GENERATORS for tree in trees for code in codes_in(tree))
+
+    def forget(self) -> None:
+        """Let go of all that an `undo` does not need.
+
+        The code of statements that ran refers to the code of the functions that they made, and who counts the
+        references to that would find one too many.
+        """
+        self._codes, self._without, self._prepared, self._rerun = {}, {}, [], None
+        self._parts = Parts(self.journal, ())
 
 
 def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:

@@ -5,7 +5,7 @@ Touches: one thread per watcher; the running program, through the reloader; hook
 Guarantees: making a watcher reads no source file and returns at once, and a save after that moment is
 applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it comes from,
 ends as a report or in the log, never the thread. After `stop()`, at exit and in a forked child no attempt
-begins. While a process forks no transaction is half done.
+begins.
 
 Assumes: whoever gives `apply=` calls what it is given, once and in good time.
 """
@@ -25,12 +25,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
 from hotmod._engine import notes
+from hotmod._engine.saying import raise_interrupt, say, tell
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
     import types
 
     from hotmod._engine.beginning import Beginning
+    from hotmod._engine.doorman import Doorman
     from hotmod._engine.lookout import Lookout
     from hotmod._model.report import Report, Status
     from hotmod._model.verification import Verification
@@ -41,7 +43,6 @@ COURTESY = 0.02  # seconds
 HISTORY = 32
 STOP_WAIT = 5.0  # seconds that stop() waits for an attempt under way
 FAILURES = 3  # errors of hotmod in a row after which a watcher gives up
-logger = logging.getLogger("hotmod")
 _CLEAN = ("unchanged", "applied")
 
 
@@ -63,6 +64,7 @@ class Watcher:
         self._on_reload = on_reload
         self._apply = apply
         self._lookout: Lookout | None = None
+        self._doorman: Doorman | None = None
         self._thread: threading.Thread | None = None
         self._reset(stopped=beginning is None)
         self._status: Status = "unchanged"
@@ -166,6 +168,8 @@ class Watcher:
             self._stopped = True
             inside = self._attempting == threading.get_ident()
             self._changed.notify_all()
+        if self._doorman is not None:
+            self._doorman.stop()
         if self._lookout is not None:
             self._lookout.wake()
         thread = self._thread
@@ -173,7 +177,7 @@ class Watcher:
             return
         thread.join(STOP_WAIT)
         if thread.is_alive():
-            logger.warning("%r: an attempt is still under way after %.0f s", self, STOP_WAIT)
+            say(logging.WARNING, "%r: an attempt is still under way after %.0f s", self, STOP_WAIT)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
@@ -233,7 +237,7 @@ class Watcher:
             report = self._beginning.reloader().attempt(None, again=True)
             assert report is not None, "an attempt that is asked for gives a report"  # noqa: S101
             self._publish(report, queued=False)
-        self._raise_interrupt(report)
+        raise_interrupt(report)
         return report
 
     def verify(self, *, cold: bool = False) -> Verification:
@@ -257,12 +261,14 @@ class Watcher:
         """What the thread does: watch, until stopped or until hotmod itself fails again and again."""
         with self._changed:  # whoever called watch() goes on first: loading the engine keeps the GIL busy
             self._changed.wait_for(lambda: self._stopped, COURTESY)
+        from hotmod._engine.doorman import Doorman  # noqa: PLC0415 - loaded with the engine
         from hotmod._engine.lookout import Lookout  # noqa: PLC0415 - loads watchfiles, which takes a while
 
         if self._beginning is None:
             return
         lookout = self._lookout = Lookout(self._beginning.reloader(), self._delay)
         _LOOKOUTS.add(lookout)
+        doorman = self._doorman = Doorman(self._beginning.config.patience, self._look_again)
         failures = 0
         started = False
         try:
@@ -274,13 +280,22 @@ class Watcher:
                         lookout.ask()
                     if lookout.turn(held=self._holds > 0 or self._handed_over):
                         self._hand_over()
+                    if doorman.crowded is not None and not self._handed_over:
+                        self._offer(doorman)
                     failures = 0
-                except Exception:
+                except Exception:  # noqa: BLE001 - it is logged
                     failures += 1
-                    logger.exception("hotmod: an error in the watcher itself (%d of %d)", failures, FAILURES)
+                    say(
+                        logging.ERROR,
+                        "hotmod: an error in the watcher itself (%d of %d)",
+                        failures,
+                        FAILURES,
+                        with_error=True,
+                    )
                     lookout.ask()
         finally:
             lookout.close()
+            doorman.after(postponed=False)
             _LOOKOUTS.discard(lookout)
             notes.release()
             with self._changed:
@@ -295,10 +310,35 @@ class Watcher:
         self._handed_over = True
         try:
             self._apply(self._go)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged
             self._handed_over = False
             self._take()
-            logger.exception("hotmod: apply= failed, so the edit was not applied; the next save tries again")
+            say(
+                logging.ERROR,
+                "hotmod: apply= failed, so the edit was not applied; the next save tries again",
+                with_error=True,
+            )
+
+    def _offer(self, doorman: Doorman) -> None:
+        """Hand over an attempt that met stable blocks when these have ended, or tell that it is postponed."""
+
+        def returns(seconds: float) -> bool:
+            with self._changed:
+                return self._changed.wait_for(
+                    lambda: self._stopped or not (self._handed_over or self._attempting), seconds
+                )
+
+        occupied = doorman.offer(self._hand_over, returns)
+        if occupied is not None and self._beginning is not None and not self._stopped:
+            with self._attempt(asked=False):
+                report = self._beginning.reloader().postpone(occupied)
+                self._publish(report, queued=True)
+            doorman.after(postponed=True)
+
+    def _look_again(self) -> None:
+        if self._lookout is not None:
+            self._lookout.ask()
+            self._lookout.wake()
 
     def _go(self) -> None:
         """Apply what was saved, unless it is not the time for it any more."""
@@ -309,8 +349,10 @@ class Watcher:
                 report = self._report(self._take())
             if report is not None:
                 self._publish(report, queued=True)
+        if self._doorman is not None:
+            self._doorman.after(postponed=report is not None and report.postponed)
         if report is not None:
-            self._raise_interrupt(report)
+            raise_interrupt(report)
 
     @contextlib.contextmanager
     def _attempt(self, *, asked: bool) -> Iterator[bool]:
@@ -341,15 +383,22 @@ class Watcher:
 
     def _report(self, paths: frozenset[str] | None) -> Report | None:
         """Attempt, and turn an error of hotmod itself into a report; None if nothing was attempted."""
+        from hotmod._engine.gate import Occupied  # noqa: PLC0415 - loaded with the engine
         from hotmod._model.report import Report  # noqa: PLC0415 - takes a while to load
 
         if self._beginning is None:
             return None
         reloader = self._beginning.reloader()
         try:
-            return reloader.attempt(paths)
-        except Exception as error:
-            logger.exception("hotmod: an error in hotmod itself; the edit was not applied")
+            losses = self._lookout is None or self._lookout.expects_losses
+            return reloader.attempt(paths, waits=self._apply is None, losses=losses)
+        except Occupied as occupied:
+            if self._doorman is not None and self._lookout is not None:
+                self._doorman.crowded = occupied
+                self._lookout.wake()
+            return None
+        except Exception as error:  # noqa: BLE001 - it is logged
+            say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
             status: Status = "restart-required" if isinstance(error, RollbackError) else "rejected"
             return Report(
                 status=status, scope=str(reloader.scope), generation=reloader.generation, error=error
@@ -371,26 +420,13 @@ class Watcher:
             self._changed.notify_all()
         if self._on_reload is None:
             return
-        try:
-            self._on_reload(report)
-        except BaseException as error:
-            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
-                raise  # somebody else's thread, where apply= runs us: Ctrl-C and sys.exit() are for it
-            logger.exception("hotmod: on_reload failed; the watcher goes on")
-
-    def _raise_interrupt(self, report: Report) -> None:
-        """Give a Ctrl-C that came while the user's code ran to the main thread, for which it was meant."""
-        if (
-            isinstance(report.error, KeyboardInterrupt)
-            and threading.current_thread() is threading.main_thread()
-        ):
-            raise report.error
+        tell(self._on_reload, report, own=threading.current_thread() is self._thread)
 
     def _abandon(self) -> None:
         """In a forked child there is no thread, and what it held locked stays locked: begin anew."""
         self._reset(stopped=True)
         self._thread = None
-        self._lookout = None
+        self._lookout = self._doorman = None
 
 
 WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
@@ -404,34 +440,12 @@ def _stop_all() -> None:
         watcher.stop()
 
 
-class _Fork:
-    """Keeps a process from forking in the middle of a transaction."""
-
-    FORK_WAIT = 10.0  # seconds; a transaction that waits for the thread that forks must not hang it
-    held = False
-
-    def before(self) -> None:
-        """Wait for a transaction under way in another thread to end."""
-        from hotmod._engine.reloader import LOCK  # noqa: PLC0415 - only where watchers are
-
-        self.held = bool(WATCHERS) and LOCK.acquire(timeout=self.FORK_WAIT)
-
-    def after(self) -> None:
-        """Let transactions go on."""
-        from hotmod._engine.reloader import LOCK  # noqa: PLC0415 - only where watchers are
-
-        if self.held:
-            self.held = False
-            LOCK.release()
-
-    def in_child(self) -> None:
-        """Stop every watcher of the child."""
-        self.after()
-        for watcher in list(WATCHERS):
-            watcher._abandon()  # noqa: SLF001 - the same module
+def _abandon_all() -> None:
+    """In a forked child: stop every watcher."""
+    for watcher in list(WATCHERS):
+        watcher._abandon()  # noqa: SLF001 - the same module
 
 
-_fork = _Fork()
 atexit.register(_stop_all)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_fork.before, after_in_parent=_fork.after, after_in_child=_fork.in_child)
+    os.register_at_fork(after_in_child=_abandon_all)

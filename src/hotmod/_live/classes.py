@@ -105,12 +105,11 @@ _SETTERS = {"__bases__": type.__dict__["__bases__"], "__class__": object.__dict_
 def _accepts(live: type, name: str, value: object) -> bool:
     """Whether the interpreter lets the bases or the metaclass be changed; they are left as they were."""
     setter = _SETTERS[name]
-    before = setter.__get__(live)
+    tried = [functools.partial(setter.__set__, live, each) for each in (value, setter.__get__(live))]
     try:
-        setter.__set__(live, value)
+        collections.deque(map(operator.call, tried), maxlen=0)  # other threads see neither
     except TypeError:
         return False
-    setter.__set__(live, before)
     return True
 
 
@@ -137,6 +136,20 @@ def take_over(
             that live on in place of their successors.
     """
     before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
+    journal.record(f"class {live.__module__}.{live.__qualname__}", _undo_of(live))
+    if not _identical(had, bases):
+        _SETTERS["__bases__"].__set__(live, bases)
+    if metaclass is not type(fresh):
+        _SETTERS["__class__"].__set__(live, type(fresh))
+        if "_abc_impl" in own_dict(fresh) and "_abc_impl" not in before:
+            type.__setattr__(live, "_abc_impl", own_dict(fresh)["_abc_impl"])
+    bind_cells(members.values(), fresh, live)
+    put_members(live, members)
+
+
+def _undo_of(live: type) -> Callable[[], None]:
+    """What makes a class as it is now."""
+    before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
     abstract = before.get("__abstractmethods__", _MISSING)
     heirs = [
         (heir, own_dict(heir)["__abstractmethods__"])
@@ -155,15 +168,20 @@ def take_over(
             for heir, names in heirs:
                 type.__setattr__(heir, "__abstractmethods__", names)
 
-    journal.record(f"class {live.__module__}.{live.__qualname__}", undo)
-    if not _identical(had, bases):
-        _SETTERS["__bases__"].__set__(live, bases)
-    if metaclass is not type(fresh):
-        _SETTERS["__class__"].__set__(live, type(fresh))
-        if "_abc_impl" in own_dict(fresh) and "_abc_impl" not in before:
-            type.__setattr__(live, "_abc_impl", own_dict(fresh)["_abc_impl"])
-    bind_cells(members.values(), fresh, live)
-    put_members(live, members)
+    return undo
+
+
+def add_members(journal: Journal, live: type, fresh: type, members: Mapping[str, Any]) -> None:
+    """Let `live` have those members that it does not have yet, before its own ones change.
+
+    So that in other threads new code of the one finds the other.
+    """
+    before = dict(own_dict(live))
+    added = {name: value for name, value in members.items() if name not in before and _is_member(name, value)}
+    if added:
+        journal.record(f"members of {live.__module__}.{live.__qualname__}", _undo_of(live))
+        bind_cells(added.values(), fresh, live)
+        put_members(live, {**before, **added})
 
 
 def put_members(cls: type, members: Mapping[str, Any]) -> None:

@@ -10,7 +10,9 @@ Assumes: both functions belong to the same module object, so they share their gl
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import functools
 import inspect
 import operator
 import sys
@@ -105,19 +107,24 @@ def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionT
     attributes = dict(live.__dict__)
 
     def undo() -> None:
-        live.__code__ = code
-        for name, value in before.items():
-            setattr(live, name, value)
-        live.__dict__.clear()
-        live.__dict__.update(attributes)
+        put(code, before, attributes)
+
+    def put(code: types.CodeType, fields: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
+        steps: list[Callable[[], object]] = [functools.partial(setattr, live, "__code__", code)]
+        steps += [functools.partial(setattr, live, name, value) for name, value in fields.items()]
+        gone = live.__dict__.keys() - attributes.keys()
+        steps += [functools.partial(live.__dict__.pop, name, None) for name in gone]
+        if list(live.__dict__) != list(attributes):  # their order is seen
+            steps.append(live.__dict__.clear)
+        steps.append(functools.partial(live.__dict__.update, attributes))
+        # one call in C: no other thread calls the new code with the old defaults
+        collections.deque(map(operator.call, steps), maxlen=0)
 
     journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
-    live.__code__ = fresh.__code__
-    for name in _FIELDS:
-        setattr(live, name, getattr(fresh, name))
-    for name in attributes.keys() - fresh.__dict__.keys():
-        del live.__dict__[name]
-    live.__dict__.update(fresh.__dict__)
+    attributes_now = {name: value for name, value in attributes.items() if name in fresh.__dict__}
+    put(
+        fresh.__code__, {name: getattr(fresh, name) for name in _FIELDS}, {**attributes_now, **fresh.__dict__}
+    )
 
 
 def _forwarding(*args: Any, **kwargs: Any) -> Any:

@@ -51,14 +51,17 @@ class Journal:
 
         Raises:
             RollbackError: some steps failed; all others were undone.
+            BaseException: a signal interrupted; everything was undone first.
         """
         failures: list[tuple[str, BaseException]] = []
+        interrupt: BaseException | None = None
         while self._steps:
-            what, undo, _ = self._steps.pop()
             try:
-                undo()
+                self._undo_steps(failures)
             except BaseException as error:  # noqa: BLE001 - the other steps must be undone first
-                failures.append((what, error))
+                if interrupt is not None and type(error) is type(interrupt):
+                    failures.append((self._steps.pop()[0], error))  # it is the step that raises this
+                interrupt = error
         if failures:
             listed = "; ".join(f"{what}: {type(error).__name__}: {error}" for what, error in failures)
             msg = (
@@ -66,3 +69,15 @@ class Journal:
                 "the process now holds a mixture of two versions. Restart it."
             )
             raise RollbackError(msg) from failures[0][1]
+        if interrupt is not None:
+            raise interrupt
+
+    def _undo_steps(self, failures: list[tuple[str, BaseException]]) -> None:
+        """Undo what is left. A step that a signal interrupts is undone again; each can be, more than once."""
+        while self._steps:
+            what, undo, _ = self._steps[-1]
+            try:
+                undo()
+            except Exception as error:  # noqa: BLE001 - the other steps must be undone first
+                failures.append((what, error))
+            self._steps.pop()

@@ -15,7 +15,7 @@ import enum
 import functools
 import types
 import weakref
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any
 
 from hotmod._live import adapters, classes, enums, functions
@@ -54,6 +54,7 @@ class Merger:
         held: by module and name of a class, the attributes that stay as they are when it is merged.
         staying: ids of objects that stay under their names; see `leave`.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
+        before_removal: called with the names of members that a class is about to lose.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Merger:
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
+        self.before_removal: Callable[[Collection[str]], object] = bool
         self._taken: dict[int, Any] = {}
         self._replaced: dict[int, tuple[Any, Any]] = {}
         self._alive: list[Any] = []  # the ids in `kept` are good only while the new objects live
@@ -338,6 +340,8 @@ class Merger:
             body = enums.translated(new, adopted)
         else:
             body = dict(classes.own_dict(new))
+        if not is_enum:
+            classes.add_members(self.journal, old, new, body)
         kept = {*self.held.get(classes.name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
         members = {
             name: before[name]
@@ -354,6 +358,7 @@ class Merger:
             for name, value in before.items()
             if name not in members and isinstance(value, type) and classes.name_of(value)[1] == own + name
         ]
+        self.before_removal(before.keys() - members.keys())
         classes.take_over(self.journal, old, new, bases, members)
         self._members.append((old, before))
         adapters.rebuild(old, new)

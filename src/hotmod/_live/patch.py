@@ -29,7 +29,17 @@ from hotmod._live.journal import Journal, at_once
 from hotmod._live.reach import LRU, Reach, Running, complete
 from hotmod._live.state import instance_dict
 
-__all__ = ["Change", "Edited", "Patch", "Running", "Step", "Unfit", "commit", "prepare", "prepare_in_turn"]
+__all__ = [
+    "Change",
+    "Edited",
+    "Patch",
+    "Running",
+    "Step",
+    "Unfit",
+    "commit",
+    "prepare",
+    "prepare_in_turn",
+]
 
 _DEPTH = 4  # how many wrappers a cache may have inside
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hotmod._model.report import Report
 
-__all__ = ["ConfigError", "HotmodError", "ReloadError", "RollbackError", "SourceError"]
+__all__ = ["ConfigError", "HotmodError", "PostponedError", "ReloadError", "RollbackError", "SourceError"]
 
 
 class HotmodError(Exception):
@@ -63,6 +63,13 @@ class ReloadError(HotmodError):
 
     def __reduce__(self) -> tuple[type[ReloadError], tuple[Report]]:
         return type(self), (self.report,)
+
+
+class PostponedError(HotmodError):
+    """A reload could not begin because stable blocks did not end in time.
+
+    Nothing was changed, and the edit stays pending. The message names the blocks.
+    """
 
 
 class RollbackError(HotmodError):

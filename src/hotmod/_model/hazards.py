@@ -30,6 +30,7 @@ HAZARDS: dict[str, str] = {
     "effect-not-undone": "the effect of an undone or removed statement remains",
     "extension-module": "a compiled module can't be executed again in this process",
     "main-module": "an edit of the program's main module can't be applied",
+    "lingering-call": "calls that began before the reload still run old code",
     "kept-state": "a kept value no longer fits its initialiser",
     "drift": "the program differs from a fresh process that imports the same texts",
     "foreign-attribute": "an attribute that others set on the module was kept",

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from hotmod._model.errors import portable
+from hotmod._model.errors import PostponedError, portable
 from hotmod._model.hazards import Hazard
 
 __all__ = ["FROZEN", "Location", "Reason", "Report", "Status"]
@@ -123,6 +123,11 @@ class Report:
         """Whether there are edits that this process can't take, whatever became of the others."""
         return any(hazard.code in FROZEN for hazard in self.hazards)
 
+    @property
+    def postponed(self) -> bool:
+        """Whether nothing is wrong with the edit: stable blocks did not end in time, and it stays pending."""
+        return isinstance(self.error, PostponedError)
+
     def __str__(self) -> str:
         lines = [self.summary()]
         lines += [f"  {hazard}" for hazard in self.hazards]
@@ -184,6 +189,11 @@ class Report:
             return (
                 f"Could not reload {where}: {listed or why}. Nothing was changed: {running}. "
                 "Restart the process."
+            )
+        if self.postponed:
+            return (
+                f"Could not reload {where} yet: {self.error}. Nothing was changed: {running}. The edit is "
+                "pending: a watcher applies it when they have ended, without one the next reload() does."
             )
         if self.internal:
             return (

@@ -1,2 +1,0 @@
-class n2:
-    pass

@@ -1,0 +1,43 @@
+"""Calls under way in other threads: a moment for them to end before what they use is gone.
+
+Touches: nothing; looks at the frames of other threads.
+
+Guarantees: whoever asks waits for `GRACE` seconds at most, and not at all while nobody uses what goes.
+
+Assumes: what a call uses by name stands in its code; what calls that it makes use, stands in theirs.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import types
+from collections.abc import Collection, Iterator
+
+__all__ = ["calls_elsewhere", "let_calls_end"]
+
+GRACE = 0.05  # seconds; a call that takes longer may miss a name: stable blocks are for those
+LOOK = 0.001  # seconds between two looks
+
+
+def calls_elsewhere() -> Iterator[tuple[int, types.FrameType]]:
+    """The calls under way in other threads, with their threads, innermost first."""
+    here = threading.get_ident()
+    for thread, top in sys._current_frames().items():  # noqa: SLF001 - the only way to see what other threads run
+        frame: types.FrameType | None = top if thread != here else None
+        while frame is not None:
+            yield thread, frame
+            frame = frame.f_back
+
+
+def let_calls_end(names: Collection[str], paths: Collection[str]) -> None:
+    """Wait a moment while calls of code in some files use one of some names."""
+    wanted, deadline, pause = frozenset(names), time.monotonic() + GRACE, threading.Event()
+    while wanted and time.monotonic() < deadline:
+        if not any(
+            frame.f_code.co_filename in paths and not wanted.isdisjoint(frame.f_code.co_names)
+            for _, frame in calls_elsewhere()
+        ):
+            return
+        pause.wait(LOOK)
