@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping
 
 from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
-from hotmod._engine.texts import is_too_large, read_if_there, readable, sized, stem_of
+from hotmod._engine.texts import is_too_large, must_exist, read_if_there, readable, sized, stem_of
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec

@@ -102,8 +102,8 @@ class Watcher:
         count = len(self._lookout.folders) if self._lookout is not None else 0
         if state == "watching" and count:
             state = f"watching {count} folder{'s' if count != 1 else ''}"
-        scope, generation = self._beginning.scope, self._beginning.generation
-        return f"<hotmod.Watcher of {scope}, {state}, {self.status}, generation {generation}>"
+        of = self._beginning
+        return f"<hotmod.Watcher of {of.scope}, {state}, {self.status}, generation {of.generation}>"
 
     @property
     def status(self) -> Status:
@@ -441,7 +441,6 @@ def _stop_all() -> None:
 
 
 def _abandon_all() -> None:
-    """In a forked child: stop every watcher."""
     for watcher in list(WATCHERS):
         watcher._abandon()  # noqa: SLF001 - the same module
 
