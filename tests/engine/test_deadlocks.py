@@ -105,7 +105,11 @@ def test_a_reload_inside_of_a_hook_is_refused(shop: Project, hook: str) -> None:
 def test_a_reload_inside_of_verify_is_refused(shop: Project) -> None:
     """A check that reloads is refused with an error, which rejects the edit."""
     config = shop.load("shop.config")
-    reloader = hotmod.Reloader("shop", verify=lambda: reloader.reload())
+
+    def check() -> None:
+        reloader.reload()
+
+    reloader = hotmod.Reloader("shop", verify=check)
     shop.write(EDITED)
     report = reloader.reload()
     assert "inside another one" in str(report.error)
