@@ -188,7 +188,7 @@ class Gate:
             return False
         if not waits_here:
             return True
-        if any(other.thread == here for other in self.inside if other is not block):
+        if any(other.thread == here for other in list(self.inside) if other is not block):
             return False  # that one could not end before this one
         # what the reload waits for, or the reload itself, may need this thread
         return bool(self._owner) or not (self._offers or _runs_tasks())

@@ -20,7 +20,7 @@ logger = logging.getLogger("hotmod")
 def say(level: int, message: str, *values: object, with_error: bool = False) -> None:
     """Log something, with the exception that is being handled if that is asked for."""
     try:
-        logger.log(level, message, *values, exc_info=with_error, stacklevel=2)
+        logger.log(level, message, *values, exc_info=with_error or None, stacklevel=2)
     except (Exception, SystemExit):  # noqa: BLE001 - a handler's own exit is no reason to end anything here
         if sys.stderr is not None:
             sys.stderr.write("hotmod: a handler of the log failed\n")
