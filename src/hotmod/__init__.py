@@ -12,6 +12,7 @@ from typing import Any
 _PLACES = {
     "ConfigError": "hotmod._model.errors",
     "Hazard": "hotmod._model.hazards",
+    "Difference": "hotmod._model.verification",
     "HotmodError": "hotmod._model.errors",
     "ImportGraph": "hotmod._source.graph",
     "InstanceChange": "hotmod._model.instances",
@@ -22,8 +23,11 @@ _PLACES = {
     "Report": "hotmod._model.report",
     "RollbackError": "hotmod._model.errors",
     "SourceError": "hotmod._model.errors",
+    "Verification": "hotmod._model.verification",
     "Watcher": "hotmod._engine.watcher",
+    "annotate": "hotmod._engine.notes",
     "awatch": "hotmod._api",
+    "diagnose": "hotmod._api",
     "graph": "hotmod._api",
     "lingering": "hotmod._api",
     "plan": "hotmod._api",
@@ -33,6 +37,7 @@ _PLACES = {
     "reload": "hotmod._api",
     "rollback": "hotmod._api",
     "stable": "hotmod._engine.stable",
+    "verify": "hotmod._api",
     "watch": "hotmod._api",
 }
 

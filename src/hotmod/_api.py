@@ -1,31 +1,35 @@
-"""The functions of the package: `watch`, `awatch`, `reload`, `plan`, `rollback`, `lingering` and `graph`.
+"""The functions of the package, from `watch` and `reload` to `verify` and `diagnose`.
 
 Touches: what `Reloader` and `Watcher` touch; keeps one reloader per set of targets for the process.
 
 Guarantees: nothing is loaded that a call does not need: `reload` never loads watchfiles or asyncio, and with
-`HOTMOD=off` the engine is not loaded at all.
+`HOTMOD=off` the engine is not loaded at all, but for `verify`, which only
+looks.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from hotmod._config import Config, configure, listed, switched_off
 from hotmod._engine.beginning import Beginning
+from hotmod._engine.canary import check_of
 from hotmod._engine.turn import refuse_inside_import
 from hotmod._scope import Scope, Target, scope_of
 
 if TYPE_CHECKING:
+    from hotmod._engine.canary import Check
     from hotmod._engine.reloader import Reloader
     from hotmod._engine.watcher import Watcher
     from hotmod._model.hazards import Hazard
     from hotmod._model.report import Report
+    from hotmod._model.verification import Verification
     from hotmod._plan import Plan
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["awatch", "graph", "lingering", "plan", "reload", "rollback", "watch"]
+__all__ = ["awatch", "diagnose", "graph", "lingering", "plan", "reload", "rollback", "verify", "watch"]
 
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
@@ -36,7 +40,7 @@ def watch(
     *targets: Target,
     on_reload: Callable[[Report], object] | None = None,
     apply: Callable[[Callable[[], None]], object] | None = None,
-    verify: Callable[[], object] | None = None,
+    verify: Check | None = None,
     delay: float | None = None,
     strategy: str | None = None,
     include: Iterable[str] | None = None,
@@ -86,7 +90,8 @@ def watch(
         paranoid=paranoid,
         patience=patience,
     )
-    return _watcher(config, scope_of(targets, config.include, config.exclude), on_reload, apply, verify)
+    scope = scope_of(targets, config.include, config.exclude)
+    return _watcher(config, scope, on_reload, apply, check_of(verify))
 
 
 def _watcher(
@@ -115,7 +120,7 @@ def _watcher(
 async def awatch(
     *targets: Target,
     apply: Callable[[Callable[[], None]], object] | None = None,
-    verify: Callable[[], object] | None = None,
+    verify: Check | None = None,
     delay: float | None = None,
     strategy: str | None = None,
     include: Iterable[str] | None = None,
@@ -215,8 +220,12 @@ def plan(*targets: Target) -> Plan:
     return _reloader(targets).plan()
 
 
-def rollback(*targets: Target) -> Report:
+def rollback(*targets: Target, n: int = 1) -> Report:
     """Return to the version before the last applied reload of the same targets. The files stay as they are.
+
+    Args:
+        *targets: as for `reload`.
+        n: how many applied reloads to take back; the last three are kept.
 
     Returns:
         A report with status `applied`; memory differs from disk afterwards. The next `reload` applies the
@@ -224,14 +233,58 @@ def rollback(*targets: Target) -> Report:
 
     Raises:
         ConfigError: there is no target or one does not exist.
-        RollbackError: there is nothing to go back to, or going back failed half-way.
+        ValueError: `n` is less than 1.
+        RollbackError: there are not so many to go back to, or going back failed half-way.
     """
     if switched_off():
         from hotmod._model.errors import RollbackError  # noqa: PLC0415 - see the guarantees
 
         msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
         raise RollbackError(msg)
-    return _reloader(targets).rollback()
+    return _reloader(targets).rollback(n)
+
+
+def verify(*targets: Target, cold: bool = False) -> Verification:
+    """Compare every function, class and plain constant in memory with what the files on disk would give.
+
+    Changes nothing, and runs no code of the targets in this process. It can be asked at any moment, also in a
+    program that never reloaded anything: what a file lost or gained between its import and now is seen. With
+    `HOTMOD=off` it answers as well.
+
+    Args:
+        *targets: as for `Reloader`.
+        cold: whether to import the modules in a fresh process as well, and tell what works here only
+            thanks to history. That executes the files, there.
+
+    Returns:
+        What differs, by name and why; true when nothing does but what was kept by name and the state of the
+        program.
+
+    Raises:
+        ConfigError: there is no target or one does not exist.
+        HotmodError: called from inside of a reload.
+    """
+    if switched_off():
+        from hotmod._engine.loaded import Ledger  # noqa: PLC0415 - see the guarantees
+        from hotmod._engine.verifying import verify as compared  # noqa: PLC0415 - the same
+
+        config = configure()
+        return compared(Ledger(scope_of(targets, config.include, config.exclude)), config, (), cold=cold)
+    return _reloader(targets).verify(cold=cold)
+
+
+def diagnose(file: TextIO | None = None) -> None:
+    """Print what a bug report needs: versions, options, every reloader and watcher, and their last reports.
+
+    Nothing is changed, and nothing of the program is executed. The home directory is written as `~`; read the
+    block before you paste it, since it names your modules and the lines of tracebacks.
+
+    Args:
+        file: where to print; by default standard output.
+    """
+    from hotmod._engine.diagnosis import diagnosis  # noqa: PLC0415 - see the guarantees
+
+    print(diagnosis(), file=file)
 
 
 def lingering(*targets: Target) -> tuple[Hazard, ...]:

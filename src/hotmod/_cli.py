@@ -88,6 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("targets", metavar="TARGET", nargs="+", help="a package, a module, a folder or a file")
     _add_reference(plan, "REV", "what the program has loaded: a revision of git")
     plan.set_defaults(command=_plan)
+    about = "print versions, options and state as a block to paste into a bug report"
+    diagnose = commands.add_parser(
+        "diagnose", help=about, description=f"{about.capitalize()}.", allow_abbrev=False
+    )
+    diagnose.set_defaults(command=_diagnose)
     return parser
 
 
@@ -133,6 +138,13 @@ def _plan(options: argparse.Namespace) -> int:
         sys.path.insert(0, os.getcwd())  # as `python -m` does; it is looked into only
     scope = scope_of(options.targets, config.include, config.exclude)
     return _tell(plan_of_scope(scope, options.against, config), options)
+
+
+def _diagnose(_: argparse.Namespace) -> int:
+    from hotmod._api import diagnose  # noqa: PLC0415 - a command's code is loaded when it runs
+
+    diagnose()
+    return OK
 
 
 def _tell(plan: Plan, options: argparse.Namespace) -> int:

@@ -62,7 +62,7 @@ class Scope:
         """Whether the include and exclude patterns let the file through."""
         if not self.include and not self.exclude:
             return True
-        relative = os.path.relpath(path)
+        relative = _relative(path)
         if self.exclude and matches(relative, self.exclude):
             return False
         return not self.include or matches(relative, self.include)
@@ -84,6 +84,24 @@ class Scope:
         for name in self.names:
             found += [(place, name) for place in locations(name)]
         return list(dict.fromkeys(found))
+
+
+def _relative(path: str) -> str:
+    """A path as seen from the working directory; where that is gone, from the one in which we were loaded."""
+    try:
+        return os.path.relpath(path)
+    except FileNotFoundError:
+        return os.path.relpath(path, _FOLDER)
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return os.path.abspath(os.sep)
+
+
+_FOLDER = _folder()
 
 
 def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:

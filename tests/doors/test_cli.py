@@ -33,6 +33,8 @@ commands:
               statement by statement, and why
     plan      tell what all edits since a revision would do to a program that
               runs that revision, and why
+    diagnose  print versions, options and state as a block to paste into a bug
+              report
 """
 
 DEMO_HELP = """\

@@ -7,6 +7,7 @@ import logging
 import queue
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -105,8 +106,9 @@ def test_a_reload_inside_of_a_hook_is_refused(shop: Project, hook: str) -> None:
 def test_a_reload_inside_of_verify_is_refused(shop: Project) -> None:
     """A check that reloads is refused with an error, which rejects the edit."""
     config = shop.load("shop.config")
-    reloader = hotmod.Reloader("shop")
-    reloader.verify = reloader.reload
+    made: list[Any] = []
+    reloader = hotmod.Reloader("shop", verify=lambda: made[0].reload())
+    made.append(reloader)
     shop.write(EDITED)
     report = reloader.reload()
     assert "inside another one" in str(report.error)

@@ -135,6 +135,8 @@ BROKEN = (
 class Saves(RuleBasedStateMachine):
     """A program that is edited while it runs."""
 
+    strategy = "modules"
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -200,7 +202,7 @@ class Saves(RuleBasedStateMachine):
         put(self.root, self.files)
         names = ["pkg", *(f"pkg.{name}" for name in self.files if name != "__init__")]
         assert self.live.load(str(self.root), names, ["pkg"]) == []
-        self.live.attach("hotmod", ["pkg"])
+        self.live.attach("hotmod", ["pkg"], self.strategy)
         self.now, self.good = self.live.look(), dict(self.files)
 
     @rule(data=st.data(), number=st.integers(0, len(MODULES) - 1))
@@ -262,6 +264,12 @@ class Saves(RuleBasedStateMachine):
         self.save({})
 
 
+class MinimalSaves(Saves):
+    """The same, where only statements run that have to."""
+
+    strategy = "minimal"
+
+
 def put(root: pathlib.Path, files: dict[str, str]) -> None:
     """Make the package `pkg` below a folder hold exactly these modules."""
     package = root / "pkg"
@@ -276,10 +284,11 @@ def put(root: pathlib.Path, files: dict[str, str]) -> None:
 
 
 @pytest.mark.filterwarnings("default")
-def test_any_edits_of_any_package() -> None:
+@pytest.mark.parametrize("machine", [Saves, MinimalSaves])
+def test_any_edits_of_any_package(machine: type[Saves]) -> None:
     """After any sequence of good and bad saves and rollbacks the program is the fresh one, or what it was."""
     run_state_machine_as_test(
-        Saves,
+        machine,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,

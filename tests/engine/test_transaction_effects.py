@@ -124,7 +124,8 @@ class TestFrozenModules:
         class Restarted(BaseException):
             pass
 
-        def restart(_: object) -> None:
+        def restart(sources: set[str]) -> None:
+            assert sources
             raise Restarted
 
         monkeypatch.setattr("hotmod._engine.reloader.restart", restart)

@@ -205,17 +205,17 @@ def test_a_view_does_not_doubt_what_is_the_same(shop: Project) -> None:
 
 def test_only_suspects_are_read(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at some files reads those and what differed before, and finds what a look at all finds."""
-    from hotmod._engine import loaded
+    from hotmod._engine import texts
 
     ledger = Ledger(scope_of(["shop"]))
-    read = loaded.read
+    read = texts.read
     seen: list[str] = []
 
     def noted(path: str) -> SourceText:
         seen.append(os.path.basename(path))
         return read(path)
 
-    monkeypatch.setattr(loaded, "read", noted)
+    monkeypatch.setattr(texts, "read", noted)
     shop.write({"shop/config.py": "TAX = 2\n"})
     assert ledger.changes([str(shop.folder / "shop" / "config.py")]).modules == ("shop.config",)
     shop.write({"shop/other.py": "STATE = 1\n"})

@@ -227,7 +227,7 @@ def test_a_watcher_that_nobody_holds_goes_on(shop: Project) -> None:
     shop.write({"shop/config.py": "TAX = 2\n"})
     assert told.wait(LONG)
     assert seen[0].status == "applied"
-    for watcher in list(sys.modules["hotmod._engine.watcher"]._WATCHERS):
+    for watcher in list(sys.modules["hotmod._engine.watcher"].WATCHERS):
         watcher.stop()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.identity import table
 from tests.oracle.project import Project
 
 
@@ -14,3 +15,11 @@ def project(tmp_path: pathlib.Path) -> Iterator[Project]:
     found = Project(tmp_path)
     yield found
     found.forget()
+
+
+@pytest.fixture(params=["modules", "minimal"], autouse=True)
+def strategy(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each test of identity holds for every strategy."""
+    found = str(request.param)
+    monkeypatch.setattr(table, "STRATEGY", found)
+    return found

@@ -20,6 +20,7 @@ from typing import Any
 import hotmod
 from tests.oracle.project import Project
 
+STRATEGY = "modules"  # of tests that name none; the fixture `strategy` runs each with every one
 FOLDER = pathlib.Path(__file__).with_name("cases")
 
 
@@ -37,6 +38,11 @@ class Case:
     once: tuple[str, ...]
     told: tuple[str, ...]
     since: tuple[int, int]
+
+    def hazards(self) -> list[str]:
+        """What is told under the current strategy; a line may be for one: `zombie-attribute f [modules]`."""
+        lines = [line.partition(" [") for line in self.told]
+        return sorted(told for told, _, only in lines if only in ("", f"{STRATEGY}]"))
 
 
 def cases(file: str) -> list[Case]:
@@ -72,12 +78,12 @@ def cases(file: str) -> list[Case]:
 class Live:
     """A program of one module, `shop.m`, and what it holds from before an edit."""
 
-    def __init__(self, project: Project, before: str, beside: str = "", strategy: str = "modules") -> None:
+    def __init__(self, project: Project, before: str, beside: str = "", strategy: str = "") -> None:
         self.project = project
         project.write({"shop/__init__.py": "", "shop/m.py": before, "shop/n.py": beside})
         project.load("shop", "shop.m")
         self.refuse = False
-        self.reloader = hotmod.Reloader("shop", verify=lambda: not self.refuse, strategy=strategy)
+        self.reloader = hotmod.Reloader("shop", verify=lambda: not self.refuse, strategy=strategy or STRATEGY)
         self.space: dict[str, Any] = {"m": sys.modules["shop.m"], "sys": sys}
 
     def hold(self, statements: str) -> None:

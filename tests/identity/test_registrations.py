@@ -113,7 +113,7 @@ def customers(live: Live) -> str | None:
     import sqlalchemy
     from sqlalchemy.orm import Session
 
-    module, related = live.space["m"], sys.modules["shop.n"]
+    module, related = live.space["m"], sys.modules.get("shop.n", live.space["m"])
     engine = sqlalchemy.create_engine("sqlite://")
     try:
         module.Base.metadata.create_all(engine)
@@ -127,8 +127,9 @@ def customers(live: Live) -> str | None:
         engine.dispose()
 
 
+@pytest.mark.parametrize("strategy", ["modules"], indirect=True)
 def test_another_mapping_is_refused_where_others_are_related(project: Project) -> None:
-    """A new column is refused where a class of another module is related, and nothing is half done."""
+    """A new column is refused where a related class is in a module that does not run; nothing is changed."""
     pytest.importorskip("sqlalchemy", reason="part of the test extra only")
     live = Live(project, ORDER, BASE)
     assert customers(live) is None
@@ -136,6 +137,24 @@ def test_another_mapping_is_refused_where_others_are_related(project: Project) -
     assert report.status == "rejected"
     assert "shop.n.Customer, which is related to it, is not built again" in str(report.error)
     assert customers(live) is None
+
+
+@pytest.mark.parametrize("strategy", ["minimal"], indirect=True)
+@pytest.mark.parametrize("used", [True, False], ids=["used", "not used before"])
+@pytest.mark.parametrize("single", [True, False], ids=["one module", "two modules"])
+def test_related_classes_are_built_again_together(project: Project, *, single: bool, used: bool) -> None:
+    """A new column is there, and the related class is mapped anew, in its own module too."""
+    pytest.importorskip("sqlalchemy", reason="part of the test extra only")
+    text = f"{BASE}\n{ORDER.replace('from shop.n import Base', '')}" if single else ORDER
+    live = Live(project, text, BASE)
+    assert not used or customers(live) is None
+    for _ in range(2):
+        report = live.edit(text + FIELD)
+        assert report, report.error
+        assert any("Customer is built with Order" in each.why for each in report.reasons)
+        assert customers(live) == "new"
+        live.reloader.rollback()
+        assert customers(live) is None
 
 
 def test_another_mapping_follows_with_what_is_related(project: Project) -> None:

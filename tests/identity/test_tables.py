@@ -22,7 +22,7 @@ def test_what_is_held_follows_the_edit_or_is_told(project: Project, case: Case) 
     report = live.edit(case.after)
     assert report, report.error or report
     assert live.failing(case.now + case.once) == []
-    assert told(report) == sorted(case.told), report
+    assert told(report) == case.hazards(), report
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -68,6 +68,14 @@ HOLDERS: dict[str, tuple[Callable[[list[types.CodeType]], Any], Callable[[Any], 
     "values": (lambda codes: dict(enumerate(codes)), lambda held: list(held.values())),
     "a tuple": (lambda codes: [("x", 1, codes[0])], lambda held: [held[0][2]]),
     "tuples in tuples": (lambda codes: {"x": ((codes[0], 1), [])}, lambda held: [held["x"][0][0]]),
+    "a dictionary in a tuple": (
+        lambda codes: [("x", Owner, dict(enumerate(codes)))],
+        lambda held: list(held[0][2].values()),
+    ),
+    "a dictionary in tuples of plain values": (
+        lambda codes: [(("x", 1), ("y", dict(enumerate(codes))))],
+        lambda held: list(held[0][1][1].values()),
+    ),
     "a frozen set": (lambda codes: [frozenset(codes)], lambda held: held[0]),
     "an attribute": (as_instance, lambda held: [held.code]),
     "an attribute of a class": (as_class, lambda held: [held.code]),
@@ -115,6 +123,20 @@ def test_taking_it_back_gives_the_old_code_back(name: str, program: Program) -> 
         assert [id(code) for code in read(holder)] == [id(code) for code in before]
 
 
+def test_an_earlier_version_stays_what_it_is() -> None:
+    """Of several versions of the code of a function that somebody holds, the one that runs is exchanged."""
+    program = Program(TEXT)
+    first = program["f"].__code__
+    program.edit(NEW)
+    second = program["f"].__code__
+    (holder,) = [[first, second]]
+    journal = Journal()
+    program.edit(NEW.replace("return 1", "return 2"), journal)
+    assert ids(holder) == ids([first, program["f"].__code__])
+    journal.undo()
+    assert ids(holder) == ids([first, second])
+
+
 @pytest.mark.parametrize("name", HOLDERS)
 def test_a_holder_is_searched_for_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A holder that was found is remembered: the edits that follow need no pass over the heap."""
@@ -128,6 +150,35 @@ def test_a_holder_is_searched_for_once(name: str, monkeypatch: pytest.MonkeyPatc
         program.edit(NEW.replace("10", str(20 + number)))
         assert all(any(code is each for each in the_codes(program)) for code in read(holder))
     assert searches.count == 0
+
+
+@pytest.mark.parametrize("name", HOLDERS)
+def test_a_holder_is_found_beside_others(name: str, program: Program) -> None:
+    """The search ends when all references are accounted for, and not before: each counts once."""
+    make, read = HOLDERS[name]
+    around = [make(the_codes(program)) for _ in range(5)]
+    around[3:4] = [[held] for held in around[3:4]]
+    program.edit(NEW)
+    after = the_codes(program)
+    for holder in (*around[:3], around[3][0], around[4]):
+        assert all(any(code is each for each in after) for code in read(holder))
+
+
+def test_what_two_containers_share_counts_once(program: Program) -> None:
+    """Two containers of one tuple, an object and its attributes: a third holder is found all the same."""
+    f, *_ = the_codes(program)
+    shared = (f, Owner)
+    owner = Owner()
+    attributes = vars(owner)  # which the collector knows besides the object
+    attributes["code"] = f
+    around: list[Any] = [[shared], [shared], [owner, attributes], {"last": f}]
+    del f
+    program.edit(NEW)
+    new = program["f"].__code__
+    assert around[0][0][0] is new
+    assert around[1][0][0] is new
+    assert owner.code is new
+    assert around[3]["last"] is new
 
 
 def test_what_was_measured_stays_with_the_code_that_was_measured() -> None:

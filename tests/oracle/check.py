@@ -106,6 +106,7 @@ def play(
     bytecode: bool = True,
     back: bool = False,
     paranoid: bool = False,
+    verified: bool = False,
 ) -> Played:
     """Play one case.
 
@@ -117,6 +118,7 @@ def play(
         bytecode: whether the interpreter writes `.pyc` files.
         back: whether every applied save is rolled back and applied again.
         paranoid: whether hotmod compares itself with a fresh process, too.
+        verified: whether `verify()` has to find nothing where the oracle finds nothing.
     """
     played = Played()
     root = folder / "live"
@@ -152,6 +154,13 @@ def play(
             ]
             if not refused:
                 found += _against_fresh(live, folder / f"fresh{number}", version, (case, tops), played)
+            if (
+                verified
+                and not refused
+                and not played.reports[-1]["hazards"]
+                and not version.expected.lists.get("differs")
+            ):
+                found += [f"verify(): {what}" for what in live.verified()]
             played.took.append(played.reports[-1]["took"])
             played.problems += [f"version {number}: {what}" for what in found]
     return played

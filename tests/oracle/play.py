@@ -100,6 +100,11 @@ class Player:
         self._name_tops()
         return report
 
+    def verified(self) -> list[str]:
+        """What `verify()` tells that was not done on purpose."""
+        found: list[str] = self.tool.verified()
+        return found
+
     def look(self, *, sources: bool = True) -> dict[str, Any]:
         """Everything about the program that a fresh process must agree with."""
         return {
@@ -195,6 +200,13 @@ class Hotmod:
     def rollback(self) -> dict[str, Any]:
         """One step back."""
         return _told(self.reloader.rollback())
+
+    def verified(self) -> list[str]:
+        """What differs from the files and was not kept."""
+        answer = self.reloader.verify()
+        if json.loads(json.dumps(answer.as_dict())) != answer.as_dict():
+            raise AssertionError(f"as_dict() is not JSON-ready: {answer.as_dict()}")
+        return [str(each) for each in answer.differences if each.why != "kept"]
 
 
 def _told(report: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from hotmod._engine.hooks import compile_text
 from hotmod._engine.loaded import Ledger
 from hotmod._model.errors import SourceError
-from hotmod._plan import ImportTime
+from hotmod._plan import CallTime, ImportTime, learn
 from hotmod._plan.program import Program, Unreadable
 from hotmod._source.facts import facts_in
 from hotmod._source.graph import ImportGraph
@@ -28,8 +28,14 @@ __all__ = ["Ahead"]
 class Ahead:
     """The work on the modules of one ledger, done in slices."""
 
-    def __init__(self, ledger: Ledger, graph: Callable[[], ImportGraph], import_time: ImportTime) -> None:
-        self._ledger, self._graph, self._import_time = ledger, graph, import_time
+    def __init__(
+        self,
+        ledger: Ledger,
+        graph: Callable[[], ImportGraph],
+        import_time: ImportTime,
+        call_time: CallTime,
+    ) -> None:
+        self._ledger, self._graph, self._import_time, self._call_time = ledger, graph, import_time, call_time
         self._steps: Iterator[None] | None = None
         self._count = -1
 
@@ -54,20 +60,29 @@ class Ahead:
         }
         graph = self._graph()
         yield
-        for name, source in sources.items():
-            loader = getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None)
+        graph.cycles()
+        yield
+        for source in sources.values():
             try:
                 words_of(source.text)
                 facts_in(source.text)
-                compile_text(loader, source.text)
-            except (SourceError, SyntaxError, ValueError, RecursionError, MemoryError):
+            except (SourceError, RecursionError, MemoryError):
                 continue  # whoever needs it will say what is wrong with it
             yield
         program = Program(sources, set(graph) - sources.keys())
-        self._import_time.begin(program, (), rewired=False)
+        for each in (self._import_time, self._call_time):
+            each.begin(program, (), rewired=False)
         for name in sources:
             try:
                 self._import_time.called(program, [name], graph.dependents)
             except Unreadable:
+                continue
+            yield
+        yield from learn(program, list(sources), self._call_time, graph.dependents)
+        for name, source in sources.items():  # last: a reload needs few of these
+            loader = getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None)
+            try:
+                compile_text(loader, source.text)
+            except (SourceError, SyntaxError, ValueError, RecursionError, MemoryError):
                 continue
             yield

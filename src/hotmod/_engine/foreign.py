@@ -21,7 +21,7 @@ from hotmod._model.errors import SourceError
 from hotmod._source.definitions import bindings
 from hotmod._source.scan import scanned
 
-__all__ = ["foreign_attributes"]
+__all__ = ["foreign_attributes", "sets_attribute"]
 
 
 def foreign_attributes(
@@ -46,7 +46,7 @@ def foreign_attributes(
         for attribute in foreign_names(space, bound, children(name, ledger.modules)):
             if attribute.startswith("__") or _is_submodule(name, attribute, space):
                 continue
-            if any(_sets_attribute(text.data, attribute.encode()) for text in texts):
+            if any(sets_attribute(text.data, attribute.encode()) for text in texts):
                 continue
             value = definitions.successor(space[attribute])
             if definitions.key(value) is not None or definitions.key(space[attribute]) is None:
@@ -60,7 +60,7 @@ def _is_submodule(package: str, attribute: str, space: Mapping[str, Any]) -> boo
     return isinstance(value, types.ModuleType) and value.__name__ == f"{package}.{attribute}"
 
 
-def _sets_attribute(data: bytes, attribute: bytes) -> bool:
+def sets_attribute(data: bytes, attribute: bytes) -> bool:
     """Whether a text looks as if it sets an attribute of that name on something."""
     if attribute not in data:
         return False

@@ -29,17 +29,23 @@ def answer(job: Mapping[str, Any]) -> None:
 
     Args:
         job: `texts`, by module its path, whether it is a package, and its bytes in hexadecimal; `modules`,
-            the names to import in order.
+            the names to import in order; `all`, whether to go on when one can't be imported.
     """
     out = os.dup(1)
     os.dup2(2, 1)  # what the program prints is no answer
     sys.meta_path.insert(0, _Given(job["texts"]))
+    failed: dict[str, str] = {}
     for name in job["modules"]:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            if not job["all"]:
+                raise
+            failed[name] = f"{type(error).__name__}: {error}"
     facts = facts_of({name: sys.modules[name] for name in job["modules"] if name in sys.modules})
     sys.stdout.flush()
     with os.fdopen(out, "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(facts))
+        stream.write(json.dumps({"facts": facts, "failed": failed}))
     os._exit(0)  # threads that the program has started are of no interest
 
 

@@ -90,7 +90,9 @@ class Identity:
         self._names = names
         spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
         self.migration = Migration(texts, spaces, edits)
-        self.merger = Merger(journal, before.keys(), HANDLERS)
+        self.merger = Merger(journal, before, HANDLERS)
+        for module, going in names.items():
+            self.merger.leave(module, before.get(module, {}), going)
         self.left = Leftovers()
         self._current: set[int] = set()
         self._journal = journal
@@ -242,20 +244,26 @@ class Identity:
         )
         self._finish_classes()
 
-    def settle_parts(self, known: Iterable[types.CodeType]) -> None:
+    def settle_parts(self, known: Iterable[types.CodeType]) -> bool:
         """Finish the merging where only parts of modules ran, which did nothing but bind names.
 
         Args:
             known: the code that the modules run from now on.
+
+        Returns:
+            Whether all lives on, so that nobody has to be looked for who holds something old.
         """
         self.merger.finish()
         self.merger.rebase()
+        if self.merger.hazards or self.merger.dropped or self._gone(()):
+            return False
         self._current = {id(code) for code in known} | {id(old) for old in self.merger.kept.values()}
         self.migration.run(self._journal, (), ())
         self.left = Leftovers(
             members=list(self.merger.removed), lacking=self.migration.lacking, is_current=self.is_current
         )
         self._finish_classes()
+        return True
 
     def _finish_classes(self) -> None:
         if self.merger.reshaped:
@@ -292,4 +300,4 @@ class Identity:
         """Whether a function or class of the modules that ran is the one that is in force."""
         if isinstance(value, types.FunctionType):
             return id(value.__code__) in self._current
-        return id(value) in self._current
+        return id(value) in self._current or id(value) in self.merger.staying

@@ -23,10 +23,11 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping
 
 from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
+from hotmod._engine.texts import is_too_large, must_exist, read_if_there, readable, sized, stem_of
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
-from hotmod._source.files import discover, read
+from hotmod._source.files import discover
 
 __all__ = ["SOURCE", "Ledger", "Loaded", "readable", "source_of"]
 
@@ -44,6 +45,9 @@ class Loaded:
         text: the text it was executed from; None for a module without source.
         certain: whether that is known; if not, `text` is what the file held when it was first read, and
             the module counts as changed until it has run again.
+        witnessed: whether hotmod saw the import or made the run; if not, `text` is what the file held when
+            hotmod came.
+        again: whether a transaction has changed it since its import.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Loaded:
     is_package: bool
     text: SourceText | None
     certain: bool = True
+    witnessed: bool = True
+    again: bool = False
 
 
 class Ledger:
@@ -76,6 +82,7 @@ class Ledger:
         self._touched: dict[str, None] = {}  # modules whose records changed
         self._by_path: dict[str, dict[str, None]] = {}
         self._stirred = False  # whether something was imported since the last look
+        self._whole = True  # whether the last look could read everything
         self._end: object = None  # what `sys.modules` ended with then
         self._pending = ChangeSet()
         self._refused: dict[str, Change] = {}
@@ -96,13 +103,20 @@ class Ledger:
             text = SourceText.of(path, view.main) if view.main is not None else None
         else:
             text = readable(path)
-        return Loaded(name, path, is_package=False, text=text) if text is not None else None
+        if text is None:
+            return None
+        return Loaded(name, path, is_package=False, text=text, witnessed=False)
 
     def loaded(self, name: str) -> Loaded | None:
         """What is known of a loaded module, or of the main module."""
         if self.main is not None and name == self.main.name:
             return self.main
         return self.modules.get(name)
+
+    def at(self, path: str) -> list[Loaded]:
+        """What is loaded from a file."""
+        found = [self.modules[name] for name in self._by_path.get(path, {})]
+        return found + ([self.main] if self.main is not None and self.main.path == path else [])
 
     def paths(self) -> set[str]:
         """The files of all that is loaded."""
@@ -161,19 +175,33 @@ class Ledger:
         text = readable(path)
         if text is None:  # it was there when it was imported; `changes` tells what is wrong with it now
             return Loaded(name, path, is_package, SourceText.of(path, b""), certain=False)
+        elsewhere = self._known_elsewhere(name, module, path)
+        if elsewhere is not None:
+            return elsewhere
         held = view.read(name) if view is not None else None
         if held is not None:
-            return Loaded(name, path, is_package, SourceText.of(path, held))
-        if view is not None:
-            return Loaded(name, path, is_package, text, view.still_holds(name, path, text.data))
-        # Imported past the hook: if the file changed since the last look, it may be older than the import.
-        return Loaded(name, path, is_package, text, self.idle.get(name, text.digest) == text.digest)
+            return Loaded(name, path, is_package, SourceText.of(path, held), witnessed=False)
+        # Without a view: if the file changed since the last look, it may be older than the import.
+        certain = (
+            view.still_holds(name, path, text.data)
+            if view is not None
+            else self.idle.get(name, text.digest) == text.digest
+        )
+        return Loaded(name, path, is_package, text, certain, witnessed=False)
+
+    def _known_elsewhere(self, name: str, module: types.ModuleType, path: str) -> Loaded | None:
+        """What another ledger knows of this very module: it came earlier, or saw it being imported."""
+        for ledger in list(_LEDGERS):
+            known = ledger.modules.get(name) if ledger._objects.get(name) == id(module) else None  # noqa: SLF001 - another ledger
+            if known is not None and known.path == path and known.text is not None:
+                return known
+        return None
 
     def accept(self, name: str, text: SourceText) -> None:
         """A module ran from this text."""
         module = sys.modules.get(name)
         is_package = isinstance(module, types.ModuleType) and vars(module).get("__path__") is not None
-        loaded = Loaded(name, text.path, is_package, text)
+        loaded = Loaded(name, text.path, is_package, text, again=True)
         for ledger in self._sharing(name, text.path):
             ledger._put(name, loaded)  # noqa: SLF001 - another ledger
             ledger._refused.pop(name, None)  # noqa: SLF001 - the same
@@ -255,18 +283,22 @@ class Ledger:
         Raises:
             SourceError: a file exists but can't be read.
         """
+        whole, self._whole = self._whole, False  # until this look has come to its end
+        paths = paths if whole else None
         found = self._look_at(paths) if paths is not None and self._is_as_seen() else None
         if found is None:
             self.refresh()
             found = self._look_at(paths) if paths is not None else None
         if found is None:
+            must_exist(self.scope.roots(), [path for path, names in self._by_path.items() if names])
             files = self._files()
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
             found += self._change_of_main()
             for name, path in files.items():
                 text = None if name in self.modules else readable(path)
-                if text is not None and self.idle.get(name) != text.digest:
+                if text is not None and self.idle.get(name) != text.digest and not is_too_large(text):
                     found.append(Change(name, ChangeKind.ADDED, text.path, text))
+        self._whole = True
         self._pending = ChangeSet(tuple(sorted(found, key=lambda change: change.module)))
         return self._pending
 
@@ -288,7 +320,7 @@ class Ledger:
         for path in suspects:
             names = self._by_path.get(path, {})
             main = self.main if self.main is not None and path == self.main.path else None
-            text = _read(path) if names or main is not None else None
+            text = read_if_there(path) if names or main is not None else None
             if text is None or any(id(sys.modules.get(n)) != self._objects[n] for n in names):
                 return None
             every = [*map(self.modules.__getitem__, names), *([main] if main is not None else [])]
@@ -331,6 +363,10 @@ class Ledger:
         pending = {each.module: each for each in self._pending.changes}
         self._pending = ChangeSet(tuple({**self._refused, **pending}.values()))
 
+    def refused(self, name: str) -> bool:
+        """Whether the version of a module that is on disk was rejected or rolled back."""
+        return name in self._refused
+
     def refuses(self, changes: ChangeSet) -> bool:
         """Whether this version was refused. A version with anything new in it ends the refusal."""
         if not changes:
@@ -343,27 +379,47 @@ class Ledger:
         return bool(self._refused)
 
     def _change_of_main(self) -> Iterator[Change]:
-        text = _read(self.main.path) if self.main is not None else None
+        text = read_if_there(self.main.path) if self.main is not None else None
         if self.main is not None and text is not None:  # a program whose file is gone goes on
             yield from _edit(self.main, text)
+
+    def on_disk(self) -> Iterator[tuple[Loaded, SourceText | SourceError | None]]:
+        """Every loaded module with a source, and what its file holds now; None where there is none.
+
+        What can't be read is given as the error.
+        """
+        self.refresh()
+        files = self._files()
+        loaded = [*self.modules.values(), *([self.main] if self.main is not None else [])]
+        for each in [each for each in loaded if each.text is not None]:
+            try:
+                text = read_if_there(each.path) if each is self.main else self._text_of(each, files)
+                yield each, text if text is None or text == each.text else sized(text)
+            except SourceError as error:
+                yield each, error
 
     def _change(self, loaded: Loaded, files: dict[str, str]) -> Iterator[Change]:
         if loaded.text is None:
             return
-        path = files.get(loaded.name, loaded.path)
-        if path != loaded.path and _stem(path) != _stem(loaded.path) and os.path.exists(loaded.path):
-            path = loaded.path  # the same file through a link, or the same name in another folder
-        text = _read(path)
-        if text is None or (path != loaded.path and not os.path.exists(loaded.path)):
-            spec = find_spec(loaded.name)
-            origin = spec.origin if spec is not None and spec.has_location else None
-            text = _read(origin) if origin else None
+        text = self._text_of(loaded, files)
         if text is None:
             yield Change(loaded.name, ChangeKind.DELETED, loaded.path)
         elif text.path != loaded.path:
-            yield Change(loaded.name, ChangeKind.MOVED, text.path, text)
+            yield Change(loaded.name, ChangeKind.MOVED, text.path, sized(text))
         else:
             yield from _edit(loaded, text)
+
+    def _text_of(self, loaded: Loaded, files: Mapping[str, str]) -> SourceText | None:
+        """What an import of a loaded module would read now; None if it would find nothing."""
+        path = files.get(loaded.name, loaded.path)
+        if path != loaded.path and stem_of(path) != stem_of(loaded.path) and os.path.exists(loaded.path):
+            path = loaded.path  # the same file through a link, or the same name in another folder
+        text = read_if_there(path)
+        if text is None or (path != loaded.path and not os.path.exists(loaded.path)):
+            spec = find_spec(loaded.name)
+            origin = spec.origin if spec is not None and spec.has_location else None
+            text = read_if_there(origin) if origin else None
+        return text
 
 
 def _end_of_modules() -> object:
@@ -388,29 +444,4 @@ def _is_same(one: Change, two: Change | None) -> bool:
 def _edit(loaded: Loaded, text: SourceText) -> Iterator[Change]:
     """The change of a module whose file is where it was."""
     if loaded.text is not None and not (loaded.certain and text.digest == loaded.text.digest):
-        yield Change(loaded.name, ChangeKind.EDITED, text.path, text)
-
-
-def _stem(path: str) -> str:
-    """What `x.py` and `x/__init__.py` have in common: two places for one module."""
-    folder, file = os.path.split(path)
-    stem = os.path.splitext(file)[0]
-    return folder if stem == "__init__" else os.path.join(folder, stem)
-
-
-def _read(path: str) -> SourceText | None:
-    """The text of a file, None when there is no such file."""
-    try:
-        return read(path)
-    except SourceError as error:
-        if isinstance(error.__cause__, (FileNotFoundError, NotADirectoryError)):
-            return None
-        raise
-
-
-def readable(path: str) -> SourceText | None:
-    """The text of a file, None when there is none to be had just now; whoever needs it will say why."""
-    try:
-        return read(path)
-    except SourceError:
-        return None
+        yield Change(loaded.name, ChangeKind.EDITED, text.path, sized(text))

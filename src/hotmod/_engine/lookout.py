@@ -32,6 +32,7 @@ NAPS = ((30.0, 3), (300.0, 8))
 DOZE = 100
 CLOSE = 0.0006  # seconds; less than half a nap is not worth another one
 SLICE = 0.02  # seconds of work ahead between two looks, while nobody saves
+TRIES = 5  # looks at the folders, while more come
 LARGE = 50  # files in a burst after which everything is looked at: the kernel's queue may have run over
 logger = logging.getLogger("hotmod")
 
@@ -158,8 +159,13 @@ class Lookout:
             self.reloader.ledger.refresh()
             loaded = self.reloader.ledger.paths()
         self._modules = len(sys.modules)
-        self._territory = survey_folders(self.reloader.scope, loaded)
-        self._notifier.arm(self._territory.folders)
+        for _ in range(TRIES):
+            territory = self._territory = survey_folders(self.reloader.scope, loaded)
+            self._notifier.arm(territory.folders)
+            # A folder that came after it was looked for, and before it would have been an event, is one more.
+            if survey_folders(self.reloader.scope, loaded).folders == territory.folders:
+                return
+        self._asked = True  # somebody makes folders faster than they can be watched: look again
 
     def _has_new_places(self) -> bool:
         """Whether a module was imported from a folder that is not watched."""
@@ -198,8 +204,10 @@ class Lookout:
 
 def _git_folder(path: str) -> str:
     """Where git keeps its index: `.git` itself, or what the file of that name in a work tree says."""
+    if not os.path.isfile(path):
+        return path
     try:
         with open(path, encoding="utf-8") as file:
             return os.path.join(os.path.dirname(path), file.read().partition("gitdir:")[2].strip())
-    except (OSError, UnicodeDecodeError):  # a folder, mostly
+    except (OSError, UnicodeDecodeError):
         return path

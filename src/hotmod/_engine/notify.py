@@ -77,8 +77,33 @@ class Notifier:
         native, armed = self._made(folders)
         before, self._native, self.folders = self._native, native, armed
         if before is not None:
-            self._left |= _polled(before)
+            try:
+                self._left |= _polled(before)
+            except WatchfilesRustInternalError as error:
+                self._left |= self._instead(error)
             before.close()
+
+    def _instead(self, error: Exception) -> set[str]:
+        """What to tell where the native half met a name that is no text, of which it can say nothing else.
+
+        An event of every folder has everything looked at.
+        """
+        if "decode" not in str(error):
+            raise error
+        return set(self.folders)
+
+    def _events(self, step: int, stop: _Turns | _Until) -> set[str]:
+        """The paths of the events that some turns of the native loop give."""
+        native = self._native
+        if native is None:
+            return set()
+        try:
+            return {path for _, path in _run(native, step, stop)}
+        except WatchfilesRustInternalError as error:
+            found = self._instead(error)
+            self._native, self.folders = self._made(self.folders)
+            native.close()
+            return found
 
     def _made(self, folders: Collection[str]) -> tuple[RustNotify, frozenset[str]]:
         """A native watcher of the folders, without those that vanish while it is made."""
@@ -109,12 +134,11 @@ class Notifier:
             RuntimeError: the native half failed; arm it again.
         """
         found, self._left = self._left, set()
-        return found | _polled(self._native) if self._native is not None else found
+        return found | self._events(0, _Turns(2))
 
     def nap(self, milliseconds: int) -> None:
         """Let that much time pass; other threads run meanwhile."""
-        if self._native is not None:
-            _run(self._native, milliseconds, _Turns(0))
+        self._left |= self._events(milliseconds, _Turns(0))
 
     def doze(self, milliseconds: int, wanted: Callable[[], bool]) -> None:
         """Let time pass until there are events, for the next poll, or somebody wants this to end.
@@ -122,8 +146,7 @@ class Notifier:
         It costs less than naps of that length, as all but the question stays in native code; an event is
         noticed one and a half times that long after it, on average.
         """
-        if self._native is not None:
-            self._left |= {path for _, path in _run(self._native, milliseconds, _Until(wanted))}
+        self._left |= self._events(milliseconds, _Until(wanted))
 
     def close(self) -> None:
         """End the native thread. The second call does nothing."""

@@ -13,12 +13,13 @@ from collections.abc import Collection, Iterable
 
 from hotmod._engine.hooks import runs_its_own_way
 from hotmod._engine.loaded import Ledger
-from hotmod._live.classes import own_dict
+from hotmod._live.adapters import partners
+from hotmod._live.classes import name_of, own_dict
 from hotmod._live.derived import derivation, is_dressed
 from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.modules import space_of
 
-__all__ = ["derived", "made_anew", "overwritten_definitions", "unsure_modules"]
+__all__ = ["built_together", "derived", "made_anew", "overwritten_definitions", "unsure_modules"]
 
 
 def unsure_modules(ledger: Ledger, names: Iterable[str]) -> dict[str, str]:
@@ -70,6 +71,30 @@ def _has_parser(module: types.ModuleType, loaded: Collection[str]) -> bool:
     return module.__name__ in loaded and any(map(refuses_repetition, list(vars(module).values())))
 
 
+def built_together(
+    changed: Iterable[str], loaded: Collection[str]
+) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    """By class, as (module, name), those that have to be built again when it is.
+
+    Args:
+        changed: the modules that changed; if they know no class with partners, none is looked for.
+        loaded: the modules in scope.
+    """
+    return _partners(loaded) if _partners(changed) else {}
+
+
+def _partners(modules: Iterable[str]) -> dict[tuple[str, str], list[tuple[str, str]]]:
+    values = {
+        id(value): value for name in modules for value in list(space_of(sys.modules.get(name)).values())
+    }
+    found = {
+        name_of(each): list(map(name_of, partners(each)))
+        for each in values.values()
+        if isinstance(each, type)
+    }
+    return {name: others for name, others in found.items() if others}
+
+
 def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
     """(module, name) of what is no function or class that its module defines under this name."""
     return [
@@ -82,9 +107,5 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
 
 def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
     if isinstance(value, type):
-        home, qualname = (
-            type.__getattribute__(value, "__module__"),
-            type.__dict__["__qualname__"].__get__(value),
-        )
-        return bool(home == module and qualname == name)
+        return name_of(value) == (module, name)
     return value.__module__ == module and value.__qualname__ == name

@@ -20,11 +20,12 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from hotmod._engine.loaded import Ledger
+from hotmod._engine.loaded import Ledger, Loaded
 from hotmod._live.facts import facts_of
+from hotmod._model.changes import SourceText
 from hotmod._model.hazards import Hazard
 
-__all__ = ["Look", "drift"]
+__all__ = ["Look", "differing", "drift", "root_of"]
 
 PATIENCE = 120.0  # seconds that a fresh process may take
 SHOWN = 20  # names that are told
@@ -40,16 +41,27 @@ class Look:
     Attributes:
         facts: what the modules are.
         modules: their names in the order of their first import.
+
+    Args:
+        ledger: what is loaded.
+        on_disk: whether the fresh process is to import what the files hold now, as far as it can, and not
+            the texts that run.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, on_disk: bool = False) -> None:
         ledger.refresh()
         self.modules = [name for name, loaded in ledger.modules.items() if loaded.text is not None]
-        self._texts = {
-            name: [loaded.path, loaded.is_package, loaded.text.data.hex()]
-            for name, loaded in ledger.modules.items()
-            if loaded.text is not None
+        texts: dict[str, tuple[Loaded, SourceText]] = {
+            name: (loaded, loaded.text) for name, loaded in ledger.modules.items() if loaded.text is not None
         }
+        if on_disk:
+            found = [(loaded, text) for loaded, text in ledger.on_disk() if loaded.name in texts]
+            texts = {each.name: (each, text) for each, text in found if isinstance(text, SourceText)}
+        self._texts = {
+            name: [text.path, os.path.basename(text.path).startswith("__init__."), text.data.hex()]
+            for name, (_, text) in texts.items()
+        }
+        self._all = on_disk
         self.facts: Facts = facts_of(
             {name: sys.modules[name] for name in self.modules if name in sys.modules}
         )
@@ -69,7 +81,13 @@ class Look:
 
     def job(self) -> str:
         """What the process is to do."""
-        return json.dumps({"path": sys.path, "texts": self._texts, "modules": self.modules})
+        job = {"path": sys.path, "texts": self._texts, "modules": self.modules, "all": self._all}
+        return json.dumps(job)
+
+    def ask(self) -> tuple[Facts, Mapping[str, str], str]:
+        """What a fresh process is, which modules it can't import and why, and why it told nothing."""
+        answer, problem = _answer(self.start(), self.job())
+        return answer.get("facts", {}), answer.get("failed", {}), problem
 
 
 def drift(before: Look, after: Look, kept: Iterable[str]) -> Iterator[Hazard]:
@@ -81,31 +99,33 @@ def drift(before: Look, after: Look, kept: Iterable[str]) -> Iterator[Hazard]:
         kept: the names that were kept on purpose, as `module:name`.
     """
     old, new = before.start(), after.start()
-    was, problem = _answer(old, before.job())
-    now, failure = _answer(new, after.job())
+    then, problem = _answer(old, before.job())
+    fresh, failure = _answer(new, after.job())
     if problem or failure:
         yield _failed(after, failure or problem, is_new=bool(failure))
         return
+    was, now = then["facts"], fresh["facts"]
     names = frozenset(kept)
-    suspects = [path for path in _differing(after.facts, now) if _root(path) not in names]
+    suspects = [path for path in differing(after.facts, now) if root_of(path) not in names]
     suspects = [path for path in suspects if before.facts.get(path) == was.get(path)]
     if suspects:
-        again, failure = _answer(after.start(), after.job())
+        again, _, failure = after.ask()
         suspects = (
             [path for path in suspects if again.get(path) == now.get(path)] if not failure else suspects
         )
     by_name: dict[str, list[str]] = {}
     for path in suspects:
-        by_name.setdefault(_root(path), []).append(path)
+        by_name.setdefault(root_of(path), []).append(path)
     for name, paths in list(by_name.items())[:SHOWN]:
         yield _told(name, paths, after.facts, now, len(by_name))
 
 
-def _differing(one: Facts, two: Facts) -> list[str]:
+def differing(one: Facts, two: Facts) -> list[str]:
+    """The facts that are not the same on both sides."""
     return sorted(path for path in one.keys() | two.keys() if one.get(path) != two.get(path))
 
 
-def _root(path: str) -> str:
+def root_of(path: str) -> str:
     """`module:name` of a path."""
     module, _, rest = path.partition(":")
     end = next((index for index, char in enumerate(rest) if char in "/[."), len(rest))
@@ -148,5 +168,5 @@ def _answer(process: subprocess.Popen[str], job: str) -> tuple[dict[str, Any], s
         return {}, f"it took longer than {PATIENCE:.0f} s"
     if process.returncode:
         return {}, errors.strip().rpartition("\n")[2] or f"it ended with {process.returncode}"
-    facts: dict[str, Any] = json.loads(said.rpartition("\n")[2])
-    return facts, ""
+    answer: dict[str, Any] = json.loads(said.rpartition("\n")[2])
+    return answer, ""

@@ -26,6 +26,7 @@ from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
 from hotmod._live.derived import memories
+from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import CACHE
 from hotmod._live.journal import Journal
 from hotmod._live.merge import Merger
@@ -81,8 +82,7 @@ class Parts:
     Attributes:
         patched: functions that do something else, as `module:qualname`.
         forgotten: caches that were cleared.
-        unfit: functions that can't take their new code.
-        lost: functions whose text is gone.
+        lost: functions whose text is gone, or that can't take their new code.
         running: what the modules run from now on.
     """
 
@@ -95,7 +95,6 @@ class Parts:
         self._later: patch.Patch | None = None
         self.patched: list[str] = []
         self.forgotten: list[str] = []
-        self.unfit: list[patch.Unfit] = []
         self.lost: list[types.FunctionType] = []
         self.running: dict[str, Running] = {}
 
@@ -121,8 +120,7 @@ class Parts:
         found = dataclasses.replace(found, caches=(*found.caches, *self._memories))
         self.forgotten += told
         self._later = late if later else None
-        self.unfit += found.unfit
-        self.lost += found.lost
+        self.lost += [*found.lost, *(each.function for each in found.unfit)]
         self._found = found
 
     def patch(self) -> None:
@@ -153,8 +151,8 @@ class Parts:
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
         direct = _stored_directly(each.running).difference(kept)
-        for gone in each.part.cleared | direct:
-            _clear(space, gone)
+        for item in each.part.cleared | direct:
+            _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
         binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
         exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
@@ -162,8 +160,10 @@ class Parts:
         for item in direct & before.keys() & space.keys() if young else ():
             space[item] = merger.merge(before[item], space[item])
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
-        for item in bound - binder.bound - IMPORT_NAMES - set(kept):
+        gone = bound - binder.bound - IMPORT_NAMES - set(kept)
+        for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+        _bind_submodules(name, space, {*gone, *each.part.cleared, *direct})
         space.update({item: before[item] for item in kept})  # a function may have bound it
 
     def _save_annotations(self, name: str, space: dict[str, Any]) -> None:
@@ -194,8 +194,10 @@ class Parts:
         """Clear those of some names that nothing binds any more."""
         for name, each in self._every.items():
             space = vars(sys.modules[name])
-            for gone in each.part.removed.intersection(names):
-                _clear(space, gone)
+            removed = each.part.removed.intersection(names)
+            for item in removed:
+                _clear(space, item)
+            _bind_submodules(name, space, removed)
 
     def only_define(self) -> bool:
         """Whether the statements that run can't come to any function, not even by an operator.
@@ -258,7 +260,8 @@ class Parts:
             changes = tuple(change for change in self._later.changes if id(change.target) in functions)
             late = dataclasses.replace(self._later, steps=kept, changes=changes)
             patch.commit(self._journal, late)
-            self.lost += [each for each in late.lost if not _has_new_code(each, self._every)]
+            left = [*late.lost, *(each.function for each in late.unfit)]
+            self.lost += [each for each in left if not _follows(each, self._every)]
             self._later = None
 
     def gone(self, before: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
@@ -331,6 +334,13 @@ def _clear(space: dict[str, Any], name: str) -> None:
         space.pop(name, None)
 
 
+def _bind_submodules(package: str, space: dict[str, Any], names: Iterable[str]) -> None:
+    """What no statement binds any more may be bound by the import system: the package's loaded modules."""
+    for name in names:
+        if name not in space and f"{package}.{name}" in sys.modules:
+            space[name] = sys.modules[f"{package}.{name}"]
+
+
 def _stored_directly(code: types.CodeType) -> frozenset[str]:
     """The names that module-level code stores without asking its locals.
 
@@ -367,6 +377,9 @@ def _leftovers(part: Part) -> frozenset[str]:
     return frozenset(found)
 
 
-def _has_new_code(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
+def _follows(function: types.FunctionType, every: Mapping[str, Prepared]) -> bool:
+    """Whether a function runs the new text, or leads to one that does."""
+    if is_forwarding(function.__code__):
+        return True
     each = every.get(function.__module__)
     return each is not None and any(one is function.__code__ for one in codes_in(each.new))

@@ -10,6 +10,7 @@ Assumes: the caller holds the lock of the reloader.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterator
@@ -19,18 +20,23 @@ from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.obstacles import (
+    built_together,
     derived,
     made_anew,
     overwritten_definitions,
     unsure_modules,
 )
+from hotmod._engine.texts import is_long
 from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
+from hotmod._plan.program import Unreadable
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 
 __all__ = ["Planner"]
+
+logger = logging.getLogger("hotmod")
 
 
 class Planner:
@@ -38,6 +44,7 @@ class Planner:
 
     Attributes:
         import_time: what earlier plans worked out.
+        call_time: the same, for what functions call.
     """
 
     def __init__(self, config: Config, ledger: Ledger) -> None:
@@ -52,7 +59,7 @@ class Planner:
         self._sources: dict[str, ModuleSource] = {}
         self._sourceless: set[str] = set()  # the other loaded modules
         self.import_time = ImportTime()
-        self._call_time = CallTime()
+        self.call_time = CallTime()
 
     @contextlib.contextmanager
     def _whole(self) -> Iterator[None]:
@@ -90,6 +97,51 @@ class Planner:
             return Plan(changes, hazards=tuple(edits))
         was = self.graph()
         graph = self._graph_after(changes)
+        changes = self._relevant(changes, graph)
+        plain = self._config.strategy == "modules"
+        hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
+        keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
+        if not plain and not any(
+            is_long(change.text) for change in changes.changes if change.text is not None
+        ):
+            try:
+                return make_minimal_plan(
+                    changes,
+                    graph,
+                    self._sources,
+                    self._ledger.rank,
+                    frozen=self._sourceless,
+                    was=was,
+                    hidden=hidden,
+                    frozen_edits=edits,
+                    unsure=unsure_modules(self._ledger, changes.modules),
+                    unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
+                    made=made_anew(changes.modules, self._ledger.modules),
+                    overwritten=overwritten_definitions(changes.modules),
+                    keeping=keeping,
+                    import_time=self.import_time,
+                    call_time=self.call_time,
+                    derived=derived,
+                    together=built_together(changes.modules, self._ledger.modules),
+                )
+            except (Unreadable, RecursionError) as error:
+                # A text that nests too deeply to be looked at, or is too long, may be a program all the same:
+                # everything that the edit may concern runs, as the strategy `modules` has it.
+                logger.debug("hotmod: a text nests too deeply to be looked at: %s", error)
+        return make_plan(
+            changes,
+            graph,
+            list(self._ledger.modules),
+            frozen=self._sourceless,
+            was=was,
+            hidden=hidden,
+            frozen_edits=edits,
+            sources=self._sources,
+            keeping=keeping,
+        )
+
+    def _relevant(self, changes: ChangeSet, graph: ImportGraph) -> ChangeSet:
+        """The changes without added modules that nobody imports: these are as good as applied."""
         relevant = tuple(
             change
             for change in changes.changes
@@ -99,43 +151,10 @@ class Planner:
                 for edge in graph.importers(change.module)
             )
         )
-        if len(relevant) != len(changes.changes):
-            kept = ChangeSet(relevant)
-            self._ledger.settle(ChangeSet(tuple(c for c in changes.changes if c not in relevant)))
-            changes = kept
-        plain = self._config.strategy == "modules"
-        hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
-        keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)
-        if plain:
-            return make_plan(
-                changes,
-                graph,
-                list(self._ledger.modules),
-                frozen=self._sourceless,
-                was=was,
-                hidden=hidden,
-                frozen_edits=edits,
-                sources=self._sources,
-                keeping=keeping,
-            )
-        return make_minimal_plan(
-            changes,
-            graph,
-            self._sources,
-            self._ledger.rank,
-            frozen=self._sourceless,
-            was=was,
-            hidden=hidden,
-            frozen_edits=edits,
-            unsure=unsure_modules(self._ledger, changes.modules),
-            unknown=[name for name in changes.modules if not self._ledger.is_certain(name)],
-            made=made_anew(changes.modules, self._ledger.modules),
-            overwritten=overwritten_definitions(changes.modules),
-            keeping=keeping,
-            import_time=self.import_time,
-            call_time=self._call_time,
-            derived=derived,
-        )
+        if len(relevant) == len(changes.changes):
+            return changes
+        self._ledger.settle(ChangeSet(tuple(each for each in changes.changes if each not in relevant)))
+        return ChangeSet(relevant)
 
     def _text_of(self, module: str) -> SourceText | None:
         source = self._sources.get(module)

@@ -7,6 +7,7 @@ Guarantees: the program is not changed, and nothing is decided: the reload looks
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection
 
@@ -29,8 +30,8 @@ def prefetch(reloader: Reloader, paths: Collection[str] | None) -> Doubt:
     with LOCK:
         try:
             changes = reloader.ledger.changes(paths)
-        except SourceError:
-            return Doubt.BROKEN
+        except SourceError as error:  # a folder may be back in a moment
+            return Doubt.BROKEN if os.path.exists(error.path) else Doubt.MISSING
         if any(map(reloader.ledger.is_loss, changes.changes)):
             return Doubt.MISSING
         return _compiled(reloader, changes)

@@ -9,17 +9,18 @@ program as it was; the edits that it could not apply stay pending and belong to 
 from __future__ import annotations
 
 import collections
-import dataclasses
 import functools
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Self, TypeVar
+import weakref
+from collections.abc import Callable, Collection, Iterable
+from typing import Self, TypeVar
 
 from hotmod._config import Config, configure, listed
 from hotmod._engine import hooks
 from hotmod._engine.ahead import Ahead
-from hotmod._engine.failures import is_internal, location_of, trimmed
+from hotmod._engine.canary import Check, check_of
+from hotmod._engine.chronicle import Chronicle
 from hotmod._engine.gate import GATE, Occupied, patiently
 from hotmod._engine.lingering import lingering
 from hotmod._engine.loaded import Ledger
@@ -29,21 +30,22 @@ from hotmod._engine.restart import restart, see_that_it_compiles
 from hotmod._engine.saying import say
 from hotmod._engine.sightings import View
 from hotmod._engine.stable import refuse_inside_block
-from hotmod._engine.survey import left_behind, repeated, survey
+from hotmod._engine.survey import repeated, survey
 from hotmod._engine.transaction import Transaction, show_running_texts
 from hotmod._engine.turn import LOCK, alone, refuse_inside, refuse_inside_import, reloads_here, turn
+from hotmod._engine.verifying import verify as compared
 from hotmod._model.changes import ChangeSet
 from hotmod._model.errors import PostponedError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
+from hotmod._model.verification import Verification
 from hotmod._plan import Plan
 from hotmod._scope import Scope, Target, scope_of
 from hotmod._source.graph import ImportGraph
 from hotmod._source.parse import parse
 
-__all__ = ["LOCK", "Reloader", "reloads_here"]
+__all__ = ["LOCK", "RELOADERS", "Reloader", "reloads_here"]
 
 _T = TypeVar("_T")
-HISTORY = 32
 KEPT_JOURNALS = 3
 PREPARING = 1.0  # seconds
 
@@ -57,7 +59,8 @@ class Reloader:
         strategy: `"minimal"`, the default, runs only the statements that an edit concerns; `"modules"`
             executes every changed module and all its importers again.
         verify: called after the new code ran and before it is committed; if it raises or returns
-            False, everything is taken back.
+            False, everything is taken back. A command, as a string or a list of strings, is run in a process
+            of its own, against the files on disk; if it ends with anything but 0, everything is taken back.
         include: gitignore-style patterns of the files in scope; none means all.
         exclude: gitignore-style patterns of files that are never touched.
         on_rude: what follows an edit that this process can't take: `"report"` (the status is
@@ -75,7 +78,7 @@ class Reloader:
         self,
         *targets: Target,
         strategy: str | None = None,
-        verify: Callable[[], object] | None = None,
+        verify: Check | None = None,
         include: Iterable[str] | None = None,
         exclude: Iterable[str] | None = None,
         on_rude: str | None = None,
@@ -92,7 +95,7 @@ class Reloader:
             paranoid=paranoid,
             patience=patience,
         )
-        self._set_up(config, scope_of(targets, config.include, config.exclude), verify)
+        self._set_up(config, scope_of(targets, config.include, config.exclude), check_of(verify))
         self.prepare(PREPARING)
 
     @classmethod
@@ -112,15 +115,15 @@ class Reloader:
         self, config: Config, scope: Scope, verify: Callable[[], object] | None, view: View | None = None
     ) -> None:
         self.config, self.scope = config, scope
-        self.verify = verify
-        self.generation = 0
-        self.history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
+        self._check_program = verify
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         with turn():
             self.ledger = Ledger(scope, view)
-            self.planner = Planner(config, self.ledger)
-            self._ahead = Ahead(self.ledger, self.planner.graph, self.planner.import_time)
+            self.chronicle = Chronicle(config, self.ledger)
+            self.planner = planner = Planner(config, self.ledger)
+            self._ahead = Ahead(self.ledger, planner.graph, planner.import_time, planner.call_time)
             hooks.install(self.ledger)
+        RELOADERS.add(self)
 
     def prepare(self, seconds: float) -> bool:
         """Read and analyse what is loaded, so that reloads need not; changes nothing.
@@ -143,9 +146,19 @@ class Reloader:
         return f"<hotmod.Reloader of {self.scope}, generation {self.generation}>"
 
     @property
-    def status(self) -> str:
-        """The status of the last attempt, `unchanged` before the first."""
-        return self.history[-1].status if self.history else "unchanged"
+    def status(self) -> Status:
+        """The status of the last attempt, `unchanged` before the first; `rejected` after a rollback."""
+        return self.chronicle.status
+
+    @property
+    def generation(self) -> int:
+        """How many transactions were committed or rolled back."""
+        return self.chronicle.generation
+
+    @property
+    def history(self) -> tuple[Report, ...]:
+        """The reports of the last attempts, the newest last; at most 32."""
+        return tuple(self.chronicle.history)
 
     def plan(self) -> Plan:
         """What a reload would do now, and why. Changes nothing.
@@ -160,6 +173,20 @@ class Reloader:
                 if change.text is not None:
                     parse(change.text)
             return plan
+
+    def verify(self, *, cold: bool = False) -> Verification:
+        """Compare what is loaded with what the files on disk would give. Changes nothing, runs nothing.
+
+        Args:
+            cold: whether to import the modules in a fresh process as well, and tell what works here only
+                thanks to history. That executes the files, there.
+
+        Raises:
+            HotmodError: called from inside of a reload.
+        """
+        with LOCK:
+            refuse_inside()
+            return compared(self.ledger, self.config, self.history, cold=cold)
 
     def reload(self, *, check: bool = False) -> Report:
         """Apply whatever differs between disk and memory, as one transaction.
@@ -190,47 +217,54 @@ class Reloader:
             raise ReloadError(report) from report.error
         return report
 
-    def rollback(self) -> Report:
-        """Return to the version before the last applied reload. The files stay as they are.
+    def rollback(self, n: int = 1) -> Report:
+        """Return to the version before the last applied reload, in memory. The files stay as they are.
 
         Afterwards memory differs from disk: the next `reload()` applies the files again.
 
+        Args:
+            n: how many applied reloads to take back; the last three are kept.
+
         Returns:
-            A report with status `applied` and the generation that was taken back; it is false, because
-            memory no longer equals disk.
+            A report with status `applied` and the generation that was taken back, the earliest of several; it
+            is false, because memory no longer equals disk.
 
         Raises:
-            RollbackError: there is nothing to go back to, or going back failed half-way.
+            ValueError: `n` is less than 1.
+            RollbackError: there are not so many to go back to, and nothing was changed; or going back failed
+                half-way.
             PostponedError: `stable` blocks did not end in time. Nothing was changed.
         """
+        if n < 1:
+            msg = f"rollback() takes back one reload or more, not {n}"
+            raise ValueError(msg)
         try:
-            return self._patiently(self._roll_back)
+            return self._patiently(functools.partial(self._roll_back, n))
         except Occupied as occupied:
             msg = (
                 f"{occupied.words(self.config.patience)}. Nothing was taken back; try again when they ended."
             )
             raise PostponedError(msg) from None
 
-    def _roll_back(self) -> Report:
+    def _roll_back(self, n: int) -> Report:
         with alone():
-            if not self._done:
-                msg = "There is no applied reload to go back from; the program runs what it ran before."
-                raise RollbackError(msg)
+            if len(self._done) < n:
+                raise RollbackError(_too_few(n, len(self._done)))
             started = time.perf_counter()
+            changed: dict[str, None] = {}
+            generation = self.generation
             with GATE.taken(None, self.config.patience):
-                done = self._done.pop()
-                done.undo()
-            self.generation += 1
-            report = Report(
-                status="applied",
-                scope=str(self.scope),
-                generation=self.generation,
-                changed=done.plan.changes.modules,
-                took_back=done.generation,
-                seconds=time.perf_counter() - started,
+                for _ in range(n):
+                    done = self._done.pop()
+                    done.undo()
+                    generation = done.generation
+                    changed.update(dict.fromkeys(done.plan.changes.modules))
+                    self.ledger.refuse(done.plan.changes, rolled_back=True)
+            self.chronicle.generation += 1
+            report = self.chronicle.report(
+                "applied", {}, started, changed=tuple(changed), took_back=generation
             )
-            self.ledger.refuse(done.plan.changes, rolled_back=True)
-            return self._record(report)
+            return self.chronicle.record(report)
 
     def _patiently(self, attempt: Callable[[], _T]) -> _T:
         """Attempt, and wait for stable blocks that are in the way; without the lock, which they may need."""
@@ -247,7 +281,7 @@ class Reloader:
         """Tell that an attempt could not begin."""
         plan = occupied.plan
         with LOCK:
-            report = self._report(
+            report = self.chronicle.report(
                 "rejected",
                 {},
                 time.perf_counter(),
@@ -256,7 +290,7 @@ class Reloader:
                 affected=len(plan.steps) if plan else 0,
                 reasons=plan.reasons() if plan else (),
             )
-            return self._record(report)
+            return self.chronicle.record(report)
 
     def attempt(
         self,
@@ -316,18 +350,21 @@ class Reloader:
             except SourceError as error:
                 if changes is not None:
                     show_running_texts(self.ledger, changes)
-                return self._record(self._rejection(error, None, phases, started)), error
+                return self.chronicle.record(self.chronicle.rejection(error, None, phases, started)), error
+            self.chronicle.decided(plan)
             if not plan:
-                return self._record(self._report("unchanged", phases, started)), None
+                return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
             if plan.is_rude and self.config.on_rude == "restart":
                 try:
                     see_that_it_compiles(changes)
                 except (SyntaxError, SourceError, ValueError) as error:
-                    return self._record(self._rejection(error, None, phases, started)), error
+                    return self.chronicle.record(
+                        self.chronicle.rejection(error, None, phases, started)
+                    ), error
                 with GATE.taken(plan, self.config.patience):
                     restart(self.ledger.paths())
             if not plan.steps and plan.is_rude:
-                return self._record(self._restart(plan, phases, started)), None
+                return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
             return self._transact(plan, phases, started)
 
     def _transact(
@@ -337,19 +374,19 @@ class Reloader:
         before = Look(self.ledger) if self.config.paranoid else None
 
         def report() -> Report:
-            return self._applied(transaction, {**phases, **transaction.outcome.phases}, started)
+            return self.chronicle.applied(transaction, {**phases, **transaction.outcome.phases}, started)
 
         try:
             transaction.prepare()
             with GATE.taken(plan, self.config.patience):
-                transaction.apply(self.verify, report)
+                transaction.apply(self._check_program, report)
         except (RollbackError, Occupied):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)
             phases.update(transaction.outcome.phases)
-            return self._record(self._rejection(error, transaction, phases, started)), error
-        self.generation += 1
+            return self.chronicle.record(self.chronicle.rejection(error, transaction, phases, started)), error
+        self.chronicle.generation += 1
         transaction.generation = self.generation
         self._done.append(transaction)
         self.ledger.settle(plan.changes)
@@ -364,85 +401,21 @@ class Reloader:
             say(logging.ERROR, "hotmod failed to look for what is left; please report this", with_error=True)
         phases["survey"] = time.perf_counter() - told
         transaction.forget()
-        return self._record(report()), None
+        return self.chronicle.record(report()), None
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         return self.planner.graph()
 
-    def _record(self, report: Report) -> Report:
-        self.history.append(report)
-        level = logging.INFO if report else logging.WARNING
-        if report.is_rude and self.config.on_rude == "raise":
-            level = logging.ERROR  # a watcher has nobody to raise to
-        if report.status != "unchanged":
-            say(level, "%s", report.summary())
-        return report
 
-    def _report(self, status: Status, phases: Mapping[str, float], started: float, **values: Any) -> Report:
-        seconds = time.perf_counter() - started
-        return Report(
-            status=status,
-            scope=str(self.scope),
-            generation=self.generation,
-            phases=dict(phases),
-            seconds=seconds,
-            **values,
-        )
+def _too_few(wanted: int, kept: int) -> str:
+    if not kept:
+        return "There is no applied reload to go back from; the program runs what it ran before."
+    return (
+        f"{wanted} reloads can't be taken back: {kept} {'is' if kept == 1 else 'are'} kept. "
+        "Nothing was changed; the program runs what it ran before."
+    )
 
-    def _applied(self, transaction: Transaction, phases: Mapping[str, float], started: float) -> Report:
-        outcome, plan = transaction.outcome, transaction.plan
-        return self._report(
-            "applied",
-            phases,
-            started,
-            changed=plan.changes.modules,
-            executed=outcome.executed,
-            ran=outcome.ran,
-            patched=tuple(outcome.patched),
-            rebound=tuple(outcome.rebound),
-            cleared=tuple(outcome.cleared),
-            kept=tuple(outcome.kept),
-            hazards=tuple(outcome.hazards),
-            affected=len(plan.steps),
-            reasons=plan.reasons(),
-        )
 
-    def _restart(self, plan: Plan, phases: Mapping[str, float], started: float) -> Report:
-        return self._report(
-            "restart-required",
-            phases,
-            started,
-            changed=plan.changes.modules,
-            hazards=plan.hazards,
-            affected=len(plan.changes.changes),
-        )
-
-    def _rejection(
-        self,
-        error: BaseException,
-        transaction: Transaction | None,
-        phases: Mapping[str, float],
-        started: float,
-    ) -> Report:
-        location = location_of(error, self.scope.owns_name)
-        plan = transaction.plan if transaction is not None else None
-        if location is not None and not location.module:
-            names = {loaded.path: name for name, loaded in self.ledger.modules.items()}
-            names.update({c.path: c.module for c in plan.changes.changes} if plan else {})
-            module = names.get(location.path, location.path)
-            location = dataclasses.replace(location, module=module)
-        hazards = list(plan.hazards) if plan else []
-        hazards += left_behind(transaction) if transaction is not None else []
-        return self._report(
-            "rejected",
-            phases,
-            started,
-            changed=plan.changes.modules if plan else (),
-            hazards=tuple(hazards),
-            internal=is_internal(error),
-            error=error if is_internal(error) else trimmed(error),
-            location=location,
-            affected=len(plan.steps) if plan else 0,
-            reasons=plan.reasons() if plan else (),
-        )
+RELOADERS: weakref.WeakSet[Reloader] = weakref.WeakSet()
+"""Every reloader of the process, for those who ask how things stand."""

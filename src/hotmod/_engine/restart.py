@@ -15,8 +15,6 @@ under way.
 from __future__ import annotations
 
 import atexit
-import contextlib
-import importlib.util
 import logging
 import os
 import sys
@@ -24,6 +22,7 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from hotmod._engine.hooks import compile_text
+from hotmod._engine.texts import forget_bytecode
 from hotmod._model.changes import ChangeSet
 
 __all__ = ["restart", "see_that_it_compiles"]
@@ -58,8 +57,6 @@ def restart(sources: Iterable[str]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not stream.closed:
             stream.flush()
-    for source in sources:
-        with contextlib.suppress(FileNotFoundError, PermissionError, NotImplementedError):  # no cache of ours
-            os.remove(importlib.util.cache_from_source(source))
+    forget_bytecode(sources)
     os.chdir(_FOLDER)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - no shell is wanted

@@ -76,7 +76,9 @@ class Territory:
                 seen.add(path)
             own = {each for each in seen if self._is_source(each, entry)}
             files.update(each for each in own if self.scope.allows(each))
-            folders = folders or path in self.inside or (bool(seen - own) and self._is_folder(path, entry))
+            # an anchor that is gone is followed by one above it
+            itself = path in self.inside or path in self.anchors
+            folders = folders or itself or (bool(seen - own) and self._is_folder(path, entry))
         return News(frozenset(files), folders)
 
     def _is_source(self, path: str, entry: str) -> bool:

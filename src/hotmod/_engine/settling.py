@@ -163,7 +163,7 @@ class Settling:
     def _rebind(
         self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
     ) -> None:
-        replaced = bindings.replacements(before, after, self._came_by_import)
+        replaced = bindings.replacements(before, after, self._came_by_import, self._identity.merger.staying)
         for name in self._snapshot.before.keys() - {*self.plan.executed, *self.plan.removed}:
             space = modules.space_of(sys.modules.get(name))
             fresh = self._parts.bound(name)

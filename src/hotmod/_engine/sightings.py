@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import os
+import stat
 import sys
 import time
 import types
@@ -28,6 +29,7 @@ SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
 _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"
+_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 # Device, inode, size and change time of a file, and its bytes where these are too young to tell.
 _Sighting = tuple[int, int, int, int, bytes | None]
@@ -93,10 +95,10 @@ class View:
             signature = _signature(path)
             if _POSIX and signature[3] < self._since:
                 return (*signature, None)
-            with open(path, "rb") as file:
-                return (*signature, file.read())
         except OSError:  # nothing was seen, so nothing is held against what is read later
             return None
+        data = _bytes_of(path)
+        return (*signature, data) if data is not None else None
 
     def still_holds(self, name: str, path: str, data: bytes) -> bool:
         """Whether bytes that were read just now are what a module was loaded from.
@@ -128,10 +130,13 @@ class View:
 
 
 def _bytes_of(path: str) -> bytes | None:
+    """What a file holds; None where there is nothing to be read, and whoever needs it will say why."""
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:  # whoever needs it will say what is wrong
+        # a FIFO or a device may have taken the place of the file; without O_NONBLOCK opening one waits
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        with open(descriptor, "rb") as file:
+            return file.read() if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    except OSError:
         return None
 
 

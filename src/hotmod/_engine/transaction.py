@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine import hooks
+from hotmod._engine.canary import run_check
 from hotmod._engine.grace import let_calls_end
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity
@@ -38,7 +39,7 @@ from hotmod._live.stale import codes_in
 from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._plan import Part
-from hotmod._source.parse import decode
+from hotmod._source.parse import check, decode
 
 __all__ = ["Outcome", "Transaction", "show_running_texts"]
 
@@ -99,7 +100,10 @@ class Transaction(Settling):
         try:
             yield
         except (SyntaxError, SourceError) as error:
-            self.problems.append(error)
+            place = check(text) if isinstance(error, SyntaxError) and not error.filename else None
+            if place is not None:  # CPython names no line of a NUL byte
+                place.__cause__ = error
+            self.problems.append(place or error)
         except (ValueError, RecursionError, MemoryError) as error:
             problem = SourceError(text.path, 0, f"can't be compiled: {error}")
             problem.__cause__ = error
@@ -121,7 +125,7 @@ class Transaction(Settling):
             self._announce(report())
             if verify is not None:
                 with self._phase("verify"):
-                    self._verify(verify)
+                    run_check(verify, self.plan.changes)
             self._commit()
         except BaseException:
             with self._phase("roll back"):
@@ -161,8 +165,7 @@ class Transaction(Settling):
             if only_define:
                 self._parts.patch()  # for other threads: what is new comes before the code that uses it
         with self._phase("settle"):
-            self._identity.settle_parts(self._known_codes())
-            if self._identity.merger.hazards:
+            if not self._identity.settle_parts(self._known_codes()):
                 raise NotPure
             self._remove_last(unseen)
             self._parts.finish()
@@ -346,11 +349,6 @@ class Transaction(Settling):
             hook = modules.space_of(sys.modules.get(name)).get(RELOADED)
             if callable(hook):
                 hook(report)
-
-    def _verify(self, verify: Callable[[], object]) -> None:
-        if verify() is False:
-            msg = f"the verify= check {getattr(verify, '__qualname__', verify)!r} returned False"
-            raise HotmodError(msg)
 
     def _commit(self) -> None:
         for undo in self._snapshot.undos():

@@ -24,7 +24,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
-from hotmod._engine.saying import say
+from hotmod._engine import notes
+from hotmod._engine.saying import raise_interrupt, say, tell
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from hotmod._engine.doorman import Doorman
     from hotmod._engine.lookout import Lookout
     from hotmod._model.report import Report, Status
+    from hotmod._model.verification import Verification
 
-__all__ = ["Watcher"]
+__all__ = ["WATCHERS", "Watcher"]
 
 COURTESY = 0.02  # seconds
 HISTORY = 32
@@ -69,7 +71,8 @@ class Watcher:
         self._history: collections.deque[Report] = collections.deque(maxlen=HISTORY)
         self._new: collections.deque[Report] = collections.deque()
         if beginning is not None:
-            _WATCHERS.add(self)
+            WATCHERS.add(self)
+            notes.hold()
             name = f"hotmod watcher of {beginning.scope}"
             self._thread = threading.Thread(target=self._run, name=name, daemon=True)
             self._thread.start()
@@ -99,8 +102,8 @@ class Watcher:
         count = len(self._lookout.folders) if self._lookout is not None else 0
         if state == "watching" and count:
             state = f"watching {count} folder{'s' if count != 1 else ''}"
-        scope, generation = self._beginning.scope, self._beginning.generation
-        return f"<hotmod.Watcher of {scope}, {state}, {self.status}, generation {generation}>"
+        of = self._beginning
+        return f"<hotmod.Watcher of {of.scope}, {state}, {self.status}, generation {of.generation}>"
 
     @property
     def status(self) -> Status:
@@ -195,24 +198,28 @@ class Watcher:
                 if not self._holds and self._lookout is not None:
                     self._lookout.ask()
 
-    def rollback(self) -> Report:
+    def rollback(self, n: int = 1) -> Report:
         """Return to the version before the last applied one, in the calling thread.
 
         The files stay as they are. What is on disk now is not applied again before a file is saved with
         other contents, or `retry()` is called.
+
+        Args:
+            n: how many applied reloads to take back; the last three are kept.
 
         Returns:
             The report of the reloader. The status is `rejected` afterwards, as the program does not run
             what is on disk.
 
         Raises:
-            RollbackError: there is nothing to go back to, or going back failed half-way.
+            ValueError: `n` is less than 1.
+            RollbackError: there are not so many to go back to, or going back failed half-way.
         """
         if self._beginning is None:
             msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
             raise RollbackError(msg)
         with self._attempt(asked=True):
-            report = self._beginning.reloader().rollback()
+            report = self._beginning.reloader().rollback(n)
             self._publish(report, queued=False, status="rejected")
         return report
 
@@ -230,8 +237,23 @@ class Watcher:
             report = self._beginning.reloader().attempt(None, again=True)
             assert report is not None, "an attempt that is asked for gives a report"  # noqa: S101
             self._publish(report, queued=False)
-        self._raise_interrupt(report)
+        raise_interrupt(report)
         return report
+
+    def verify(self, *, cold: bool = False) -> Verification:
+        """Compare what is loaded with what the files on disk would give, as `hotmod.verify` does.
+
+        Args:
+            cold: whether to ask a fresh process as well.
+
+        Raises:
+            HotmodError: called from inside of a reload.
+        """
+        if self._beginning is None:
+            from hotmod._model.verification import Verification  # noqa: PLC0415 - takes a while to load
+
+            return Verification()
+        return self._beginning.reloader().verify(cold=cold)
 
     # The thread
 
@@ -275,6 +297,7 @@ class Watcher:
             lookout.close()
             doorman.after(postponed=False)
             _LOOKOUTS.discard(lookout)
+            notes.release()
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
@@ -329,7 +352,7 @@ class Watcher:
         if self._doorman is not None:
             self._doorman.after(postponed=report is not None and report.postponed)
         if report is not None:
-            self._raise_interrupt(report)
+            raise_interrupt(report)
 
     @contextlib.contextmanager
     def _attempt(self, *, asked: bool) -> Iterator[bool]:
@@ -390,27 +413,14 @@ class Watcher:
         with self._changed:
             if queued and report.status == "unchanged" and self._status in _CLEAN:
                 return
-            self._status = status or report.status
+            self._status = status or ("restart-required" if report.is_rude else report.status)
             self._history.append(report)
             if queued:
                 self._new.append(report)
             self._changed.notify_all()
         if self._on_reload is None:
             return
-        try:
-            self._on_reload(report)
-        except BaseException as error:
-            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
-                raise  # somebody else's thread, where apply= runs us: Ctrl-C and sys.exit() are for it
-            say(logging.ERROR, "hotmod: on_reload failed; the watcher goes on", with_error=True)
-
-    def _raise_interrupt(self, report: Report) -> None:
-        """Give a Ctrl-C that came while the user's code ran to the main thread, for which it was meant."""
-        if (
-            isinstance(report.error, KeyboardInterrupt)
-            and threading.current_thread() is threading.main_thread()
-        ):
-            raise report.error
+        tell(self._on_reload, report, own=threading.current_thread() is self._thread)
 
     def _abandon(self) -> None:
         """In a forked child there is no thread, and what it held locked stays locked: begin anew."""
@@ -419,20 +429,19 @@ class Watcher:
         self._lookout = self._doorman = None
 
 
-_WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
+WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
 # Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with
 # its parent and whose thread it does not have.
 _LOOKOUTS: set[Lookout] = set()
 
 
 def _stop_all() -> None:
-    for watcher in list(_WATCHERS):
+    for watcher in list(WATCHERS):
         watcher.stop()
 
 
 def _abandon_all() -> None:
-    """In a forked child: stop every watcher."""
-    for watcher in list(_WATCHERS):
+    for watcher in list(WATCHERS):
         watcher._abandon()  # noqa: SLF001 - the same module
 
 

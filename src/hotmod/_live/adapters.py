@@ -24,6 +24,7 @@ __all__ = [
     "kept",
     "lacking",
     "obstacle",
+    "partners",
     "rebuild",
     "register_class_adapter",
     "withdraw",
@@ -42,6 +43,7 @@ def register_class_adapter(
     withdraw: Callable[[type], Callable[[], object] | None] | None = None,
     lacking: Callable[[Any, Iterable[str]], list[str]] | None = None,
     keep: Callable[[type, type], Collection[str]] | None = None,
+    partners: Callable[[type], Iterable[type]] | None = None,
 ) -> None:
     """Tell hotmod how classes of a library are changed in place.
 
@@ -60,8 +62,11 @@ def register_class_adapter(
         keep: called as `keep(live, new)` when nothing differs but the inside of functions, in this class and
             in all others of the library that are built again; gives the names of what the library made of
             the class and the live one is to keep.
+        partners: called as `partners(live)` when a plan is made; gives the classes that have to be built
+            again when this one is, because what the library made of them refers to it. With
+            `strategy="modules"` they are built again only if their modules run.
     """
-    _adapters.append(ClassAdapter(detect, rebuild, finish, obstacle, withdraw, lacking, keep))
+    _adapters.append(ClassAdapter(detect, rebuild, finish, obstacle, withdraw, lacking, keep, partners))
 
 
 def _of(cls: type) -> list[ClassAdapter]:
@@ -107,6 +112,11 @@ def withdraw(journal: Journal, live: type) -> None:
         undo = adapter.withdraw(live) if adapter.withdraw is not None else None
         if undo is not None:
             journal.record(f"registration of {live.__module__}.{live.__qualname__}", undo)
+
+
+def partners(cls: type) -> list[type]:
+    """The classes that have to be built again when a class is."""
+    return [other for one in _of(cls) if one.partners is not None for other in one.partners(cls)]
 
 
 def lacking(instance: Any, names: Iterable[str]) -> list[str] | None:

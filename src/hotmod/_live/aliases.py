@@ -23,6 +23,7 @@ from hotmod._live.takeback import contents, put_back
 
 __all__ = ["exchange"]
 
+_NEVER = frozenset((str, bytes, int, float, bool, type(None), types.ModuleType))  # merged with another
 DEPTH = 60  # decorators that wrap decorators make long chains
 
 
@@ -63,7 +64,7 @@ def exchange(
 
 
 def _exchange_dict(space: dict[Any, Any], kept: Mapping[int, Any]) -> None:
-    if any(id(key) in kept for key in space):
+    if any(type(key) not in _NEVER and id(key) in kept for key in space):
         items = contents(space) or []
         put_back(space, [(translated(key, kept), translated(value, kept)) for key, value in items])
         return
@@ -86,9 +87,11 @@ def _exchange_defaults(function: types.FunctionType, kept: Mapping[int, Any]) ->
 
 def translated(value: Any, kept: Mapping[int, Any]) -> Any:
     """A value, or its immutable copy in which the references are exchanged."""
-    if id(value) in kept:
-        return kept[id(value)]
     kind = type(value)
+    if kind in _NEVER:
+        return value
+    if (key := id(value)) in kept:
+        return kept[key]
     if kind is tuple or kind is frozenset:
         parts = [translated(part, kept) for part in value]
         if any(a is not b for a, b in zip(value, parts, strict=True)):

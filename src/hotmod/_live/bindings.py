@@ -122,6 +122,7 @@ def replacements(
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, Mapping[str, Any]],
     imports: Callable[[str, str], bool],
+    staying: Container[int] = (),
 ) -> dict[int, object]:
     """Old object to new, for objects that stood under one name of one module before and after.
 
@@ -129,6 +130,7 @@ def replacements(
         before: namespaces of the executed modules before.
         after: the same now.
         imports: whether a module got what a name held from elsewhere, so that it says nothing of the object.
+        staying: ids of objects that stay under a name of their own.
 
     Values that Python shares between unrelated places (numbers, texts, tuples) are left out: that a name
     elsewhere holds the same one says nothing.
@@ -138,7 +140,13 @@ def replacements(
         now = after.get(module, {})
         for name, old in space.items():
             new = now.get(name, _MISSING)
-            if new is _MISSING or new is old or type(old) in _SHARED or name.startswith("__"):
+            if (
+                id(old) in staying
+                or new is _MISSING
+                or new is old
+                or type(old) in _SHARED
+                or name.startswith("__")
+            ):
                 continue
             interned = type.__getattribute__(type(old), "__module__") in _INTERNING
             if interned and not isinstance(old, _DEFINITIONS):

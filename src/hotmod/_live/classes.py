@@ -30,6 +30,7 @@ __all__ = [
     "hand_on_registrations",
     "is_heir",
     "misread",
+    "name_of",
     "obstacle",
     "own_dict",
     "set_bases",
@@ -42,6 +43,11 @@ bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get_
 _SKIP = frozenset(("__weakref__", "__abstractmethods__", "_abc_impl", "__module__"))
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
+
+
+def name_of(cls: type) -> tuple[Any, Any]:
+    """The module and the qualified name of a class, as it was made with them."""
+    return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
 
 
 def _identical(one: tuple[type, ...], two: tuple[type, ...]) -> bool:

@@ -19,18 +19,18 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.state import instance_dict
 
-__all__ = ["Ties", "line_of", "parts_of", "resolved"]
+__all__ = ["PLAIN", "Ties", "line_of", "parts_of", "resolved"]
 
 Chain = tuple[str, ...]
 _MISSING = object()
 MAX_PARTS = 200  # attributes of an entry; what has more is no entry of a registry
-_PLAIN = (str, bytes, int, float, bool, type(None), tuple, frozenset, types.ModuleType)
+PLAIN = (str, bytes, int, float, bool, type(None), tuple, frozenset, types.ModuleType)
 
 
 def parts_of(entry: Any) -> Iterator[Any]:
     """What an entry holds directly: its attributes, or the cells of a function."""
     kind = type(entry)
-    if kind in _PLAIN or issubclass(kind, type):
+    if kind in PLAIN or issubclass(kind, type):
         return
     if issubclass(kind, weakref.ref):
         value = weakref.ref.__call__(entry)
@@ -114,11 +114,13 @@ class Ties:
         self._keep += [*roots, *values]
         self._roots.setdefault(mark, set()).update(map(id, roots))
         for value in values:
-            if type(value) not in _PLAIN:
+            if type(value) not in PLAIN:
                 self._marks.setdefault(id(value), set()).add(mark)
 
     def _of(self, value: Any) -> set[Mark]:
         """The statements that handed a value to somebody, or in whose lines a function was made."""
+        if type(value) in PLAIN or not (self._marks or self._spans):
+            return set()
         found = self._marks.get(id(value), set())
         if type(value) is not types.FunctionType or id(value.__code__) in self.renewed:
             return found

@@ -22,12 +22,14 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
 
 __all__ = [
     "fits",
     "forward",
     "is_forwarding",
+    "is_lent",
     "looked_up",
     "marked_like",
     "obstacle",
@@ -76,6 +78,26 @@ def _kind(code: types.CodeType) -> str:
     if flags & (inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE):
         return "a coroutine function"
     return "a generator" if flags & inspect.CO_GENERATOR else "a plain function"
+
+
+def is_lent(function: types.FunctionType, spaces: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a function that goes by the name of another one stands where its own text defines it.
+
+    `update_wrapper` gives it that name, to put it in the other's place: it is still a definition of its own.
+
+    Args:
+        function: the function.
+        spaces: the namespaces, as they were, of the modules that run again.
+    """
+    home, path = function.__globals__, function.__code__.co_qualname
+    module = home.get("__name__")
+    if path == function.__qualname__ and module == function.__module__:
+        return False
+    first, *rest = path.split(".")
+    value: Any = spaces.get(str(module), home).get(first)
+    for name in rest:
+        value = own_dict(value).get(name) if isinstance(value, type) else None
+    return value is function
 
 
 def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:

@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import types
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
 
-__all__ = ["CACHE", "Heap"]
+__all__ = ["CACHE", "Heap", "identity"]
 
 CACHE: Any = type(functools.lru_cache(maxsize=1)(lambda: None))
-FEW = 40  # for so many the interpreter's own search, which asks for each of them, beats a list of the heap
+FEW = 200  # for so many the interpreter's own search, which asks for each of them, beats a list of the heap
+# As good as `id`, and no audit event: in a program with an audit hook a call of `id` costs ten of these.
+identity: Callable[[object], int] = object.__hash__
 _CHUNK = 256
 _HAVE_GC = 1 << 14  # in `__flags__`: the collector knows the instances
 _mro_of = type.__dict__["__mro__"].__get__
@@ -40,16 +43,22 @@ class Heap:
 
     def instances(self, kinds: Collection[int]) -> list[Any]:
         """The objects whose class is one of some, given by id, as far as the collector knows them."""
-        return [one for one in self._listed() if id(type(one)) in kinds] if kinds else []
+        if not kinds:
+            return []
+        listed = self._listed()
+        types_of = list(map(type, listed))
+        keys = list(map(identity, types_of))
+        wanted = {key for key, cls in dict(zip(keys, types_of, strict=True)).items() if id(cls) in kinds}
+        return list(itertools.compress(listed, map(wanted.__contains__, keys)))
 
     def untracked(self, classes: Collection[type]) -> list[Any]:
         """The instances of some classes that the collector does not know, but that others refer to."""
-        kinds = {id(cls) for cls in classes if _may_be_untracked(cls)}
+        kinds = {identity(cls) for cls in classes if _may_be_untracked(cls)}
         found: dict[int, Any] = {}
         for chunk in self._chunks() if kinds else ():
             parts = gc.get_referents(*chunk)
-            if not kinds.isdisjoint(map(id, map(type, parts))):
-                found.update((id(one), one) for one in parts if id(type(one)) in kinds)
+            if not kinds.isdisjoint(map(identity, map(type, parts))):
+                found.update((id(one), one) for one in parts if identity(type(one)) in kinds)
         return [one for one in found.values() if not gc.is_tracked(one)]
 
     def functions(self, targets: Collection[Any] | None) -> list[Any]:
@@ -59,15 +68,15 @@ class Heap:
 
     def referrers(self, targets: Mapping[int, Any]) -> Iterator[tuple[Any, list[Any]]]:
         """Every object that refers to some of those given by id, with those."""
-        few = len(targets) <= FEW
+        few, wanted = len(targets) <= FEW, set(map(identity, targets.values()))
         for found in [gc.get_referrers(*targets.values())] if few else self._chunks():
             chunk = [one for one in found if one is not targets and one is not self._objects]
             if few:
                 chunk = _without_modules(chunk)
-            if targets.keys().isdisjoint(map(id, gc.get_referents(*chunk))):
+            if wanted.isdisjoint(map(identity, gc.get_referents(*chunk))):
                 continue
             for one in chunk:
-                held = {id(part): part for part in gc.get_referents(one) if id(part) in targets}
+                held = {key: part for part in gc.get_referents(one) if (key := identity(part)) in wanted}
                 if held:
                     yield one, list(held.values())
 
@@ -80,9 +89,10 @@ class Heap:
 def _without_modules(objects: list[Any]) -> list[Any]:
     """On 3.12.1 get_referents never returns for _asyncio, whose module keeps freed objects.
 
-    What modules refer to is found by way of their dictionaries.
+    What modules refer to is found by way of their dictionaries. `isinstance` would ask a proxy for its
+    `__class__`, which is code of the subject.
     """
-    return [one for one in objects if not isinstance(one, types.ModuleType)]
+    return [one for one in objects if not issubclass(type(one), types.ModuleType)]
 
 
 def _may_be_untracked(cls: type) -> bool:

@@ -17,26 +17,29 @@ from __future__ import annotations
 import collections
 import functools
 import gc
+import itertools
 import sys
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.aliases import translated
 from hotmod._live.classes import own_dict
+from hotmod._live.heap import identity
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import contents
 
-__all__ = ["Held", "calls", "codes_held", "find", "remember", "resting"]
+__all__ = ["CALLS", "Held", "calls", "codes_held", "find", "remember", "resting"]
 
 _CHUNK = 256
+_CODE = frozenset((types.CodeType,))
 _PACKED = frozenset((tuple, frozenset, dict))  # of which the collector does not know those without containers
 _DEEP = 4
 _NO_HOLDERS = frozenset(
     (
         *(types.FunctionType, types.FrameType, types.TracebackType, types.CodeType, weakref.ref),
-        *(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, tuple, frozenset),
+        *(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
     )
 )
 _GENERATORS = {
@@ -44,6 +47,9 @@ _GENERATORS = {
     types.CoroutineType: ("cr_code", "cr_frame", "cr_running"),
     types.AsyncGeneratorType: ("ag_code", "ag_frame", "ag_running"),
 }
+
+CALLS = frozenset((*_GENERATORS, types.FrameType))
+_PARTS = frozenset((tuple, frozenset))  # what these hold belongs to whoever holds them
 
 
 class Held:
@@ -77,56 +83,139 @@ def remember(holder: Any) -> Callable[[], Any]:
         return Held(holder)
 
 
-def find(objects: Iterable[Any], wanted: Collection[int]) -> list[Any]:
+def find(objects: list[Any], wanted: Mapping[int, int], known: Iterable[Any] = ()) -> list[Any]:
     """Everything that holds one of some code objects, itself or in tuples.
+
+    The search ends when every reference is accounted for. It begins at the end of the list: what holds code
+    is seldom older than the code.
 
     Args:
         objects: what the collector knows.
-        wanted: ids of code objects.
+        wanted: how many references to look for, by the id of the code object.
+        known: holders whose references are accounted for already.
     """
-    found: dict[int, Any] = {}
-    listed = [
-        each
-        for each in objects
-        # what a module refers to is found by way of its dictionary; some never end (CPython 3.12.1)
-        if type(each) not in _NO_HOLDERS and not issubclass(type(each), types.ModuleType)
-    ]
-    classes = [each for each in listed if issubclass(type(each), type)]
-    for cls in classes:
-        if any(id(code) in wanted for code in codes_held([cls])):
-            found[id(cls)] = cls
-    spaces = {id(each) for cls in found.values() for each in gc.get_referents(cls)}
-    for start in range(0, len(listed), _CHUNK):
-        chunk = listed[start : start + _CHUNK]
+    found = dict[int, Any]()
+    search = _Search(wanted, known)
+    # what a module refers to is found by way of its dictionary; some never end (CPython 3.12.1)
+    passed = {
+        kind for kind in set(map(type, objects)) if kind in _NO_HOLDERS or issubclass(kind, types.ModuleType)
+    }
+    for end in range(len(objects), 0, -_CHUNK):
+        chunk = [each for each in objects[max(end - _CHUNK, 0) : end] if type(each) not in passed]
         if not _leads_to(chunk, wanted):
             continue
-        for each in chunk:
-            for holder in (each, *_untracked(each)):
-                if id(holder) not in spaces and any(id(code) in wanted for code in codes_held([holder])):
-                    found[id(holder)] = holder
+        for holder in (one for each in chunk for one in (each, *_untracked(each))):
+            if type(holder) not in _PARTS and not issubclass(type(holder), type) and search.take(holder):
+                owner = _class_of(holder)
+                found[id(owner)] = owner
+        del chunk, holder
+        if search.is_over():
+            break
     return list(found.values())
 
 
-def _leads_to(chunk: list[Any], wanted: Collection[int]) -> bool:
-    ids = frozenset(wanted)
+class _Search:
+    """Which references to some code objects are accounted for.
+
+    Args:
+        wanted: how many references to look for, by the id of the code object.
+        known: holders whose references are accounted for already.
+    """
+
+    def __init__(self, wanted: Mapping[int, int], known: Iterable[Any]) -> None:
+        self._wanted = wanted
+        self._left = dict[int, int]()
+        self._seen = set[int]()
+        self._packed = dict[int, Any]()  # tuples and frozen sets by their id
+        self._uses = dict[int, int]()  # of those that lead to a code object, how often that was seen
+        for each in known:
+            self.take(each)
+        self._left = dict(wanted)
+
+    def take(self, holder: Any) -> bool:
+        """Account for what a container holds; gives whether there was anything."""
+        keys = _keys_of(holder)
+        if not self._seen.isdisjoint(keys):
+            return False
+        self._seen |= keys
+        return self._take(_held_by(holder), _DEEP)
+
+    def _take(self, parts: Iterable[Any], depth: int) -> bool:
+        found = False
+        for each in parts:
+            kind = type(each)
+            if kind is types.CodeType:
+                key = id(each)
+                found |= key in self._wanted
+                if key in self._left:
+                    self._left[key] -= 1
+                    if self._left[key] <= 0:
+                        del self._left[key]
+            elif kind in _PARTS and depth:
+                key = id(each)
+                if key not in self._packed:
+                    self._packed[key] = each
+                    if self._take(each, depth - 1):
+                        self._uses[key] = 0
+                if key in self._uses:
+                    self._uses[key] += 1
+                    found = True
+        return found
+
+    def is_over(self) -> bool:
+        """Whether nobody else holds any of the code objects, or a tuple that leads to one."""
+        if self._left:
+            return False
+        packed = list(map(self._packed.__getitem__, self._uses))
+        counts = list(map(sys.getrefcount, packed))
+        # besides those seen: what this object and the list of the heap hold
+        return all(
+            count <= _PER_TUPLE + uses + gc.is_tracked(each)
+            for each, count, uses in zip(packed, counts, self._uses.values(), strict=True)
+        )
+
+
+def _class_of(holder: Any) -> Any:
+    """The class whose namespace a dictionary is, or else the holder itself."""
+    if type(holder) is dict and "__module__" in holder:
+        for each in gc.get_referrers(holder):
+            if issubclass(type(each), type) and identity(holder) in _spaces_of(each):
+                return each
+    return holder
+
+
+def _spaces_of(cls: type) -> set[int]:
+    """The identities of the dictionaries that a class refers to; one is its namespace."""
+    return {identity(each) for each in gc.get_referents(cls) if type(each) is dict}
+
+
+def _leads_to(chunk: list[Any], wanted: Mapping[int, int]) -> bool:
     parts = gc.get_referents(*chunk)
     for _ in range(_DEEP):
-        if not ids.isdisjoint(map(id, parts)):
+        codes = itertools.compress(parts, map(_CODE.__contains__, map(type, parts)))
+        if not wanted.keys().isdisjoint(map(id, codes)):
             return True
-        packed = {
-            id(each): each
-            for each in parts
-            if type(each) in _PACKED and (type(each) is not dict or not gc.is_tracked(each))
-        }
-        if not packed:
+        packed = itertools.compress(parts, map(_PACKED.__contains__, map(type, parts)))
+        inner = {identity(each): each for each in packed if type(each) is not dict or not gc.is_tracked(each)}
+        if not inner:
             return False
-        parts = gc.get_referents(*packed.values())
+        parts = gc.get_referents(*inner.values())
     return False
 
 
 def _untracked(value: Any) -> list[Any]:
-    """The dictionaries that an object refers to and that the collector does not list."""
-    return [each for each in gc.get_referents(value) if type(each) is dict and not gc.is_tracked(each)]
+    """The dictionaries that an object leads to, itself or by tuples, and that the collector does not list."""
+    found: list[Any] = []
+    left = [value]
+    for _ in range(_DEEP):
+        packed = [
+            each for each in gc.get_referents(*left) if type(each) in _PACKED and not gc.is_tracked(each)
+        ]
+        found += [each for each in packed if type(each) is dict]
+        left = packed
+        if not left:
+            break
+    return found
 
 
 def _slots(holder: Any) -> Iterator[Any]:
@@ -146,28 +235,53 @@ def _slots(holder: Any) -> Iterator[Any]:
         yield from found
 
 
+def _keys_of(holder: Any) -> set[int]:
+    """The identities of a holder and of what else holds the same references: an object has its dictionary."""
+    kind = type(holder)
+    if kind is types.CellType:
+        return {identity(holder)}
+    if issubclass(kind, type):
+        return {identity(holder), *_spaces_of(holder)}
+    return {identity(holder), identity(instance_dict(holder) or holder)}
+
+
+def _held_by(holder: Any) -> list[Any]:
+    """What a holder refers to; of dictionaries the keys as well."""
+    if not issubclass(type(holder), dict):
+        return list(_slots(holder))
+    parts = [part for pair in _slots(holder) for part in pair]
+    if issubclass(type(holder), collections.OrderedDict):
+        parts += dict.keys(holder)  # which its linked list holds as well
+    return parts
+
+
 def codes_held(holders: Iterable[Any]) -> Iterator[types.CodeType]:
     """The code objects in some holders, once for each reference, those in tuples included."""
     seen: set[int] = set()
     for holder in holders:
-        is_dict = issubclass(type(holder), dict)
-        left = [part for slot in _slots(holder) for part in (slot if is_dict else (slot,))]
-        if issubclass(type(holder), collections.OrderedDict):
-            left += dict.keys(holder)  # which its linked list holds as well
+        keys = _keys_of(holder)
+        if not seen.isdisjoint(keys):
+            continue
+        seen |= keys
+        left = _held_by(holder)
         for _ in range(_DEEP):
             inner: list[Any] = []
             for each in left:
                 kind = type(each)
                 if kind is types.CodeType:
                     yield each
-                elif (kind is tuple or kind is frozenset) and id(each) not in seen:
-                    seen.add(id(each))
+                elif kind in _PARTS and identity(each) not in seen:
+                    seen.add(identity(each))
                     inner += each
             left = inner
 
 
 def resting(objects: Iterable[Any]) -> Iterator[types.CodeType]:
-    """The code of calls that are suspended or over, once for each reference that they count."""
+    """The code of calls that are suspended or over, once for each reference that they count.
+
+    Args:
+        objects: what the collector knows, or those of the kinds `CALLS`.
+    """
     suspended: set[int] = set()
     frames = []
     for each in objects:
@@ -275,3 +389,13 @@ def _is_measured(value: Any, depth: int = _DEEP) -> bool:
     if issubclass(kind, dict):
         parts = [part for _, part in parts]
     return all(_is_measured(part, depth - 1) for part in parts)
+
+
+def _references_of_a_tuple() -> int:
+    search = _Search({}, ())
+    search._packed[0] = (object(),)  # noqa: SLF001 - asked as `is_over` asks
+    packed = list(map(search._packed.__getitem__, [0]))  # noqa: SLF001
+    return list(map(sys.getrefcount, packed))[0]  # noqa: RUF015 - the same
+
+
+_PER_TUPLE = _references_of_a_tuple()

@@ -10,11 +10,18 @@ Assumes: a step is recorded before, or in the same breath as, the change that it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import collections
+import operator
+from collections.abc import Callable, Iterable
 
 from hotmod._model.errors import RollbackError
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "at_once"]
+
+
+def at_once(calls: Iterable[Callable[[], object]]) -> None:
+    """Make some calls of functions in C in one step for other threads, on builds with a global lock."""
+    collections.deque(map(operator.call, calls), maxlen=0)
 
 
 class Journal:

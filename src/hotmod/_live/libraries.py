@@ -15,7 +15,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from hotmod._live.classes import own_dict
@@ -38,6 +38,7 @@ class ClassAdapter:
         lacking: which of some names an instance of the class does not hold.
         keep: called with both when nothing differs but the inside of functions, in this class and all others
             of the library that are built again; the names of the members that the live class keeps.
+        partners: the classes that have to be built again when the class is.
     """
 
     detect: Callable[[type], bool]
@@ -47,6 +48,7 @@ class ClassAdapter:
     withdraw: Callable[[type], Callable[[], object] | None] | None = None
     lacking: Callable[[Any, Iterable[str]], list[str]] | None = None
     keep: Callable[[type, type], Collection[str]] | None = None
+    partners: Callable[[type], Iterable[type]] | None = None
 
 
 # pydantic 2: the validator of a model makes instances of the class that it was compiled for
@@ -146,7 +148,18 @@ def _withdraw_mapped(live: Any) -> Callable[[], object]:
         registry._dispose_cls(live)  # noqa: SLF001
     if table is not None and table.metadata.tables.get(table.key) is table:
         table.metadata.remove(table)
-    return functools.partial(_register_mapped, registry, live, table)
+    mapper: Any = own_dict(live).get("__mapper__")
+    waiting = mapper is not None and not mapper.configured
+    if waiting:
+        mapper._set_dispose_flags()  # noqa: SLF001 - whoever configures the new ones leaves it alone
+
+    def undo() -> None:
+        _register_mapped(registry, live, table)
+        if waiting:
+            mapper.configured = mapper._dispose_called = False  # noqa: SLF001
+            registry._flag_new_mapper(mapper)  # noqa: SLF001
+
+    return undo
 
 
 def _register_mapped(registry: Any, live: Any, table: Any) -> None:
@@ -193,20 +206,42 @@ def _rebuild_mapped(live: Any, fresh: Any) -> None:
 
 def _refuse_related(live: Any) -> None:
     """Refuse another mapping where a class that is not built again is related to the one of before."""
-    names = live.registry._class_registry  # noqa: SLF001
-    for mapper in live.registry.mappers:
-        properties = mapper._props.values()  # noqa: SLF001
-        related = [getattr(each, "__dict__", {}).get("mapper") for each in properties]
-        other = mapper.class_
-        in_force = names.get(other.__name__) is other and own_dict(other).get("__mapper__") is mapper
-        if other is live or not in_force:
-            continue
-        if any(each is not None and each.class_ is live and each is not live.__mapper__ for each in related):
+    for other, related in _relationships(live):
+        mapper = related.get("mapper")
+        if mapper is not None and mapper.class_ is live and mapper is not live.__mapper__:
             msg = (
                 f"the columns or relationships of {live.__name__} changed, and {other.__module__}."
                 f"{other.__name__}, which is related to it, is not built again: edit its module too"
             )
             raise HotmodError(msg)
+
+
+def _relationships(live: Any) -> Iterator[tuple[type, dict[str, Any]]]:
+    """The other classes in force that have relationships, and what is known of each of these."""
+    names = live.registry._class_registry  # noqa: SLF001
+    for mapper in live.registry.mappers:
+        other = mapper.class_
+        in_force = names.get(other.__name__) is other and own_dict(other).get("__mapper__") is mapper
+        if other is live or not in_force:
+            continue
+        for each in mapper._props.values():  # noqa: SLF001
+            space = getattr(each, "__dict__", {})
+            if "argument" in space:
+                yield other, space
+
+
+def _partners_of_mapped(live: Any) -> list[type]:
+    return [other for other, relationship in _relationships(live) if _leads_to(relationship, live)]
+
+
+def _leads_to(relationship: dict[str, Any], live: type) -> bool:
+    """Whether a relationship may be one to a class; before its first use the target may be a text."""
+    mapper, target = relationship.get("mapper"), relationship["argument"]
+    if mapper is not None:
+        return mapper.class_ is live
+    if isinstance(target, str):
+        return target.rpartition(".")[2] == live.__name__
+    return target is live or not isinstance(target, type)
 
 
 def _configure_mappers(live: Any) -> None:
@@ -250,6 +285,7 @@ KNOWN = (
         keep=_keep_mapping,
         rebuild=_rebuild_mapped,
         finish=_configure_mappers,
+        partners=_partners_of_mapped,
     ),
     ClassAdapter(_is_django, withdraw=_withdraw_model),
 )

@@ -39,7 +39,8 @@ class Merger:
 
     Args:
         journal: where the changes are noted.
-        modules: the names of the modules that run again; classes of others are never changed.
+        before: the namespaces, as they were, of the modules that run again; classes of others are never
+            changed.
         handlers: how objects are merged, by their kind; see `wrappers.HANDLERS`.
 
     Attributes:
@@ -51,6 +52,7 @@ class Merger:
         removed: the members of enumerations that are gone.
         dropped: the nested classes that are gone.
         held: by module and name of a class, the attributes that stay as they are when it is merged.
+        staying: ids of objects that stay under their names; see `leave`.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
         before_removal: called with the names of members that a class is about to lose.
     """
@@ -58,15 +60,17 @@ class Merger:
     def __init__(
         self,
         journal: Journal,
-        modules: Container[str],
+        before: Mapping[str, Mapping[str, Any]],
         handlers: Mapping[type, Handler] | None = None,
     ) -> None:
         self.journal = journal
-        self._modules = modules
+        self._before = before
+        self._modules: Container[str] = before.keys()
         self._handlers = handlers or {types.FunctionType: Merger.function, type: Merger.class_}
         self.forgotten: list[str] = []
         self.reshaped = False
         self.keeping = False
+        self.staying: set[int] = set()
         self.removed: list[Any] = []
         self.dropped: list[type] = []
         self.held: dict[tuple[str, str], frozenset[str]] = {}
@@ -107,10 +111,13 @@ class Merger:
 
     def merge(self, old: Any, new: Any) -> Any:
         """The object to use from now on in place of `new`, where `old` stood before."""
-        if old is new:
+        if old is new or not self.staying.isdisjoint((id(old), id(new))):
             return new
         if id(new) in self.kept:
             return self.kept[id(new)]
+        mine = old.__func__ if type(old) in (staticmethod, classmethod) else old
+        if type(mine) is types.FunctionType and functions.is_lent(mine, self._before):
+            return new  # it has not gone: it goes on where it belongs
         handler = self._handler(type(new))
         if handler is None and type(old) is type(new):
             self._attributes(old, new)
@@ -133,7 +140,7 @@ class Merger:
         if id(old) in self._taken or self.is_replaced(old) or not callable(new):
             return new
         if isinstance(new, type):
-            module, name = _name_of(new)
+            module, name = classes.name_of(new)
         else:
             dressed = instance_dict(new) or {}
             module, name = dressed.get("__module__"), dressed.get("__qualname__")
@@ -170,6 +177,19 @@ class Merger:
         self.kept[id(new)] = old
         self._alive += (old, new)
         return old
+
+    def leave(self, module: str, space: Mapping[str, Any], going: Container[str]) -> None:
+        """What stays under its name is not for another name to live on: that was an alias for it.
+
+        Args:
+            module: a module of which only some statements run.
+            space: its namespace.
+            going: the names that these bind.
+        """
+        for name, value in space.items():
+            home, own = _place(value)
+            if name not in going and home in (module, None) and own not in going:
+                self.staying.add(id(value))
 
     def is_taken(self, old: Any) -> bool:
         """Whether an old object already lives on in place of some new one."""
@@ -260,7 +280,7 @@ class Merger:
 
     def function(self, old: types.FunctionType, new: types.FunctionType) -> Any:
         """Merge two plain functions or closures."""
-        if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__):
+        if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__) or self.is_replaced(old):
             return new
         why = functions.obstacle(old, new)
         if why is None and old.__globals__ is not new.__globals__:
@@ -268,8 +288,7 @@ class Merger:
         if why is not None:
             if old.__module__ not in self._modules:
                 return new
-            if not self.is_replaced(old):
-                functions.forward(self.journal, old, new)
+            functions.forward(self.journal, old, new)
             return self.refuse(old, new, why)
         self.take(old, new)
         if not functions.same_code(old.__code__, new.__code__):
@@ -301,7 +320,7 @@ class Merger:
 
     def class_(self, old: type, new: type) -> Any:
         """Merge two classes, member by member."""
-        if _name_of(old) != _name_of(new) or _name_of(old)[0] not in self._modules:
+        if classes.name_of(old) != classes.name_of(new) or classes.name_of(old)[0] not in self._modules:
             return new
         if self.is_replaced(old):
             return new
@@ -323,7 +342,7 @@ class Merger:
             body = dict(classes.own_dict(new))
         if not is_enum:
             classes.add_members(self.journal, old, new, body)
-        kept = {*self.held.get(_name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
+        kept = {*self.held.get(classes.name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
         members = {
             name: before[name]
             if name in before and name in kept
@@ -333,11 +352,11 @@ class Merger:
             for name, value in body.items()
         }
         self.reshaped = self.reshaped or before.keys() != members.keys()
-        own = f"{_name_of(old)[1]}."
+        own = f"{classes.name_of(old)[1]}."
         self.dropped += [
             value
             for name, value in before.items()
-            if name not in members and isinstance(value, type) and _name_of(value)[1] == own + name
+            if name not in members and isinstance(value, type) and classes.name_of(value)[1] == own + name
         ]
         self.before_removal(before.keys() - members.keys())
         classes.take_over(self.journal, old, new, bases, members)
@@ -347,7 +366,7 @@ class Merger:
 
     def _members_gone(self, old: type, new: type) -> None:
         """Note the members of an enumeration that are gone, or are other objects from now on."""
-        module, name = _name_of(old)
+        module, name = classes.name_of(old)
         members = classes.own_dict(old)["_member_map_"]
         other = enums.revalued(old, new)
         self.removed += [
@@ -378,6 +397,18 @@ class Merger:
         return merged
 
 
+def _place(value: Any) -> tuple[Any, Any]:
+    """The module and the top-level name with which an object was made; None if it does not know them."""
+    if isinstance(value, type):
+        module, name = classes.name_of(value)
+    elif type(value) is types.FunctionType:
+        module, name = value.__module__, value.__qualname__
+    else:
+        space = instance_dict(value) or {}  # of a cache
+        module, name = space.get("__module__"), space.get("__qualname__")
+    return module, name.partition(".")[0] if isinstance(name, str) else None
+
+
 def _heritage(cls: type) -> list[type]:
     """The classes that a class descends from, `object` left out."""
     return [base for base in type.__dict__["__mro__"].__get__(cls)[1:] if base is not object]
@@ -401,10 +432,6 @@ Handler = Callable[[Merger, Any, Any], Any]
 
 def _both_classes(old: Any, new: Any) -> bool:
     return isinstance(old, type) and isinstance(new, type)
-
-
-def _name_of(cls: type) -> tuple[Any, Any]:
-    return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
 
 
 def _content(cell: types.CellType) -> Any:

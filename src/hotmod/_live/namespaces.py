@@ -8,11 +8,12 @@ objects under the same names in the same order.
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hotmod._live.journal import Journal
+from hotmod._live.journal import Journal, at_once
 from hotmod._live.takeback import Mine, undo_of_mapping
 
 __all__ = ["IMPORT_NAMES", "clear", "foreign_names", "restore", "set_name", "undo_of", "unset_name"]
@@ -33,8 +34,12 @@ def restore(module: types.ModuleType, before: Mapping[str, Any], kind: type) -> 
     if type(module) is not kind:
         module.__class__ = kind
     if list(space) != list(before) or any(space[name] is not value for name, value in before.items()):
-        space.clear()
-        space.update(before)
+        _hold(space, dict(before))
+
+
+def _hold(space: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Let a namespace hold just these names; no other thread sees it without them."""
+    at_once([space.clear, functools.partial(space.update, wanted)])
 
 
 def undo_of(
@@ -51,6 +56,9 @@ def undo_of(
             module.__class__ = kind
         if names is not None:
             names()
+            order = {name: space[name] for name in (*before, *space) if name in space}
+            if list(order) != list(space):
+                _hold(space, order)
 
     return undo
 

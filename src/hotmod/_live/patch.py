@@ -14,10 +14,8 @@ makes closures goes on making them of the old code.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import functools
-import operator
 import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +25,7 @@ from hotmod._live import functions as code_of
 from hotmod._live import held
 from hotmod._live.classes import functions_in, own_dict
 from hotmod._live.codes import Pairs, class_facts, docstring
-from hotmod._live.journal import Journal
+from hotmod._live.journal import Journal, at_once
 from hotmod._live.reach import LRU, Reach, Running, complete
 from hotmod._live.state import instance_dict
 
@@ -200,11 +198,7 @@ def commit(journal: Journal, patch: Patch) -> None:
     redo += patch.exchanges()
     journal.record(f"code of {len(patch.steps)} functions of {', '.join(patch.running)}", _undo(patch))
     # what a cache held may run code of its own when it is let go: last
-    _at_once([*redo, *(cache.cache_clear for cache in patch.caches)])
-
-
-def _at_once(calls: Iterable[Callable[[], object]]) -> None:
-    collections.deque(map(operator.call, calls), maxlen=0)
+    at_once([*redo, *(cache.cache_clear for cache in patch.caches)])
 
 
 def _undo(patch: Patch) -> Callable[[], None]:
@@ -222,7 +216,7 @@ def _undo(patch: Patch) -> Callable[[], None]:
         ]
         calls += held_by.exchanges(back=True)
         calls += [cache.cache_clear for ref in filled if (cache := ref()) is not None]
-        _at_once(calls)
+        at_once(calls)
 
     return undo
 
@@ -295,13 +289,21 @@ class _Draft:
         return Running((self.pairs.new, *self._copies), self.reach.hidden, holders)
 
     def succeeded(self) -> list[tuple[types.CodeType, weakref.ref[types.CodeType]]]:
-        """The code that others than functions hold and that gets a successor."""
+        """The code that others than functions hold and that gets a successor.
+
+        Where functions run one version of it, the earlier ones that somebody holds stay what they are: an
+        undo could not tell one from the other.
+        """
         codes = {id(code): code for code in held.codes_held(self.reach.holders)}
         fates = [(code, self._fate_of(code)) for code in codes.values()]
+        run: dict[int, set[int]] = {}
+        for step in self.steps:
+            run.setdefault(id(step.new), set()).add(id(step.old))
         return [
             (code, weakref.ref(fate.new))
             for code, fate in fates
             if fate.new is not None and fate.new is not code and fate.why is None
+            if id(code) in run.get(id(fate.new), (id(code),))
         ]
 
     def _fate_of(self, code: types.CodeType) -> _Fate:

@@ -27,6 +27,7 @@ from typing import Any
 from hotmod._live import held
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
+from hotmod._live.heap import identity
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import size_of
@@ -38,6 +39,7 @@ MAX_SIZE = 1_000  # entries; a longer container is data, no registry
 # Without a global lock calls that are under way count no reference.
 _COUNTS_TELL = "free-threading" not in sys.version
 LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
+_CALLING = frozenset((types.FunctionType, LRU, *held.CALLS))
 _PLAIN = frozenset(
     [
         *(str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented)),
@@ -100,7 +102,7 @@ class Reach:
         known = [ref() for ref in running.holders] if running is not None else []
         self.holders: list[Any] = [each for each in known if each is not None]
         self._foreign: list[types.FunctionType] = []  # with other globals: they are not the module's
-        self._seen: dict[int, Any] = {id(space): space}
+        self._seen: dict[int, Any] = {identity(space): space}
         self._near = collections.deque(list(space.values()))
         self._far: collections.deque[Any] = collections.deque()
         self._walk()
@@ -129,16 +131,18 @@ class Reach:
     def hidden(self) -> tuple[weakref.ref[Any], ...]:
         """What no name leads to, to be remembered."""
         caches = [each for each in self.wrappers if type(each) is LRU]
-        return tuple(weakref.ref(each) for each in (*self.functions, *caches) if id(each) not in self._named)
+        return tuple(
+            weakref.ref(each) for each in (*self.functions, *caches) if identity(each) not in self._named
+        )
 
     def _walk(self) -> None:
         near, seen = self._near, self._seen
         while near:
             value = near.popleft()
             kind = type(value)
-            if kind in _PLAIN or id(value) in seen:
+            if kind in _PLAIN or (key := identity(value)) in seen:
                 continue
-            seen[id(value)] = value
+            seen[key] = value
             if kind is types.FunctionType:
                 self._enter_function(value)
             elif issubclass(kind, type):
@@ -280,31 +284,37 @@ def complete(reaches: Iterable[Reach]) -> None:
     for reach in reaches:
         if reach.running is None:
             reach.look_further()
-            spaces[id(reach.space)] = reach
+            spaces[identity(reach.space)] = reach
         elif reach.counted():
             reach.look_further()
             codes.update(dict.fromkeys(reach.counted(), reach))
     if not spaces and not codes:
         return
     objects = gc.get_objects()
-    for function, value in search(objects, spaces, codes):
-        reach = codes.get(id(function.__code__)) or spaces[id(function.__globals__)]
+    calling = [each for each in objects if type(each) in _CALLING]  # the one pass in Python over all of it
+    for function, value in search(calling, spaces, codes):
+        reach = codes.get(id(function.__code__)) or spaces[identity(function.__globals__)]
         reach.add(value)
-    _find_holders(objects, reaches)
+    _find_holders(objects, calling, reaches)
 
 
-def _find_holders(objects: list[Any], reaches: Iterable[Reach]) -> None:
+def _find_holders(objects: list[Any], calling: list[Any], reaches: list[Reach]) -> None:
     """Find the containers that hold code objects, if anybody does but functions and calls."""
     left: dict[int, tuple[Reach, int]] = {}
     for reach in reaches:
         left.update({key: (reach, count) for key, count in reach.held().items()})
-    for code in held.resting(objects) if left else ():
+    for code in held.resting(calling) if left else ():
         if id(code) in left:
             reach, count = left[id(code)]
             left[id(code)] = reach, count - 1
-    wanted = {key: reach for key, (reach, count) in left.items() if count > 0}
-    for holder in held.find(objects, wanted) if wanted else ():
-        of = {id(found): found for code in held.codes_held([holder]) if (found := wanted.get(id(code)))}
+    wanted = {key: count for key, (_, count) in left.items() if count > 0}
+    known = [holder for reach in reaches for holder in reach.holders]
+    for holder in held.find(objects, wanted, known) if wanted else ():
+        of = {
+            id(left[id(code)][0]): left[id(code)][0]
+            for code in held.codes_held([holder])
+            if id(code) in wanted
+        }
         for one in of.values():
             one.holders.append(holder)
 
@@ -315,19 +325,19 @@ def search(
     """All functions with one of these namespaces or of these code objects, and their caches.
 
     Args:
-        objects: what the collector knows.
-        spaces: ids of namespaces.
+        objects: what the collector knows, or what of it may be called.
+        spaces: the identities of namespaces.
         codes: ids of code objects.
 
     Returns:
         Each function, with itself or with the cache around it.
     """
-    kinds = (types.FunctionType, LRU)
-    found = [each for each in objects if type(each) in kinds]
+    found = [each for each in objects if (kind := type(each)) is types.FunctionType or kind is LRU]
     inner = [each.__dict__.get("__wrapped__") if type(each) is LRU else each for each in found]
     return [
         (function, value)
         for function, value in zip(inner, found, strict=True)
         if type(function) is types.FunctionType
-        and (id(function.__code__) in codes or id(function.__globals__) in spaces)
+        # reading `__code__` is an audit event: not of every function there is, if that can be helped
+        and (identity(function.__globals__) in spaces or (codes and id(function.__code__) in codes))
     ]

@@ -24,7 +24,7 @@ from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.definitions import MISSING, Definitions, Key
-from hotmod._live.entries import Ties, line_of, parts_of
+from hotmod._live.entries import PLAIN, Ties, line_of, parts_of
 from hotmod._live.frameworks import Taken
 from hotmod._live.journal import Journal
 from hotmod._live.registrars import Registrars
@@ -45,6 +45,7 @@ class Registries:
         self._ties = ties
         self._attributes = {id(space) for space in state.attribute_dicts}
         self._withdrawn: list[tuple[Any, list[Any], list[Any]]] = []
+        self._waiting: list[tuple[Any, list[Any], list[Any]]] = []  # the same, until all have run
         self._dropped: list[Key] = []
         self._refilled: set[tuple[int, str]] = set()
         self._hooks: dict[int, frozenset[int]] = {}
@@ -68,6 +69,8 @@ class Registries:
 
     def _is_entry(self, root: int, value: Any) -> bool:
         """Whether an object of a library stands for a definition of ours."""
+        if type(value) in PLAIN:
+            return False  # it has no parts
         known = root, id(value)
         if known not in self._ours:
             self._ours[known] = bool(self._definitions_in(root, value))
@@ -88,6 +91,7 @@ class Registries:
         """Take the definitions of the modules about to run out of the containers of the others.
 
         Entry by entry, so that what other threads put there meanwhile stays. `State.undos` takes it back.
+        Where nothing is going to be handed anew, that waits until all have run: they may look at it.
         """
         self._registrars.begin()
         for container, items in self._state.containers:
@@ -99,13 +103,29 @@ class Registries:
             else:
                 left = [item for item in items if not self._is_ours(root, item, pair=pair)]
             if len(left) != len(items):
-                self._withdrawn.append((container, items, left))
                 have = set(map(id, left))
-                for item in items:
-                    if id(item) not in have:
-                        for part in item if pair else (item,):
-                            self._hooks[id(part)] = _hooks_of(part)
-                        remove(container, item[0] if pair else item)
+                mine = [item for item in items if id(item) not in have]
+                parts = [part for item in mine for part in (item if pair else (item,))]
+                self._hooks.update((id(part), _hooks_of(part)) for part in parts)
+                entry = container, items, left
+                if any(self._is_handed_anew(root, part) for part in parts):
+                    self._take_out(*entry)
+                else:
+                    self._waiting.append(entry)
+
+    def _take_out(self, container: Any, items: list[Any], left: list[Any]) -> None:
+        self._withdrawn.append((container, items, left))
+        have = set(map(id, left))
+        for item in items:
+            if id(item) not in have:
+                remove(container, item[0] if isinstance(container, dict) else item)
+
+    def _is_handed_anew(self, root: int, part: Any) -> bool:
+        found = [part, *(self._definitions_in(root, part) if self._is_entry(root, part) else ())]
+        keys = map(self._definitions.key, found)
+        return any(key is not None and self._definitions.is_handed_anew(key) for key in keys) or any(
+            self._is_tied(root, each) for each in found
+        )
 
     def _has_key(self, item: Any, *, pair: bool) -> bool:
         return any(self._definitions.key(part) is not None for part in (item if pair else (item,)))
@@ -116,6 +136,8 @@ class Registries:
         `State.undos` takes it back.
         """
         self._find_refilled()
+        for entry in self._waiting:
+            self._take_out(*entry)
         emptied = set()
         for container, before, left in self._withdrawn:
             now = contents(container)
@@ -132,6 +154,8 @@ class Registries:
         self._drop_emptied(emptied)
         self._registrars.finish()
         self._substitute()
+        for memory, _ in self._state.memories if self._withdrawn else ():
+            memory.clear()
         gone = {key for key in self._dropped if self._definitions.current(key) is MISSING}
         return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
 

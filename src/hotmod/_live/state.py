@@ -20,9 +20,11 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from hotmod._live.heap import identity
 from hotmod._live.takeback import (
     Mine,
     contents,
+    put_back,
     size_of,
     undo_of_cell,
     undo_of_class,
@@ -73,6 +75,7 @@ class State:
         self.functions: list[types.FunctionType] = []
         self.attribute_dicts: list[dict[str, Any]] = []  # of instances and functions; also containers
         self.instances: list[Any] = []  # that have attributes
+        self.memories: list[tuple[dict[Any, Any], list[Any]]] = []  # what dispatchers remember to have chosen
         self._owned = owned
         self._bare: list[types.FunctionType] = []  # functions without attributes
         self._seen: set[int] = set()
@@ -80,17 +83,19 @@ class State:
         self._walk(modules)
 
     def _walk(self, modules: Iterable[types.ModuleType]) -> None:
-        queue: collections.deque[tuple[Any, int, int]] = collections.deque()
+        queue: collections.deque[tuple[Any, int, int | None]] = collections.deque()
         for module in modules:
-            queue.extend((value, 0, id(value)) for value in list(vars(module).values()))
+            queue.extend((value, 0, None) for value in list(vars(module).values()))
         while queue and len(self._seen) < MAX_VISITS:
             value, depth, root = queue.popleft()
             kind = type(value)
-            if kind in _PLAIN or id(value) in self._seen:
+            if kind in _PLAIN or (at := identity(value)) in self._seen:
                 continue
-            self._seen.add(id(value))
+            self._seen.add(at)
             self._keep.append(value)  # an id is only good while its object lives
-            self.roots[id(value)] = root
+            key = id(value)
+            root = key if root is None else root
+            self.roots[key] = root
             if depth < self._depth:
                 queue.extend((part, depth + 1, root) for part in self._enter(value, kind, depth))
 
@@ -142,6 +147,10 @@ class State:
                 held = cell.cell_contents
             except ValueError:  # an empty cell
                 continue
+            if type(held) is weakref.WeakKeyDictionary and value.__code__.co_filename == functools.__file__:
+                data: dict[Any, Any] = held.__dict__["data"]
+                self.memories.append((data, contents(data) or []))  # of `singledispatch`
+                continue
             self.cells.append((cell, held))
             yield held
 
@@ -168,6 +177,8 @@ class State:
             yield from _given(undo_of_class(cls, space, mine))
         for cell, held in self.cells:
             yield from _given(undo_of_cell(cell, held, mine))
+        for memory, items in self.memories:  # whatever came to it meanwhile was chosen from another registry
+            yield functools.partial(put_back, memory, items)
         for function in self._bare:
             if function.__dict__:
                 yield from _given(undo_of_container(function.__dict__, [], mine))

@@ -22,7 +22,7 @@ from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
-from hotmod._live.heap import Heap
+from hotmod._live.heap import Heap, identity
 from hotmod._live.state import instance_dict
 
 __all__ = ["definitions_in", "holders"]
@@ -62,7 +62,7 @@ class _Search:
         self._targets = frozenset(self._level)
         self._passed: dict[int, set[int]] = {}  # ids of the objects looked for that led to a holder already
         for key, node in self._level.items():
-            if isinstance(node.one, type):
+            if issubclass(type(node.one), type):
                 for part in _own_parts(node.one):
                     self._passed.setdefault(id(part), set()).add(key)
 
@@ -76,7 +76,7 @@ class _Search:
                 break
             above: dict[int, _Node] = {}
             for holder, held in self._heap.referrers({key: node.one for key, node in self._level.items()}):
-                if isinstance(holder, types.FrameType) or _is_ours(holder):
+                if type(holder) is types.FrameType or _is_ours(holder):
                     continue
                 if id(holder) in self._names:
                     self._reached(holder, held)
@@ -192,19 +192,22 @@ def _steps(holder: Any, held: Mapping[int, Any]) -> dict[int, str]:
         return {key: f".<{holder.__qualname__}>" for key in held if key not in own}
     if kind in (types.ModuleType, types.GetSetDescriptorType, types.MemberDescriptorType):
         return {}
-    if isinstance(holder, (set, frozenset)):
+    if issubclass(kind, (set, frozenset)):
         return dict.fromkeys(held, "{...}")
-    if isinstance(holder, dict):
+    ids = {identity(one): key for key, one in held.items()}
+    if issubclass(kind, dict):
         pairs = list(dict.items(holder))
-        keys = [(id(key), f"[<{type(key).__name__}>]") for key, _ in pairs if id(key) in held]
-        items = [(id(item), _named(key)) for key, item in pairs if id(item) in held]
+        keys = [(ids[at], f"[<{type(key).__name__}>]") for key, _ in pairs if (at := identity(key)) in ids]
+        items = [(ids[at], _named(key)) for key, item in pairs if (at := identity(item)) in ids]
         return dict(reversed([*items, *keys]))  # of several places the first counts
-    if isinstance(holder, (list, tuple, collections.deque)):
-        places = [(id(item), f"[{index}]") for index, item in enumerate(list(holder)) if id(item) in held]
+    if issubclass(kind, (list, tuple, collections.deque)):
+        listed = enumerate(list(holder))
+        places = [(ids[at], f"[{index}]") for index, item in listed if (at := identity(item)) in ids]
         return dict(reversed(places))
-    space = own_dict(holder) if isinstance(holder, type) else instance_dict(holder) or {}
-    named = {id(item): f".{name}" for name, item in reversed(list(space.items())) if id(item) in held}
-    if isinstance(holder, type):
+    space = own_dict(holder) if issubclass(kind, type) else instance_dict(holder) or {}
+    named_items = reversed(list(space.items()))
+    named = {ids[at]: f".{name}" for name, item in named_items if (at := identity(item)) in ids}
+    if issubclass(kind, type):  # `isinstance` would ask a proxy for its `__class__`
         return named
     return {key: named.get(key, f".<{kind.__name__}>") for key in held if held[key] is not kind}
 

@@ -84,6 +84,7 @@ class Report:
         hazards: what could not be done safely.
         error: the exception that rejected the attempt; the user's own, without hotmod's frames.
         location: where that exception came from.
+        broken: the files that can't be compiled, each with its first error.
         affected: how many modules the attempt was about.
         took_back: for a rollback, the generation that it took back; else 0.
         internal: whether `error` is hotmod's own fault and not that of the edit.
@@ -105,6 +106,7 @@ class Report:
     hazards: tuple[Hazard, ...] = ()
     error: BaseException | None = None
     location: Location | None = None
+    broken: tuple[str, ...] = ()
     affected: int = 0
     took_back: int = 0
     internal: bool = False
@@ -199,9 +201,10 @@ class Report:
                 f"Nothing was changed: {running}. The edit is not at fault: please report this with the "
                 "traceback in `error`."
             )
+        others = f". {_listed('Also broken:', self.broken[1:])}" if self.broken[1:] else ""
         return (
-            f"Could not reload {where}: {why.rstrip('.')}. Nothing was changed: {running}. "
-            "Fix the file and save."
+            f"Could not reload {where}: {why.rstrip('.')}{others}. Nothing was changed: {running}. "
+            f"Fix the file{'s' if others else ''} and save."
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -221,6 +224,7 @@ class Report:
             "hazards": [hazard.as_dict() for hazard in self.hazards],
             "error": None if error is None else {"type": type(error).__name__, "message": str(error)},
             "location": None if self.location is None else dataclasses.asdict(self.location),
+            "broken": list(self.broken),
             "affected": self.affected,
             "took_back": self.took_back,
             "internal": self.internal,

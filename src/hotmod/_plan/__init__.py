@@ -5,7 +5,7 @@ Touches: nothing. Every part of this room is a pure function of values.
 
 from __future__ import annotations
 
-from hotmod._plan.derived import CallTime
+from hotmod._plan.derived import CallTime, learn
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.mainmodule import with_main_module
@@ -24,6 +24,7 @@ __all__ = [
     "Run",
     "Step",
     "Tie",
+    "learn",
     "make_minimal_plan",
     "make_plan",
     "with_main_module",

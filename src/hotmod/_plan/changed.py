@@ -49,7 +49,9 @@ class Changed:
 
     def names(self) -> set[str]:
         """The names by which code can refer to values and definitions that changed."""
-        found = {name for _, name in (*self.values, *self.functions, *self.classes)}
+        found = set[str]()
+        for module, name in (*self.values, *self.functions, *self.classes):
+            found.update((name, module.rpartition(".")[2]))  # the module as a whole may be handed on
         found.update(part for name in self.modules for part in name.rpartition(".")[2:])
         return found
 

@@ -25,7 +25,7 @@ from hotmod._plan.reach import Reach
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.memory import remembered
 
-__all__ = ["CallTime", "hits"]
+__all__ = ["CallTime", "hits", "learn"]
 
 
 class CallTime(ImportTime):
@@ -75,6 +75,26 @@ def hits(
                 cause = following().calls_change(owner, qualname)
             if cause is not None:
                 yield module, index, name, function == f"{module}:{name}", cause
+
+
+def learn(
+    program: Program,
+    modules: Collection[str],
+    known: CallTime,
+    importers: Callable[[str], frozenset[str]],
+) -> Iterator[None]:
+    """Work out what `hits` is going to ask about some modules, bit by bit."""
+    everything = functools.cache(
+        lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index)
+    )
+    for module in modules:
+        for _, _, function in _made(program, module):
+            owner, _, qualname = function.partition(":")
+            try:
+                known.called_by(program, owner, qualname, everything)
+            except Unreadable:
+                continue
+            yield
 
 
 def _made(program: Program, module: str) -> Iterator[tuple[int, str, str]]:

@@ -11,6 +11,7 @@ Assumes: as `Spread`.
 from __future__ import annotations
 
 import os
+import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
@@ -21,6 +22,7 @@ from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
+from hotmod._plan.mutations import unrepeatable
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
@@ -52,6 +54,7 @@ def make_minimal_plan(
     made: Collection[tuple[str, str]] = (),
     call_time: CallTime | None = None,
     derived: Callable[[str, str, bool], str] = lambda _module, _name, _own: "",
+    together: Mapping[tuple[str, str], Collection[tuple[str, str]]] = types.MappingProxyType({}),
 ) -> Plan:
     """The smallest plan that is safe.
 
@@ -72,12 +75,13 @@ def make_minimal_plan(
         made: (module, name) of objects that are made anew when a statement that called them changes.
         call_time: as `import_time`, for what functions call.
         derived: tells what was made of a function; see `Spread`.
+        together: by class, as (module, name), those that have to be built again when it is.
     """
     import_time, call_time = import_time or ImportTime(), call_time or CallTime()
     rewired = was is not None and any(
         name not in was or was.targets(name) != graph.targets(name) for name in changes.modules
     )
-    known = (keeping, import_time, was, made, call_time, derived)
+    known = (keeping, import_time, was, made, call_time, derived, together)
     maker = _Maker(changes, graph, sources, rank, frozen, hidden or {}, *known)
     for each in (import_time, call_time):
         each.begin(maker.program, changes.modules, rewired=rewired)
@@ -103,6 +107,7 @@ class _Maker:
         made: Collection[tuple[str, str]],
         call_time: CallTime,
         derived: Callable[[str, str, bool], str],
+        together: Mapping[tuple[str, str], Collection[tuple[str, str]]],
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
@@ -117,12 +122,8 @@ class _Maker:
         after = layered(sources, new)
         if self._gone:
             after = {name: source for name, source in after.items() if name not in self._gone}
-        # who imports a package may use all that is in it; and a function may import when it is called
-        above = {package for name in changes.modules for package in ancestors(name) if package in graph}
-        follow = graph.dependents(*changes.modules, *above, deferred=True) | above
-        follow |= {name for name, use in hidden.items() if not use.modules.isdisjoint(follow | set(new))}
-        far = {module for module, _ in made if module in graph}
-        follow |= (graph.dependents(*far, deferred=True) | far) if far else set()
+        self._partners = together
+        follow = self._followers(new, {module for module, _ in (*made, *together) if module in graph})
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
         self._after = after
@@ -149,6 +150,15 @@ class _Maker:
             call_time,
             derived,
         )
+
+    def _followers(self, new: Collection[str], far: Collection[str]) -> set[str]:
+        """The modules that can see a change of those that changed, or of some others."""
+        graph, changed = self._graph, self._changes.modules
+        # who imports a package may use all that is in it; and a function may import when it is called
+        above = {package for name in changed for package in ancestors(name) if package in graph}
+        found = {*graph.dependents(*changed, *above, deferred=True), *above}
+        found |= {name for name, use in self._hidden.items() if not use.modules.isdisjoint(found | set(new))}
+        return {*found, *graph.dependents(*far, deferred=True), *far} if far else found
 
     def seed(
         self,
@@ -201,6 +211,14 @@ class _Maker:
             spread.spread()
             self._by_hidden_ways()
             self._together()
+            self._with_partners()
+
+    def _with_partners(self) -> None:
+        """What a library made of a class may refer to what it made of another."""
+        for module, name in [each for each in self._spread.changed.classes if each in self._partners]:
+            for other, partner in self._partners[module, name]:
+                cause = self._spread.changed.classes[module, name]
+                self._spread.build(other, partner, Cause(other, 0, f"{partner} is built with {name}", cause))
 
     def _by_hidden_ways(self) -> None:
         touched = {module for module, _ in self._spread.changed.values} | self._gone
@@ -264,7 +282,7 @@ class _Maker:
             *frozen_edits,
             *(cycle_hazards(self._graph, whole) if len(whole) > 1 else ()),
             *unresolved(self._hidden, [name for name in self._by_hidden if name in whole]),
-            *self._foreign(),
+            *unrepeatable(spread.foreign, self._after),
             *(hazard for name in order for hazard in self._keeping.misfits(name)),
         ]
         sparing = {name for name, names in spread.spared.items() if names}
@@ -417,18 +435,6 @@ class _Maker:
                 module, "run", f"{count} statement{'s' if count > 1 else ''}", 0, part.runs, part.notes
             )
         return Step(module, "patch", "edited", notes=part.notes)
-
-    def _foreign(self) -> Iterable[Hazard]:
-        for module, name, line in dict.fromkeys(self._spread.foreign):
-            yield Hazard(
-                "effect-not-undone",
-                module,
-                name,
-                message="a statement that ran again or is gone changed an object of another module",
-                advice="What it put there before stays, beside what it puts there now.",
-                path=self._after[module].text.path if module in self._after else "",
-                line=line,
-            )
 
 
 def _texts(sources: Mapping[str, ModuleSource]) -> Texts:

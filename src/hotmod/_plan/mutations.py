@@ -10,13 +10,15 @@ Assumes: code outside of the scope changes only what it is asked to by a method 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from hotmod._model.hazards import Hazard
 from hotmod._plan.program import Place, Program
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain, Region
+from hotmod._source.resolve import ModuleSource
 
-__all__ = ["Touchers", "changed_by"]
+__all__ = ["Touchers", "changed_by", "unrepeatable"]
 
 
 class Touchers:
@@ -99,3 +101,24 @@ def _regions(program: Program, module: str, index: int, qualname: str) -> Iterat
     region = program.region(module, index, qualname)
     if region is not None:
         yield region
+
+
+def unrepeatable(
+    changes: Iterable[tuple[str, str, int]], sources: Mapping[str, ModuleSource]
+) -> Iterator[Hazard]:
+    """The hazards of statements that run again or are gone, and change objects that nobody makes anew.
+
+    Args:
+        changes: module, dotted name of the object, line.
+        sources: the texts of the modules.
+    """
+    for module, name, line in dict.fromkeys(changes):
+        yield Hazard(
+            "effect-not-undone",
+            module,
+            name,
+            message="a statement that ran again or is gone changed an object of another module",
+            advice="What it put there before stays, beside what it puts there now.",
+            path=sources[module].text.path if module in sources else "",
+            line=line,
+        )

@@ -58,9 +58,19 @@ class Program:
         self._binders: dict[str, dict[str, tuple[int, ...]]] = {}
         self._known: dict[str, tuple[tuple[Statement, ...], tuple[Facts, ...]]] = {}
         self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
+        self._met: dict[str, ModuleSource | None] = {}  # which is asked for more often than all else
+        self._words: dict[str, Words] = {}
+        self._spelled: dict[tuple[str, str], bool] = {}
 
     def __contains__(self, module: str) -> bool:
-        return module in self._sources
+        return self._source(module) is not None
+
+    def _source(self, module: str) -> ModuleSource | None:
+        try:
+            return self._met[module]
+        except KeyError:
+            found = self._met[module] = self._sources.get(module)
+            return found
 
     @property
     def modules(self) -> Collection[str]:
@@ -69,12 +79,22 @@ class Program:
 
     def has_module(self, name: str) -> bool:
         """Whether a module of that name is in scope."""
-        return name in self._sources or name in self._others
+        return self._source(name) is not None or name in self._others
 
     def words(self, module: str) -> Words:
         """The words of a module's text."""
-        source = self._sources.get(module)
-        return words_of(source.text) if source is not None else Words()
+        found = self._words.get(module)
+        if found is None:
+            source = self._source(module)
+            found = self._words[module] = words_of(source.text) if source is not None else Words()
+        return found
+
+    def spells(self, module: str, word: str) -> bool:
+        """Whether a word is anywhere in the code of a module."""
+        key = module, word
+        if key not in self._spelled:
+            self._spelled[key] = self.words(module).names(word)
+        return self._spelled[key]
 
     def text(self, module: str) -> SourceText:
         """The text of a module that has one."""
@@ -82,7 +102,7 @@ class Program:
 
     def digest(self, module: str) -> str:
         """The digest of a module's text; empty for one without."""
-        source = self._sources.get(module)
+        source = self._source(module)
         return source.text.digest if source is not None else ""
 
     def statements(self, module: str) -> tuple[Statement, ...]:
@@ -104,7 +124,7 @@ class Program:
     def _read(self, module: str) -> tuple[tuple[Statement, ...], tuple[Facts, ...]]:
         found = self._known.get(module)
         if found is None:
-            source = self._sources.get(module)
+            source = self._source(module)
             try:
                 if source is None:
                     found = (), ()
@@ -120,7 +140,7 @@ class Program:
 
     def has_docstring(self, module: str) -> bool:
         """Whether the first statement of a module is its docstring."""
-        source = self._sources.get(module)
+        source = self._source(module)
         return source is not None and bool(self.statements(module)) and facts_in(source.text)[0].docstring
 
     def region(self, module: str, index: int, qualname: str) -> Region | None:
@@ -196,7 +216,7 @@ class Program:
         """The absolute name of the module that an import statement of `module` names."""
         if not imported.level:
             return imported.module
-        source = self._sources.get(module)
+        source = self._source(module)
         package = module if source is not None and source.is_package else module.rpartition(".")[0]
         for _ in range(imported.level - 1):
             package = package.rpartition(".")[0]
@@ -241,7 +261,7 @@ class Program:
         binders = self.binders(module).get(chain[0], ())
         found = found or list(self.imported_from(module, chain[0]))
         if not found:
-            return "" if binders or self.stars(module) else f"builtins.{'.'.join(chain)}"
+            return "" if binders or "*" in self.binders(module) else f"builtins.{'.'.join(chain)}"
         each = found[-1]
         base = self.absolute(module, each)
         if self.has_module(base.partition(".")[0]) or self.has_module(base):

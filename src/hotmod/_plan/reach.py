@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from hotmod._plan.changed import Cause, Changed, is_special
 from hotmod._plan.lineage import Classes
+from hotmod._plan.namesakes import Namesakes
 from hotmod._plan.program import Place, Program
 from hotmod._plan.purity import is_plain_base
 from hotmod._source.facts import Facts
@@ -27,6 +28,9 @@ _CONSTRUCTORS = frozenset(("__new__", "__init__", "__post_init__", "__attrs_post
 _WHEN_CALLED = _CONSTRUCTORS | {"__set_name__"}
 _WHEN_APPLIED = _WHEN_CALLED | {"__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__get__"}
 _HOOKS = frozenset(("__init_subclass__", "__class_getitem__", "__mro_entries__"))
+_ACCESSORS = frozenset(
+    ("get", "items", "pop", "popitem", "setdefault", "values")
+)  # give what a container holds
 _OF_METACLASSES = _WHEN_APPLIED | _HOOKS | {"__prepare__", "__setattr__", "__getattr__"}
 
 
@@ -43,7 +47,6 @@ class Reach:
 
     Attributes:
         looked_at: the modules in which something was looked for.
-        asked_for: the names of methods that were looked for in all modules.
     """
 
     def __init__(
@@ -59,21 +62,19 @@ class Reach:
         self._classes = Classes(program)
         self._changed = changed
         self._tainted = tainted
-        self._modules = modules
-        self._index = index
-        self._importers = importers
-        self._visible: dict[str, frozenset[str]] = {}
+        self._namesakes = Namesakes(program, self._classes, modules, importers, index)
         self._seen: set[tuple[object, ...]] = set()
         self._left: list[tuple[str, Region, Mode, str]] = []
         self._clean: dict[tuple[str, bool], set[tuple[object, ...]]] = {}
-        self._known_classes: dict[tuple[str, str], bool] = {}
         self._met: set[tuple[str, str]] = set()
         self.looked_at = self._classes.looked_at
-        self.asked_for: set[str] = set()
         self._origin = ""  # the module of the statement that is looked from
         self._heirs_matter = True
-        self._named: dict[str, list[tuple[str, str]]] = {}
-        self._related: dict[tuple[tuple[str, str], tuple[str, str]], bool] = {}
+
+    @property
+    def asked_for(self) -> set[str]:
+        """The names of methods that were looked for in all modules."""
+        return self._namesakes.asked_for
 
     def cause(self, module: str, index: int) -> Cause | None:
         """Why a statement has to run again; None if nothing that it depends on changed."""
@@ -104,7 +105,7 @@ class Reach:
         return frozenset(self._met)
 
     def _begin(self, module: str) -> None:
-        self._met, self.asked_for = set(), set()
+        self._met, self._namesakes.asked_for = set(), set()
         self.looked_at = self._classes.looked_at = {module}
 
     def _search(self, module: str, region: Region) -> Cause | None:
@@ -155,7 +156,8 @@ class Reach:
         Args:
             module: its module.
             region: the region.
-            least: `CALLED` if whatever it refers to may be called, `APPLIED` if what it calls is applied.
+            least: `CALLED` if whatever it refers to may be called, `APPLIED` if what it calls is applied,
+                `USED` if what it gives another name is.
         """
         if region.dynamic:
             cause = next(self._changed.of_module(module), None)
@@ -172,13 +174,14 @@ class Reach:
             if not region.imports and self._tainted.isdisjoint(chain):
                 continue  # by no name on this way can a change be met
             stronger = self._handed(module, region, chain, mode)
-            if least is Mode.CALLED or stronger is Mode.CALLED:
+            if Mode.CALLED in (least, stronger) or (least is Mode.USED and mode is Mode.PLAIN):
                 stronger = max(stronger, least)
-            for place in self._program.places(module, chain, region.imports):
-                self.looked_at.add(place.module)
-                cause = self._place(place, stronger)
-                if cause is not None:
-                    return cause
+            for part, use in ((chain, stronger), *_elements(chain, stronger, region, least)):
+                for place in self._program.places(module, part, region.imports):
+                    self.looked_at.add(place.module)
+                    cause = self._place(place, use)
+                    if cause is not None:
+                        return cause
         for name in self._on_the_way(region.attributes):
             cause = self._by_name(name, module)
             if cause is not None:
@@ -208,7 +211,9 @@ class Reach:
         """Something that a dotted name leads to, and what is done with it."""
         key = place.module, place.name
         if not place.name:
-            return self._changed.modules.get(place.module)
+            return self._changed.modules.get(place.module) or next(
+                self._changed.of_module(place.module), None
+            )
         cause = self._changed.values.get(key)
         if place.rest:
             mode = max(mode, Mode.USED)
@@ -343,7 +348,9 @@ class Reach:
             for qualname in facts.functions:
                 region = self._program.region(place.module, index, qualname)
                 self._left += [(place.module, region, Mode.PLAIN, "")] if region is not None else []
-        unknown = False
+        unknown = Mode.PLAIN in facts.eager.reads.values()  # it may be one of these, under another name
+        if unknown and (mode is Mode.USED or place.rest):
+            self._left.append((place.module, facts.eager, Mode.USED, ""))
         for callee in facts.eager.unknown:
             if not callee:
                 unknown = True
@@ -384,66 +391,25 @@ class Reach:
         """What a method looks up on its own instance: attributes of its class, its bases and its heirs."""
         cls = (module, qualname.rpartition(".")[0])
         for name in self._on_the_way(region.own):
-            for owner, each in self._functions_named(name):
-                if self._sees(owner) and self._are_related(cls, (owner, each.rpartition(".")[0])):
+            for owner, each in self._namesakes.named(name, self._origin):
+                if self._namesakes.are_related(cls, (owner, each.rpartition(".")[0])):
                     cause = self._body(owner, each)
                     if cause is not None:
                         return cause
         return None
 
-    def _are_related(self, one: tuple[str, str], two: tuple[str, str]) -> bool:
-        if not (one[1] and two[1]):
-            return True  # not a method as they are usually written: any may be meant
-        key = one, two
-        if key not in self._related:
-            self._related[key] = two in self._classes.lineage(*one) or one in self._classes.lineage(*two)
-        return self._related[key]
-
     def _by_name(self, name: str, where: str) -> Cause | None:
         """An attribute of an object of unknown kind: every function of that name may be meant."""
-        for module, qualname in self._functions_named(name):
-            if self._sees(module) and self._is_named(qualname, where):
+        for module, qualname in self._namesakes.named(name, self._origin):
+            if self._namesakes.is_near(qualname, self._origin, where):
                 cause = self._body(module, qualname)
                 if cause is not None:
                     return cause
         return None
 
-    def _is_named(self, qualname: str, where: str) -> bool:
-        """Whether there may be an instance of a method's class: a text near the look-up names the class.
 
-        Near are the texts of the statement's module, of those that it imports from, and of the look-up.
-        """
-        cls, _, method = qualname.partition(".")
-        if not method:
-            return True
-        key = self._origin, cls
-        if key not in self._known_classes:
-            texts = {self._origin, *(self._imported(self._origin))}
-            self._known_classes[key] = any(self._program.words(text).names(cls) for text in texts)
-        return self._known_classes[key] or self._program.words(where).names(cls)
-
-    def _imported(self, module: str) -> Iterator[str]:
-        for facts in self._program.facts(module):
-            for each in facts.imports:
-                base = self._program.absolute(module, each)
-                yield base
-                yield f"{base}.{each.name}"
-
-    def _sees(self, module: str) -> bool:
-        """Whether objects of a module can be there when the statement runs: its module imports that one."""
-        if module not in self._visible:
-            self._visible[module] = self._importers(module) | {module}
-        return self._origin in self._visible[module]
-
-    def _functions_named(self, name: str) -> list[tuple[str, str]]:
-        self.asked_for.add(name)
-        if name not in self._named:
-            self._named[name] = [
-                (module, qualname)
-                for module in (self._modules if self._index is None else self._index.get(name, ()))
-                if name in self._program.words(module).bodies
-                for facts in self._program.facts(module)
-                for qualname in facts.functions
-                if qualname.rpartition(".")[2] == name
-            ]
-        return self._named[name]
+def _elements(chain: Chain, mode: Mode, region: Region, least: Mode) -> Iterator[tuple[Chain, Mode]]:
+    """The container that a method is asked for what it holds, and what is done with that."""
+    if len(chain) > 1 and chain[-1] in _ACCESSORS and mode >= Mode.CALLED:
+        called = mode is Mode.APPLIED or least is Mode.CALLED or () in region.unknown
+        yield chain[:-1], Mode.CALLED if called else Mode.USED

@@ -50,7 +50,7 @@ class Runs(Marks):
             self._stars_again(module, index, facts)
             return
         runs[index] = cause
-        if facts.eager.dynamic:
+        if facts.eager.dynamic or self._hides_submodule(module, facts):
             self.run_whole(module, cause)
         self._mark(module, index, facts, cause, edit)
         if module in self.whole:
@@ -64,6 +64,15 @@ class Runs(Marks):
         self._made_anew(module, facts, cause)
         self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
+
+    def _hides_submodule(self, module: str, facts: Facts) -> bool:
+        """Whether a package gives the name of a submodule to something else: who comes last has it."""
+        own = {
+            each.local
+            for each in facts.imports
+            if self.program.absolute(module, each) in (f"{module}.{each.local}", module)
+        }
+        return any(self.program.has_module(f"{module}.{name}") for name in facts.binds if name not in own)
 
     def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
         """Objects that remember each call, and refuse a second one, are made anew, wherever that is."""

@@ -128,6 +128,11 @@ class Spread(Runs):
                     module, index, Cause(module, statement.first, f"{name} is not what its definition made")
                 )
 
+    def build(self, module: str, name: str, cause: Cause) -> None:
+        """A class is built again, if its text is known."""
+        for index in self.program.binders(module).get(name, ()) if module in self.program else ():
+            self.run(module, index, cause)
+
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
         facts = self.program.facts(module)
@@ -204,6 +209,10 @@ class Spread(Runs):
         line = edit.new.first if edit.new is not None else edit.old.first
         if facts is None:
             return
+        if facts.eager.dynamic:  # it may have bound names that it does not spell: they go with it
+            cause = Cause(module, line, f"{named(edit)}, which computes what it binds, is not as it was")
+            self.run_whole(module, cause)
+            self._unspelled(module, cause)
         self._made_anew(module, facts, Cause(module, line, f"{named(edit)} changed"))
         for chain in sorted({*facts.eager.changes, *changed_by(self.before, module, facts)}):
             self._rebuilt(

@@ -132,5 +132,5 @@ class Taint:
 
 def _renames(facts: Facts) -> bool:
     if facts.kind is Kind.IMPORT:
-        return any(each.name and each.name != each.local for each in facts.imports)
+        return any(each.local != (each.name or each.module.partition(".")[0]) for each in facts.imports)
     return facts.kind in (Kind.OTHER, Kind.CLASS) or facts.decorated

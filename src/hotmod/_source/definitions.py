@@ -15,9 +15,11 @@ import symtable
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
+from hotmod._source.facts import statements_known
 from hotmod._source.files import read
 from hotmod._source.memory import remembered
 from hotmod._source.parse import decode, parse
+from hotmod._source.statements import parsed
 
 __all__ = ["Bindings", "bindings", "line_of"]
 
@@ -76,15 +78,23 @@ def line_of(source: SourceText | str, name: str) -> int:
         name: the name.
     """
     try:
-        tree = parse(read(source) if isinstance(source, str) else source)
+        text = read(source) if isinstance(source, str) else source
+        known = statements_known(text)
+        if known is None:
+            return next((node.lineno for node in parse(text).body if name in _bound(node)), 0)
+        for statement in known:
+            for node in parsed(statement.text) if name in statement.text else ():
+                if name in _bound(node):
+                    return statement.first - 1 + node.lineno
     except (SourceError, OSError):
         return 0
-    for node in tree.body:
-        bound = {getattr(part, "id", None) for part in ast.walk(node) if isinstance(part, ast.Name)}
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            bound = {node.name}
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            bound = {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-        if name in bound:
-            return node.lineno
     return 0
+
+
+def _bound(node: ast.stmt) -> set[str]:
+    """The names that a statement binds, and some that it reads."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}

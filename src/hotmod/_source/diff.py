@@ -55,7 +55,7 @@ class Member:
     Attributes:
         name: the name; `__doc__` for the docstring, empty for a statement that binds nothing.
         kind: neither `UNCHANGED` nor `MOVED`.
-        is_function: whether a `def` binds it.
+        is_function: whether a `def` binds it, in each version that binds it at all.
         decorated: whether the definition has decorators, now or before.
     """
 
@@ -246,12 +246,12 @@ class _Members:
                 self._tell(_kinds(before, now, found, name), before, now)
 
     def _tell(self, kinds: dict[str, EditKind], old: list[ast.stmt], new: list[ast.stmt]) -> None:
-        definitions = list(_definitions([*old, *new]))
+        sides = [(set(bound_names(side)), list(_definitions(side))) for side in (old, new)]
         for name, kind in kinds.items():
-            own = [node for node in definitions if node.name == name]
-            functions = [isinstance(node, _FUNCTIONS) for node in own]
-            decorated = any(node.decorator_list for node in own)
-            self.found.append(Member(name, kind, any(functions[-1:]), decorated))
+            own = [[node for node in every if node.name == name] for names, every in sides if name in names]
+            function = bool(own) and all(side and isinstance(side[-1], _FUNCTIONS) for side in own)
+            decorated = any(node.decorator_list for side in own for node in side)
+            self.found.append(Member(name, kind, function, decorated))
 
 
 def _kinds(old: list[ast.stmt], new: list[ast.stmt], found: Comparison, owner: str) -> dict[str, EditKind]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from hotmod._source.regions import Builder, Chain
 
@@ -25,6 +25,7 @@ __all__ = [
     "origin_of",
     "parameters_of",
     "plain_functions",
+    "spelled_out",
 ]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -37,6 +38,7 @@ MUTATING = frozenset(
         *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
     )
 )
+_LEAVES = frozenset((ast.Constant, ast.Load, ast.Store, ast.Pass, ast.Break, ast.Continue))
 _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
@@ -60,6 +62,16 @@ class Scope:
 
 def is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def spelled_out(node: ast.Call, callee: Chain) -> list[ast.expr]:
+    """The arguments of a call; what `getattr` is asked for by a literal name is an attribute."""
+    match callee, node.args:
+        case [("getattr",) | ("hasattr",), [value, ast.Constant(value=str(name)), *rest]] if (
+            name.isidentifier()
+        ):
+            return [ast.Attribute(value, name, ast.Load()), *rest]
+    return node.args
 
 
 def is_super(node: ast.AST) -> bool:
@@ -103,35 +115,43 @@ def _is_transparent(decorator: ast.expr) -> bool:
     return last in _TRANSPARENT or (len(chain) == 2 and last in ("setter", "getter", "deleter"))  # noqa: PLR2004
 
 
-def _nodes_of_scope(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """The nodes of one scope: those of functions, classes and comprehensions in it are left out."""
-    left = list(body)
-    while left:
-        node = left.pop()
-        yield node
-        if isinstance(node, _SCOPES):
-            if not isinstance(node, ast.Lambda):
-                left += node.decorator_list
-        elif isinstance(node, COMPREHENSIONS):
-            left += [each for each in ast.walk(node) if isinstance(each, ast.NamedExpr)]
-        else:
-            left += ast.iter_child_nodes(node)
-
-
 def bound_in(body: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """The names that a scope binds, those of them that it declares as belonging elsewhere, and imports."""
     bound, shared, imported = set[str](), set[str](), set[str]()
-    for node in _nodes_of_scope(body):
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            bound.add(node.id)
-        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            bound.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Global):
-            shared.update(node.names)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            bound.add(node.name)
-        elif isinstance(node, ast.MatchMapping) and node.rest:
-            bound.add(node.rest)
+    left: list[ast.AST] = list(body)
+    while left:
+        node = left.pop()
+        kind = type(node)  # every node of every function comes by here, most of them names
+        if kind is ast.Name:
+            if type(node.ctx) is not ast.Load:  # type: ignore[attr-defined]
+                bound.add(node.id)  # type: ignore[attr-defined]
+        elif kind is ast.Attribute:
+            left.append(node.value)  # type: ignore[attr-defined]
+        elif kind is ast.Call:
+            left += (node.func, *node.args, *node.keywords)  # type: ignore[attr-defined]
+        elif kind not in _LEAVES:
+            _binding(node, bound, shared, imported)
+            left += _within(node)
     return frozenset(bound | imported), frozenset(shared), frozenset(imported)
+
+
+def _binding(node: ast.AST, bound: set[str], shared: set[str], imported: set[str]) -> None:
+    if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        bound.add(node.name)
+    elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        imported.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+    elif isinstance(node, ast.Global):
+        shared.update(node.names)
+    elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+        bound.add(node.name)
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        bound.add(node.rest)
+
+
+def _within(node: ast.AST) -> Iterable[ast.AST]:
+    """The nodes below one that belong to the same scope: what is in functions and classes does not."""
+    if isinstance(node, _SCOPES):
+        return () if isinstance(node, ast.Lambda) else node.decorator_list
+    if isinstance(node, COMPREHENSIONS):
+        return [each for each in ast.walk(node) if isinstance(each, ast.NamedExpr)]
+    return ast.iter_child_nodes(node)

@@ -57,20 +57,20 @@ class Visitor:
             self._statement(node, scope)
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
-        if isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or trees.is_text(node):
+        if isinstance(node, (ast.Pass, ast.Global, ast.Nonlocal)) or trees.is_text(node):
             return
         self.ran = True
         if isinstance(node, trees.FUNCTIONS):
             self._function(node, scope)
         elif isinstance(node, ast.ClassDef):
             self._class(node, scope)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
             self._import(node, scope)
         elif isinstance(node, ast.If):
             self._if(node, scope)
         elif isinstance(node, ast.Expr):
             self._discarded(node.value, scope)
-        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             self._assign(node, scope)
         elif isinstance(node, ast.Delete):
             for target in node.targets:
@@ -111,7 +111,7 @@ class Visitor:
                 self._target(node.optional_vars, scope)
             return
         for name in (getattr(node, "name", None), getattr(node, "rest", None)):
-            if isinstance(name, str) and isinstance(node, ast.excepthandler | ast.pattern):
+            if isinstance(name, str) and isinstance(node, (ast.excepthandler, ast.pattern)):
                 self._bind(name, scope)
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.stmt):
@@ -161,12 +161,12 @@ class Visitor:
     def _target(self, node: ast.expr, scope: Scope, *, deletes: bool = False) -> None:
         if isinstance(node, ast.Name):
             self._bind(node.id, scope)
-        elif isinstance(node, ast.Tuple | ast.List):
+        elif isinstance(node, (ast.Tuple, ast.List)):
             for part in node.elts:
                 self._target(part, scope, deletes=deletes)
         elif isinstance(node, ast.Starred):
             self._target(node.value, scope)
-        elif isinstance(node, ast.Attribute | ast.Subscript):
+        elif isinstance(node, (ast.Attribute, ast.Subscript)):
             self._expression(node.value, scope, Mode.USED)
             if isinstance(node, ast.Subscript):
                 self._expression(node.slice, scope, Mode.PLAIN)
@@ -313,7 +313,9 @@ class Visitor:
             self._expression(node, scope, Mode.PLAIN)
 
     def _expression(self, node: ast.AST, scope: Scope, mode: Mode) -> None:
-        if isinstance(node, ast.Name | ast.Attribute):
+        if type(node) is ast.Constant:
+            return
+        if isinstance(node, (ast.Name, ast.Attribute)):
             self._name(node, scope, mode)
         elif isinstance(node, ast.Call):
             self._call(node, scope, Mode.HANDED, Mode.APPLIED if mode >= Mode.USED else Mode.CALLED)
@@ -329,9 +331,9 @@ class Visitor:
             self._expression(node.body, scope, mode)
             self._expression(node.orelse, scope, mode)
         elif isinstance(node, ast.Subscript):
-            self._expression(node.value, scope, Mode.USED)
+            self._expression(node.value, scope, max(Mode.USED, mode))
             self._expression(node.slice, scope, Mode.PLAIN)
-        elif isinstance(node, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.Slice | ast.keyword):
+        elif isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Slice, ast.keyword)):
             for child in ast.iter_child_nodes(node):
                 self._expression(child, scope, min(mode, Mode.PLAIN))
         elif isinstance(node, ast.Yield) and node.value is not None:
@@ -393,8 +395,8 @@ class Visitor:
             mode = Mode.CALLED
         elif handing is Mode.HANDED and last[:1].isupper():
             mode = Mode.STORED
-        for argument in (*node.args, *node.keywords):
-            value = argument.value if isinstance(argument, ast.keyword | ast.Starred) else argument
+        for argument in (*trees.spelled_out(node, callee), *node.keywords):
+            value = argument.value if isinstance(argument, (ast.keyword, ast.Starred)) else argument
             chain = trees.chain_of(value)
             keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in _CALLS_ITS_KEY
             self._expression(value, scope, Mode.CALLED if keyed else mode)

@@ -6,7 +6,8 @@ nothing to it.
 Touches: text.
 
 Guarantees: an identifier in code that runs with the module body is among `Words.eager` or
-`Words.imported`; one in the body of a function, under the name of the function or among `eager`.
+`Words.imported`; one in the body of a function, under the name of the function or among `eager`. What
+`getattr` is asked for by a literal counts as an identifier.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ __all__ = ["Words", "words_of"]
 _WORD = re.compile(r"[^\W\d]\w*")
 _NAMED = re.compile(r"\b(?:def|class) +\w+|^__all__\b(?=[^=\n]*=)", re.MULTILINE)
 _ON_STRING = re.compile(r"""(["'])\s*\.\s*\w+""")  # methods of strings are nobody's
+_ASKED_FOR = re.compile(
+    r"""\b((?:get|has)attr\s*\([^"']*?,\s*)(["'])(\w+)\2"""
+)  # an attribute, as if spelled
 _CLASS = re.compile(r"\bclass +(\w+)")
 _STAR = re.compile(r"\bimport\s*\(?\s*\*|\bimport_module\b|\b__import__\b")
 _IMPORT = re.compile(
@@ -100,7 +104,8 @@ def _together(parts: Sequence[Words]) -> Words:
 
 
 def _words_in(decoded: str) -> Words:
-    code = without_strings(_ON_STRING.sub(r"\1", f"\n{decoded}\n"))
+    spelled = _ASKED_FOR.sub(r"\1\3", _ON_STRING.sub(r"\1", f"\n{decoded}\n"))
+    code = without_strings(spelled)
     bodies: dict[str, set[str]] = {}
     imported: set[str] = set()
 
