@@ -107,7 +107,11 @@ def test_a_reload_inside_of_verify_is_refused(shop: Project) -> None:
     """A check that reloads is refused with an error, which rejects the edit."""
     config = shop.load("shop.config")
     made: list[Any] = []
-    reloader = hotmod.Reloader("shop", verify=lambda: made[0].reload())
+
+    def check() -> object:
+        return made[0].reload()
+
+    reloader = hotmod.Reloader("shop", verify=check)
     made.append(reloader)
     shop.write(EDITED)
     report = reloader.reload()
