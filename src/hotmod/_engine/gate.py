@@ -114,7 +114,9 @@ class Gate:
         here = threading.get_ident()
         self.inside = {block for block in self.inside if block.thread == here}
         self.alert = False
-        self._changed = threading.Condition()
+        # Taken by itself: a signal in the `__enter__` of a condition, which is in Python, leaves it locked.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._closings: list[Closing] = []  # that are active
         self._coming: list[Closing] = []  # that wait for blocks to leave
         self._offers = 0
@@ -126,7 +128,7 @@ class Gate:
 
     def admit(self, block: Block) -> None:
         """Wait until a block may begin, in this thread."""
-        with self._changed:
+        with self._lock:
             if self._bars(block, waits_here=True):
                 self._step_back(block)
                 self._changed.wait_for(lambda: not self._bars(block, waits_here=True), self._patience)
@@ -141,7 +143,7 @@ class Gate:
             return
         deadline = loop.time() + self._patience
         while True:
-            with self._changed:
+            with self._lock:
                 if not self._bars(block, waits_here=False) or loop.time() >= deadline:
                     self._let_in(block)
                     return
@@ -152,7 +154,7 @@ class Gate:
 
     def leave(self, block: Block) -> None:
         """A block has ended while the gate was alert."""
-        with self._changed:
+        with self._lock:
             for closing in self._coming:
                 closing.blocks.discard(block)
             due = self._begin_closings()
@@ -186,7 +188,7 @@ class Gate:
             return False
         if not waits_here:
             return True
-        if any(other.thread == here for other in self.inside if other is not block):
+        if any(other.thread == here for other in list(self.inside) if other is not block):
             return False  # that one could not end before this one
         # what the reload waits for, or the reload itself, may need this thread
         return bool(self._owner) or not (self._offers or _runs_tasks())
@@ -196,14 +198,14 @@ class Gate:
     def close(self, patience: float) -> Closing:
         """Let no new block begin; those that are inside go on."""
         closing = Closing(self)
-        with self._changed:
+        with self._lock:
             self._activate(closing, patience)
         return closing
 
     def close_after(self, patience: float, told: Callable[[], object]) -> Closing:
         """Do so when all blocks that are inside now have left, and tell; perhaps at once."""
         closing = Closing(self, told)
-        with self._changed:
+        with self._lock:
             self._patience = patience
             closing.blocks = set(self.inside)
             self._coming.append(closing)
@@ -215,7 +217,7 @@ class Gate:
 
     def open(self, closing: Closing) -> None:
         """See `Closing.release`."""
-        with self._changed:
+        with self._lock:
             for closings in (self._closings, self._coming):
                 if closing in closings:
                     closings.remove(closing)
@@ -224,13 +226,13 @@ class Gate:
     @contextlib.contextmanager
     def offering(self) -> Iterator[None]:
         """A reload is to be made by another thread, which must get there."""
-        with self._changed:
+        with self._lock:
             self._offers += 1
             self._settle()
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._offers -= 1
 
     def wait(self, deadline: float, gives_up: Callable[[], bool] = bool) -> bool:
@@ -243,13 +245,13 @@ class Gate:
         def is_over() -> bool:
             return not self.inside or gives_up() or any(block.thread == here for block in list(self.inside))
 
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(is_over, max(0.0, deadline - time.monotonic()))
             return not self.inside
 
     def stir(self) -> None:
         """Let whoever waits look again."""
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
 
     @contextlib.contextmanager
@@ -259,7 +261,7 @@ class Gate:
         Raises:
             Occupied: some are inside.
         """
-        with self._changed:
+        with self._lock:
             self._owner, self.alert, self._patience = threading.get_ident(), True, patience
             blocks = frozenset(self.inside)
             if blocks:
@@ -269,7 +271,7 @@ class Gate:
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._owner = 0
                 self._settle()
 

@@ -144,6 +144,10 @@ class Ledger:
         touched, self._touched = self._touched, {}
         return touched.keys()
 
+    def touch(self) -> None:
+        """Let `touched` give every module once more."""
+        self._touched = dict.fromkeys((*self._touched, *self.modules))
+
     def _is_as_seen(self) -> bool:
         """Whether no module can have come or gone since the last look; costs the same for any number."""
         return not self._stirred and self._end == _end_of_modules()

@@ -9,10 +9,11 @@ Assumes: the caller holds the lock of the reloader.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from hotmod._config import Config
 from hotmod._engine.frozen import Frozen
@@ -28,6 +29,7 @@ from hotmod._engine.obstacles import (
 from hotmod._engine.texts import is_long
 from hotmod._live.modules import space_of
 from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
+from hotmod._model.errors import SourceError
 from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
 from hotmod._plan.program import Unreadable
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
@@ -48,6 +50,10 @@ class Planner:
     def __init__(self, config: Config, ledger: Ledger) -> None:
         self._config, self._ledger = config, ledger
         self._frozen = Frozen(ledger.scope)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing yet."""
         self._graph = self._loaded_graph = build({})
         self._derived: tuple[ImportGraph, dict[str, ModuleSource]] = self._graph, {}
         self._sources: dict[str, ModuleSource] = {}
@@ -55,12 +61,28 @@ class Planner:
         self.import_time = ImportTime()
         self.call_time = CallTime()
 
+    @contextlib.contextmanager
+    def _whole(self) -> Iterator[None]:
+        """If this is interrupted, by a signal say, what was half taken in is taken in anew the next time."""
+        try:
+            yield
+        except SourceError:
+            raise
+        except BaseException:
+            self._begin()
+            self._ledger.touch()
+            raise
+
     def plan(self, changes: ChangeSet) -> Plan:
         """The plan for some changes, without added modules that nobody imports.
 
         Raises:
             SourceError: a text can't be read.
         """
+        with self._whole():
+            return self._plan_of_all(changes)
+
+    def _plan_of_all(self, changes: ChangeSet) -> Plan:
         main = self._ledger.main
         of_main = [each for each in changes.changes if main is not None and each.module == main.name]
         if not of_main or main is None or main.text is None:
@@ -147,6 +169,10 @@ class Planner:
 
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
+        with self._whole():
+            return self._graph_of_loaded()
+
+    def _graph_of_loaded(self) -> ImportGraph:
         touched = self._ledger.touched()
         loaded = {name: self._ledger.modules.get(name) for name in touched}
         known = (self._sourceless - set(touched)) | {

@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable, Iterator
 
@@ -30,6 +31,7 @@ __all__ = [
 
 LOCK = threading.RLock()
 LOCK_WAIT = 60.0  # seconds; a transaction may wait for the thread that wants to make the next one
+LOOK = 0.005  # seconds between two looks at whether it is over
 FORK_WAIT = 10.0  # seconds; a transaction that waits for the thread that forks must not hang it
 
 
@@ -77,17 +79,18 @@ def turn() -> Iterator[None]:
     Raises:
         HotmodError: it does not end, or this thread is in the middle of an import that it may wait for.
     """
-    if not LOCK.acquire(timeout=LOCK_WAIT):
+    deadline, pause = time.monotonic() + LOCK_WAIT, threading.Event()
+    while _state.busy and not reloads_here() and time.monotonic() < deadline:
+        pause.wait(LOOK)
+    if _state.busy and not reloads_here():
         msg = (
             f"Another reload has been under way for more than {LOCK_WAIT:g} s, perhaps because it waits for "
             "this thread. Nothing was changed by this call. Code that is being reloaded must not wait for a "
             "thread that reloads."
         )
         raise HotmodError(msg)
-    try:
+    with LOCK:  # not `acquire`: a signal between that and a `try` would leave it locked
         yield
-    finally:
-        LOCK.release()
 
 
 def refuse_inside_import(owned: Callable[[str], bool]) -> None:
