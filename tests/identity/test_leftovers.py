@@ -157,6 +157,18 @@ def test_objects_do_not_grow_with_reloads(project: Project) -> None:
     assert counts[1] - counts[0] < 20
 
 
+def test_versions_come_back_one_by_one(project: Project) -> None:
+    """Of three edits that are taken back one after the other, each gives the code of the version before."""
+    text = "def f():\n    return {0}\n\n\ndef make():\n    return lambda: {0}\n\n\nmade = make()\nown = lambda: {0}\n"
+    live = Live(project, text.format(1))
+    live.hold("f, made, own = m.f, m.made, m.own")
+    for number in (2, 3, 4):
+        assert live.edit(text.format(number))
+    for number in (3, 2, 1):
+        live.reloader.rollback()
+        assert live.failing((f"(f(), made(), own(), m.make()()) == ({number},) * 4",)) == []
+
+
 def test_a_holder_of_many_is_told_for_each(project: Project) -> None:
     """A container that holds one replaced class itself and another one deeper is told for both."""
     text = "class C:\n    __slots__ = ({0})\n\n\nclass D:\n    __slots__ = ({0})\n"

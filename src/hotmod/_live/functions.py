@@ -10,7 +10,6 @@ Assumes: both functions belong to the same module object, so they share their gl
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import functools
 import inspect
@@ -23,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
-from hotmod._live.journal import Journal
+from hotmod._live.journal import Journal, SavedCode, at_once
 
 __all__ = [
     "fits",
@@ -102,12 +101,12 @@ def is_lent(function: types.FunctionType, spaces: Mapping[str, Mapping[str, Any]
 
 def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
     """Give `live` everything of `fresh` but its closure cells. Assumes that there is no `obstacle`."""
-    code = live.__code__
+    code = SavedCode(live.__code__)
     before = {name: getattr(live, name) for name in _FIELDS}
     attributes = dict(live.__dict__)
 
     def undo() -> None:
-        put(code, before, attributes)
+        put(code.code, before, attributes)
 
     def put(code: types.CodeType, fields: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
         steps: list[Callable[[], object]] = [functools.partial(setattr, live, "__code__", code)]
@@ -118,7 +117,7 @@ def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionT
             steps.append(live.__dict__.clear)
         steps.append(functools.partial(live.__dict__.update, attributes))
         # one call in C: no other thread calls the new code with the old defaults
-        collections.deque(map(operator.call, steps), maxlen=0)
+        at_once(steps)
 
     journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
     attributes_now = {name: value for name, value in attributes.items() if name in fresh.__dict__}
@@ -166,11 +165,11 @@ def forward(journal: Journal, live: types.FunctionType, fresh: Callable[..., Any
         co_filename=live.__code__.co_filename,
         co_firstlineno=getattr(fresh, "__code__", live.__code__).co_firstlineno,
     )
-    before, attributes = live.__code__, dict(live.__dict__)
+    before, attributes = SavedCode(live.__code__), dict(live.__dict__)
     defaults = live.__defaults__, live.__kwdefaults__
 
     def undo() -> None:
-        _set_code(live, before)
+        _set_code(live, before.code)
         live.__defaults__, live.__kwdefaults__ = defaults
         live.__dict__.clear()
         live.__dict__.update(attributes)
@@ -224,17 +223,17 @@ def replace_code(journal: Journal, live: types.FunctionType, code: types.CodeTyp
 
     The journal does not keep it alive: else each reload would find again what only the last one remembers.
     """
-    before, doc, ref = live.__code__, live.__doc__, weakref.ref(live)
+    before, doc, ref = SavedCode(live.__code__), live.__doc__, weakref.ref(live)
 
     def undo() -> None:
         function = ref()
         if function is not None:
-            function.__code__ = before
+            function.__code__ = before.code
             function.__doc__ = doc
 
     journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
     live.__code__ = code
-    if doc is not None and doc == (before.co_consts or (None,))[0]:
+    if doc is not None and doc == (before.code.co_consts or (None,))[0]:
         first = (code.co_consts or (None,))[0]
         live.__doc__ = first if isinstance(first, str) else None
 

@@ -12,16 +12,36 @@ from __future__ import annotations
 
 import collections
 import operator
+import types
+import weakref
 from collections.abc import Callable, Iterable
 
 from hotmod._model.errors import RollbackError
 
-__all__ = ["Journal", "at_once"]
+__all__ = ["Journal", "SavedCode", "at_once", "saved_codes"]
 
 
 def at_once(calls: Iterable[Callable[[], object]]) -> None:
     """Make some calls of functions in C in one step for other threads, on builds with a global lock."""
     collections.deque(map(operator.call, calls), maxlen=0)
+
+
+class SavedCode:
+    """Code that an undo gives back; whoever exchanges code in containers must not find it."""
+
+    __slots__ = ("__weakref__", "code")
+
+    def __init__(self, code: types.CodeType) -> None:
+        self.code = code
+        _SAVED.add(self)
+
+
+_SAVED: weakref.WeakSet[SavedCode] = weakref.WeakSet()
+
+
+def saved_codes() -> list[types.CodeType]:
+    """The code that undo steps refer to, once for each reference."""
+    return [each.code for each in list(_SAVED)]
 
 
 class Journal:

@@ -25,7 +25,7 @@ from hotmod._live import functions as code_of
 from hotmod._live import held
 from hotmod._live.classes import functions_in, own_dict
 from hotmod._live.codes import Pairs, class_facts, docstring
-from hotmod._live.journal import Journal, at_once
+from hotmod._live.journal import Journal, SavedCode, at_once
 from hotmod._live.reach import LRU, Reach, Running, complete
 from hotmod._live.state import instance_dict
 
@@ -204,7 +204,7 @@ def commit(journal: Journal, patch: Patch) -> None:
 def _undo(patch: Patch) -> Callable[[], None]:
     """What takes the changes back. It keeps no function alive: only references by others count."""
     back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(patch.changes)]
-    back += [(weakref.ref(step.function), setattr, "__code__", step.old) for step in patch.steps]
+    codes = [(weakref.ref(step.function), SavedCode(step.old)) for step in patch.steps]
     filled = [_reference(cache) for cache in patch.caches]
     held_by = Patch(holders=patch.holders, succeeded=patch.succeeded)
 
@@ -213,6 +213,11 @@ def _undo(patch: Patch) -> Callable[[], None]:
             functools.partial(setter, target, name, old)
             for ref, setter, name, old in back
             if (target := ref()) is not None
+        ]
+        calls += [
+            functools.partial(setattr, function, "__code__", saved.code)
+            for ref, saved in codes
+            if (function := ref()) is not None
         ]
         calls += held_by.exchanges(back=True)
         calls += [cache.cache_clear for ref in filled if (cache := ref()) is not None]

@@ -28,6 +28,7 @@ from hotmod._live import held
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import identity
+from hotmod._live.journal import saved_codes
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import size_of
@@ -209,6 +210,7 @@ class Reach:
             return {}
         users = [function.__code__ for function in (*self.functions, *self._foreign)]
         users += held.codes_held(self.holders)
+        users += saved_codes()
         users += _own_calls()
         # a call that was under way before and after the counting was under way in between
         users += [frame.f_code for key, frame in _others_calls().items() if key in others]
