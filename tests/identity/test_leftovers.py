@@ -159,7 +159,8 @@ def test_objects_do_not_grow_with_reloads(project: Project) -> None:
 
 def test_versions_come_back_one_by_one(project: Project) -> None:
     """Of three edits that are taken back one after the other, each gives the code of the version before."""
-    text = "def f():\n    return {0}\n\n\ndef make():\n    return lambda: {0}\n\n\nmade = make()\nown = lambda: {0}\n"
+    text = "def f():\n    return {0}\n\n\ndef make():\n    return lambda: {0}\n\n\n"
+    text += "made = make()\nown = lambda: {0}\n"
     live = Live(project, text.format(1))
     live.hold("f, made, own = m.f, m.made, m.own")
     for number in (2, 3, 4):
