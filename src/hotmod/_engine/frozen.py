@@ -33,7 +33,7 @@ class Frozen:
         self._take_in()
 
     def _take_in(self) -> None:
-        for name, module in list(sys.modules.items()):
+        for name, module in list(sys.modules.copy().items()):
             if name not in self._known and isinstance(module, types.ModuleType):
                 path = source_of(module)
                 if path is not None and path.endswith(_COMPILED) and self._scope.owns(name, path):

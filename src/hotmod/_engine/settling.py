@@ -135,7 +135,9 @@ class Settling:
 
     def _unify(self) -> None:
         """Let what exists before and after be one object, wherever it is referred to."""
-        inside = [module for name, module in list(sys.modules.items()) if self._is_inside(name, module)]
+        inside = [
+            module for name, module in list(sys.modules.copy().items()) if self._is_inside(name, module)
+        ]
         spaces = {text.path: modules.space_of(sys.modules.get(name)) for name, text in self.texts.items()}
         self._identity.settle(inside, self.ledger.scope.owns_name, spaces)
         self._definitions.is_current = self._identity.is_current

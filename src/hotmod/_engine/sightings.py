@@ -53,7 +53,7 @@ class Census:
         foreign, owns = self._foreign, self._scope.owns
         names = () if self._scope.folders else self._scope.names
         heads = {name.partition(".")[0] for name in names}
-        for name, module in list(sys.modules.items()):
+        for name, module in list(sys.modules.copy().items()):
             if (
                 known.get(name) == id(module)
                 or name in ("__main__", "__mp_main__")

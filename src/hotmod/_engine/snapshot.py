@@ -44,7 +44,7 @@ class Snapshot:
     def __init__(self, journal: Journal | None, ledger: Ledger, names: Iterable[str] | None = None) -> None:
         self._ledger = ledger
         if names is None:
-            found = [(name, module) for name, module in list(sys.modules.items())]
+            found = [(name, module) for name, module in list(sys.modules.copy().items())]
             inside = {
                 name: module
                 for name, module in found

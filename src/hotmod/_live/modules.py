@@ -37,10 +37,12 @@ def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
 
 def watch_entries(journal: Journal, owned: Callable[[str], bool]) -> dict[str, Any]:
     """Note the entries of `sys.modules` in scope, so that an undo restores exactly them."""
-    before: dict[str, Any] = {name: module for name, module in list(sys.modules.items()) if owned(name)}
+    before: dict[str, Any] = {
+        name: module for name, module in list(sys.modules.copy().items()) if owned(name)
+    }
 
     def undo() -> None:
-        for name in [name for name in list(sys.modules) if owned(name)]:
+        for name in [name for name in list(sys.modules.copy()) if owned(name)]:
             if name not in before:
                 del sys.modules[name]
         sys.modules.update(before)

@@ -53,7 +53,7 @@ class _Search:
         self._heap = Heap()
         self._level: dict[int, _Node] = {}
         self._names: dict[int, str] = {}
-        for name, module in list(sys.modules.items()):
+        for name, module in list(sys.modules.copy().items()):
             if isinstance(module, types.ModuleType):
                 self._names.setdefault(id(vars(module)), name)
         for one in targets:
