@@ -46,7 +46,9 @@ def fresh(project: Project, expression: str, *imports: str) -> str:
     """The value of an expression, as text, in a process that imports the files as they are now."""
     program = f"import {', '.join(imports)}\nprint({expression})"
     command = [sys.executable, "-c", program]
-    environment = {**os.environ, "PYTHONPATH": str(project.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    # no `.pyc` is read or written: one of an earlier text may have the stamp of this one
+    none = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(project.folder.parent / "none")}
+    environment = {**os.environ, "PYTHONPATH": str(project.folder), **none}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
