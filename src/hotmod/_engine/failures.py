@@ -42,7 +42,8 @@ def trimmed(error: BaseException) -> BaseException:
     kept: types.TracebackType | None = None
     for step in reversed(_frames(error)):
         if not _is_plumbing(step.tb_frame):
-            kept = types.TracebackType(kept, step.tb_frame, step.tb_lasti, step.tb_lineno)
+            line = step.tb_lineno or 0  # a signal may come where CPython 3.11 has no line
+            kept = types.TracebackType(kept, step.tb_frame, step.tb_lasti, line)
         else:
             with contextlib.suppress(RuntimeError):  # it is still running: one of those that called us
                 step.tb_frame.clear()
