@@ -18,7 +18,7 @@ from hotmod._model.changes import SourceText
 from hotmod._model.hazards import Hazard
 from hotmod._plan import Keep
 from hotmod._plan.keeping import ADVICE
-from hotmod._source.statements import Statements, split
+from hotmod._source.statements import Statements, future_features, split
 
 __all__ = ["code_without", "masked", "misfits", "with_codes_of"]
 
@@ -28,8 +28,11 @@ Spaces = Mapping[str, Mapping[str, Any]]
 def masked(statements: Statements, spans: Iterable[tuple[int, int]]) -> list[str]:
     """The lines of a text with nothing but some statements, each in its place, and what `__future__` says."""
     kept = [""] * len(statements.lines)
-    future = [(each.first, each.last) for each in statements.statements if "__future__" in each.text]
-    for first, last in (*spans, *future):
+    beginning = statements.statements[: len(statements.future) + 1]  # nothing but a docstring stands before
+    for each in beginning if statements.future else ():
+        if features := future_features(each.text):
+            kept[each.first - 1] = f"from __future__ import {', '.join(features)}"
+    for first, last in spans:
         kept[first - 1 : last] = statements.lines[first - 1 : last]
     return kept
 

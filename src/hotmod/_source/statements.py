@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Statement",
     "Statements",
+    "future_features",
     "is_docstring",
     "names_bound",
     "parsed",
@@ -181,6 +182,21 @@ def is_docstring(node: ast.stmt) -> bool:
     )
 
 
+def future_features(text: str) -> list[str]:
+    """The features that a top-level statement turns on, or several that share a line.
+
+    Args:
+        text: the text of a `Statement`.
+    """
+    return [each for node in parsed(text) for each in _features(node)] if "__future__" in text else []
+
+
+def _features(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level:
+        return [alias.name for alias in node.names]
+    return []
+
+
 def _split(decoded: str, path: str) -> Statements:
     lines = tuple(decoded.split("\n"))
     return _told(_grouped(parse_decoded(decoded, path).body, lines, 0), lines)
@@ -196,8 +212,8 @@ def _told(statements: Sequence[Statement], lines: tuple[str, ...]) -> Statements
         ):
             break
         for place, node in enumerate(parsed(statement.text)):
-            if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level:
-                future += [alias.name for alias in node.names]
+            if features := _features(node):
+                future += features
             elif number == place == 0 and is_docstring(node):
                 docstring = True
             else:
