@@ -128,16 +128,23 @@ def test_a_module_from_elsewhere_is_watched_where_it_lies(shop: Project) -> None
     }
 
 
-def test_nothing_is_lost_between_two_sets_of_folders(tmp_path: pathlib.Path) -> None:
-    """Events of a folder survive that other folders are watched from then on; each path comes once."""
+def test_other_folders_may_be_watched_from_then_on(tmp_path: pathlib.Path) -> None:
+    """The folders of the last call are watched, and no others; each path comes once."""
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
     notifier = Notifier()
-    notifier.arm([str(tmp_path)])
-    (tmp_path / "a.py").touch()
+    notifier.arm([str(folders[0])])
+    notifier.arm([str(folder) for folder in folders])
+    wanted = {str(folder / "x.py") for folder in folders}
+    for path in wanted:
+        pathlib.Path(path).touch()
     seen: set[str] = set()
-    while str(tmp_path / "a.py") not in seen:
-        notifier.nap(1)  # the kernel allows so many watchers, and lets go of closed ones late
-        notifier.arm([str(tmp_path)])
+    while not wanted <= seen:
+        notifier.nap(1)
         seen |= notifier.poll()
+    notifier.arm([str(folders[1])])
+    assert notifier.folders == {str(folders[1])}
     notifier.close()
     notifier.close()
 

@@ -2,12 +2,12 @@
 
 Touches: the kernel's file notifications, through the native half of watchfiles, and one thread of its.
 
-Guarantees: a folder that exists is watched by itself, without what lies below it; between two sets of
-folders there is no moment at which a folder of both is not watched. A path is given at least once for
-each burst of events on it, never twice for one poll.
+Guarantees: a folder that exists is watched by itself, without what lies below it, from before `arm` returns.
+A path is given at least once for each burst of events on it, never twice for one poll.
 
 Assumes: one thread at a time uses a `Notifier`. An event may be late and may be lost (a full queue of the
-kernel tells nobody): whoever relies on events compares contents now and then.
+kernel tells nobody; what the kernel has queued goes with the native watcher when another one takes its
+place): whoever relies on events looks at everything after `arm`, and compares contents now and then.
 
 watchfiles' own loop sleeps once more after the first event, to group events. Here that is done above,
 where it is known what the events are about: a poll returns at once, and a nap is a single native sleep
@@ -65,11 +65,13 @@ class Notifier:
     def __init__(self) -> None:
         self.folders: frozenset[str] = frozenset()
         self._native: RustNotify | None = None
-        self._left: set[str] = set()  # events of folders watched before
+        self._left: set[str] = set()  # events that came in a nap
         self._polling = bool(os.environ.get("WATCHFILES_FORCE_POLLING", ""))
 
     def arm(self, folders: Collection[str]) -> None:
         """Watch exactly these folders from now on, each by itself. Folders that don't exist are left out.
+
+        Events that were not polled before are lost.
 
         Raises:
             OSError, RuntimeError: the kernel refuses, and comparing folders instead fails as well.
@@ -77,10 +79,6 @@ class Notifier:
         native, armed = self._made(folders)
         before, self._native, self.folders = self._native, native, armed
         if before is not None:
-            try:
-                self._left |= _polled(before)
-            except WatchfilesRustInternalError as error:
-                self._left |= self._instead(error)
             before.close()
 
     def _instead(self, error: Exception) -> set[str]:
@@ -133,6 +131,8 @@ class Notifier:
         Raises:
             RuntimeError: the native half failed; arm it again.
         """
+        # The first turn sees that there are events, the second that no more came meanwhile, and returns them;
+        # with a step of 0 there is no sleep between. The third ends the call if there were none.
         found, self._left = self._left, set()
         return found | self._events(0, _Turns(2))
 
@@ -153,12 +153,6 @@ class Notifier:
         native, self._native = self._native, None
         if native is not None:
             native.close()
-
-
-def _polled(native: RustNotify) -> set[str]:
-    # The first turn sees that there are events, the second that no more came meanwhile, and returns them;
-    # with a step of 0 there is no sleep between. The third ends the call if there were none.
-    return {path for _, path in _run(native, 0, _Turns(2))}
 
 
 def _run(native: RustNotify, step: int, stop: _Turns | _Until) -> set[tuple[int, str]]:

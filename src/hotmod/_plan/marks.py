@@ -90,6 +90,10 @@ class Marks(abc.ABC):
     def run(self, module: str, index: int, cause: Cause, edit: Edit | None = None) -> None:
         """A statement runs again."""
 
+    @abc.abstractmethod
+    def run_whole(self, module: str, cause: Cause) -> None:
+        """A module runs as a whole."""
+
     def _mark(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         """Note which names of a statement that runs are not as they were."""
         edited = edit is not None and edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
@@ -183,19 +187,25 @@ class Marks(abc.ABC):
 
     def _stars_again(self, module: str, index: int, facts: Facts) -> None:
         """Of what a star import brought, only what has changed is bound again."""
-        binders = self.program.binders(module)
         for each in facts.imports:
             base = self.program.absolute(module, each)
             for (owner, name), why in list(self.changed.values.items()):
-                if owner == base and not any(other > index for other in binders.get(name, ())):
-                    self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
-                    self._value(module, name, why)
+                if owner == base and name != "__all__":
+                    self._bring(module, index, name, why)
             cause = self.changed.modules.get(base) or self.changed.values.get((base, "__all__"))
-            if cause is None:
-                continue
-            for name in self.program.exports(base):
-                self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
-                self._value(module, name, cause)
+            if cause is not None:
+                for name in self.program.exports(base):
+                    self._bring(module, index, name, cause)
+
+    def _bring(self, module: str, star: int, name: str, cause: Cause) -> None:
+        """A star import brings another object of that name."""
+        if self.program.overrides(module, name, star):
+            return
+        if name in self.program.binders(module):  # which of them is read where is a matter of their order
+            self.run_whole(module, cause)
+        else:
+            self.stars.setdefault(module, {})[name] = tuple(self.program.stars(module))
+        self._value(module, name, cause)
 
     def _function(self, module: str, facts: Facts, cause: Cause) -> None:
         for name in facts.binds:

@@ -9,7 +9,9 @@ Assumes: names are bound where a statement of the module spells them, by a star 
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hotmod._model.changes import SourceText
@@ -17,12 +19,21 @@ from hotmod._model.errors import SourceError
 from hotmod._source.facts import Facts, facts_in, functions_of
 from hotmod._source.regions import Chain, NameImport, Region
 from hotmod._source.resolve import ModuleSource
-from hotmod._source.statements import Statement
+from hotmod._source.statements import Statement, parsed
 from hotmod._source.words import Words, words_of
 
 __all__ = ["Place", "Program", "Unreadable"]
 
 MAX_HOPS = 40  # re-exports that are followed
+_SURELY_BIND = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.Import,
+    ast.ImportFrom,
+)
 
 
 class Unreadable(Exception):  # noqa: N818 - not told to anybody: the module runs as a whole
@@ -270,11 +281,35 @@ class Program:
 
     def stars(self, module: str) -> Iterator[str]:
         """The modules from which a module imports everything."""
+        return (base for _, base in self.star_imports(module))
+
+    def star_imports(self, module: str) -> Iterator[tuple[int, str]]:
+        """The statements of a module that import everything from another one, each with that one's name."""
         facts = self.facts(module)
         for index in self.binders(module).get("*", ()):
             for each in facts[index].imports:
                 if each.name == "*":
-                    yield self.absolute(module, each)
+                    yield index, self.absolute(module, each)
+
+    def overrides(self, module: str, name: str, star: int) -> bool:
+        """Whether nobody can come by what a star import brings under a name, as a statement below binds it.
+
+        Args:
+            module: the module.
+            name: the name.
+            star: which statement is the star import.
+        """
+        below = next((index for index in self.binders(module).get(name, ()) if index > star), None)
+        if below is None:
+            return False
+        statements, facts = self._read(module)
+        spelled = re.compile(rf"\b{re.escape(name)}\b")
+        return (
+            name in facts[below].binds
+            and all(isinstance(node, _SURELY_BIND) for node in parsed(statements[below].text))
+            and not any(name in chain for chain in facts[below].eager.reads)
+            and not any(spelled.search(each.text) for each in statements[:below])
+        )
 
 
 class _Walk:

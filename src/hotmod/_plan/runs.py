@@ -50,7 +50,11 @@ class Runs(Marks):
             self._stars_again(module, index, facts)
             return
         runs[index] = cause
-        if facts.eager.dynamic or self._hides_submodule(module, facts):
+        if (
+            facts.eager.dynamic
+            or self._hides_submodule(module, facts)
+            or self._shares_with_star(module, index, facts)
+        ):
             self.run_whole(module, cause)
         self._mark(module, index, facts, cause, edit)
         if module in self.whole:
@@ -73,6 +77,22 @@ class Runs(Marks):
             if self.program.absolute(module, each) in (f"{module}.{each.local}", module)
         }
         return any(self.program.has_module(f"{module}.{name}") for name in facts.binds if name not in own)
+
+    def _shares_with_star(self, module: str, index: int, facts: Facts) -> bool:
+        """Whether a star import may bind, too, what a statement binds, so that more than it has to run.
+
+        A foreign module may have any name; that one above the statement has it as well is not expected.
+        """
+        stars = dict(self.program.star_imports(module))
+        bound = self._bound_by(module, index, facts) if stars else ()
+        for name in bound:
+            for star, base in stars.items():
+                if base not in self.program:
+                    if star > index:
+                        return True
+                elif name in self.program.exports(base) and not self.program.overrides(module, name, star):
+                    return True
+        return False
 
     def _made_anew(self, module: str, facts: Facts, cause: Cause) -> None:
         """Objects that remember each call, and refuse a second one, are made anew, wherever that is."""
