@@ -9,6 +9,7 @@ import pytest
 import hotmod
 from hotmod._live import adapters, instances, survey
 from tests.identity.table import Live
+from tests.live.patching import Searches
 from tests.oracle.project import Project
 
 SLOTTED = "class C:\n    __slots__ = ({})\n\n\nCACHE = {{}}\n"
@@ -155,6 +156,23 @@ def test_objects_do_not_grow_with_reloads(project: Project) -> None:
         if turn in {40, 60}:
             counts.append(len(gc.get_objects()))
     assert counts[1] - counts[0] < 20
+
+
+def test_a_reload_leaves_no_code_to_the_collector(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody collects garbage, code is counted as exactly as ever, so that the heap is not searched."""
+    text = "class C:\n    def f(self): return {0}\n\n\ndef g(): return {0}\n\n\nN = [{0}]\n"
+    live = Live(project, text.format(1))
+    live.hold("f = m.C().f")
+    assert live.edit(text.format(2))  # the code that the import made is known from then on
+    searches = Searches(monkeypatch)
+    gc.disable()
+    try:
+        for number in (3, 4, 5):
+            assert live.edit(text.format(number))
+            assert live.failing((f"f() == {number}",)) == []
+    finally:
+        gc.enable()
+    assert searches.count == 0
 
 
 def test_versions_come_back_one_by_one(project: Project) -> None:

@@ -23,12 +23,14 @@ LOOK = 0.001  # seconds between two looks
 
 def calls_elsewhere() -> Iterator[tuple[int, types.FrameType]]:
     """The calls under way in other threads, with their threads, innermost first."""
-    here = threading.get_ident()
-    for thread, top in sys._current_frames().items():  # noqa: SLF001 - the only way to see what other threads run
-        frame: types.FrameType | None = top if thread != here else None
+    tops = sys._current_frames()  # noqa: SLF001 - the only way to see what other threads run
+    # Not its own: a frame that refers to itself keeps what it knows until the collector comes.
+    del tops[threading.get_ident()]
+    while tops:
+        thread, frame = tops.popitem()
         while frame is not None:
             yield thread, frame
-            frame = frame.f_back
+            frame = frame.f_back  # type: ignore[assignment]
 
 
 def let_calls_end(names: Collection[str], paths: Collection[str]) -> None:

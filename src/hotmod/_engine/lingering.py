@@ -109,13 +109,7 @@ class Lingering:
 
     def _running(self) -> Iterator[Call]:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
-        here = threading.get_ident()
-        frame: types.FrameType | None = sys._getframe()  # noqa: SLF001 - this thread's calls are calls as well
-        mine = []
-        while frame is not None:
-            mine.append((here, frame))
-            frame = frame.f_back
-        for thread, each in (*mine, *calls_elsewhere()):
+        for thread, each in (*_calls_here(), *calls_elsewhere()):
             module = self._module_of_old(each)
             if module:
                 yield Call(f"thread {names.get(thread, thread)}", module, each.f_code, each.f_lineno)
@@ -152,6 +146,17 @@ class Lingering:
         if os.path.basename(trees[0].co_filename) != os.path.basename(code.co_filename):
             return False  # a library made it, as the `__init__` of a dataclass
         return not any(same_code(code, one) for one in self._current[module].get(code.co_qualname, ()))
+
+
+def _calls_here() -> Iterator[tuple[int, types.FrameType]]:
+    """The calls under way in this thread, innermost first.
+
+    Not its own: a frame that refers to itself keeps what it knows until the collector comes.
+    """
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - this thread's calls are calls as well
+    while frame is not None:
+        yield threading.get_ident(), frame
+        frame = frame.f_back
 
 
 def _tasks(objects: Iterable[Any]) -> Mapping[int, str]:

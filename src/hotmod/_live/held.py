@@ -55,10 +55,14 @@ _PARTS = frozenset((tuple, frozenset))  # what these hold belongs to whoever hol
 class Held:
     """A container that can't be referred to weakly; dropped when nobody else refers to it any more."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: Any) -> None:
         self._value = value
+
+    def is_of(self, value: Any) -> bool:
+        """Whether it leads to that container."""
+        return self._value is value
 
     def __call__(self) -> Any:
         """The container; None, and let go, if it is only held here."""
@@ -75,12 +79,19 @@ def _references_here() -> int:
 _ONLY_HERE = _references_here()
 
 
+# by identity; each container is held here once at most, as two would keep it alive for each other
+_HELD: weakref.WeakValueDictionary[int, Held] = weakref.WeakValueDictionary()
+
+
 def remember(holder: Any) -> Callable[[], Any]:
     """What leads to a holder for as long as somebody else holds it."""
     try:
         return weakref.ref(holder)
     except TypeError:
-        return Held(holder)
+        known = _HELD.get(identity(holder))
+        if known is None or not known.is_of(holder):
+            known = _HELD[identity(holder)] = Held(holder)
+        return known
 
 
 def find(objects: list[Any], wanted: Mapping[int, int], known: Iterable[Any] = ()) -> list[Any]:

@@ -206,9 +206,10 @@ def _undo(patch: Patch) -> Callable[[], None]:
     back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(patch.changes)]
     codes = [(weakref.ref(step.function), SavedCode(step.old)) for step in patch.steps]
     filled = [_reference(cache) for cache in patch.caches]
-    held_by = Patch(holders=patch.holders, succeeded=patch.succeeded)
+    holders, succeeded = tuple(map(held.remember, patch.holders)), patch.succeeded
 
     def undo() -> None:
+        left = tuple(each for ref in holders if (each := ref()) is not None)
         calls: list[Callable[[], object]] = [
             functools.partial(setter, target, name, old)
             for ref, setter, name, old in back
@@ -219,7 +220,7 @@ def _undo(patch: Patch) -> Callable[[], None]:
             for ref, saved in codes
             if (function := ref()) is not None
         ]
-        calls += held_by.exchanges(back=True)
+        calls += Patch(holders=left, succeeded=succeeded).exchanges(back=True)
         calls += [cache.cache_clear for ref in filled if (cache := ref()) is not None]
         at_once(calls)
 
