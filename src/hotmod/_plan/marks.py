@@ -180,7 +180,8 @@ class Marks(abc.ABC):
     def _star(self, module: str, base: str, cause: Cause) -> None:
         """A star import runs: what it brings is new, and what the module binds below it is bound again."""
         binders = self.program.binders(module)
-        for name in self.program.exports(base):
+        lost = {name for owner, name in self.changed.values if owner == base}
+        for name in self.program.exports(base) | self.before.exports(base) | lost:
             self._value(module, name, cause)
             for index in binders.get(name, ()) if name != "*" else ():
                 self.run(module, index, cause)
