@@ -108,7 +108,7 @@ class Marks(abc.ABC):
         elif (
             edited
             and edit is not None
-            and edit.kind is EditKind.CHANGED
+            and edit.kind in (EditKind.CHANGED, EditKind.REDEFINED)
             and self._is_of_another_kind(module, edit, facts)
         ):
             for name in facts.binds:
@@ -142,9 +142,15 @@ class Marks(abc.ABC):
         return None
 
     def _is_of_another_kind(self, module: str, edit: Edit, facts: Facts) -> bool:
-        """Whether a definition has taken the place of something else."""
+        """Whether a definition has taken the place of something else, such as what a decorator made."""
+        if facts.kind not in (Kind.FUNCTION, Kind.CLASS):
+            return False
         before = self._facts_before(module, edit)
-        return facts.kind in (Kind.FUNCTION, Kind.CLASS) and (before is None or before.kind is not facts.kind)
+        return (
+            before is None
+            or before.kind is not facts.kind
+            or (before.decorated and not self._stays(self.before, module, before))
+        )
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
         if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
@@ -210,15 +216,13 @@ class Marks(abc.ABC):
 
     def _function(self, module: str, facts: Facts, cause: Cause) -> None:
         for name in facts.binds:
-            if facts.decorated and not self._stays(module, facts):
+            if facts.decorated and not self._stays(self.program, module, facts):
                 self._value(module, name, cause)
             self.changed.functions.setdefault((module, name), self._caused(module, name, cause))
 
-    def _stays(self, module: str, facts: Facts) -> bool:
+    def _stays(self, program: Program, module: str, facts: Facts) -> bool:
         """Whether decorators leave a definition the object that it was."""
-        return all(
-            self.program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee
-        )
+        return all(program.outside(module, callee) in _IN_PLACE for callee in facts.eager.unknown if callee)
 
     def _class(self, module: str, index: int, facts: Facts, cause: Cause, edit: Edit | None) -> None:
         name = facts.binds[0] if facts.binds else ""
@@ -233,7 +237,8 @@ class Marks(abc.ABC):
             return
         if (
             (edit is not None and (edit.header or any(member.name == "__slots__" for member in edit.members)))
-            or (facts.decorated and (not self._stays(module, facts) or "slots" in facts.keywords))
+            or (facts.decorated and "slots" in facts.keywords)
+            or (facts.decorated and not self._stays(self.program, module, facts))
             or (described is not None and self._has_another_base(module, described))
         ):
             self._value(module, name, cause)
