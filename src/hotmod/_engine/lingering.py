@@ -116,17 +116,18 @@ class Lingering:
 
     def _suspended(self) -> Iterator[Call]:
         objects = gc.get_objects()
-        tasks = _tasks(objects)
-        for one in objects:
-            if type(one) not in _FRAMES:
-                continue
+        found = []
+        for one in [each for each in objects if type(each) in _FRAMES]:
             kind, attribute = _FRAMES[type(one)]
             frame = getattr(one, attribute)
             if frame is None or frame.f_back is not None:
                 continue  # it has ended, or runs: then its thread was asked
             module = self._module_of_old(frame)
             if module:
-                yield Call(tasks.get(id(one), f"a {kind}"), module, frame.f_code, frame.f_lineno)
+                found.append((one, kind, module, frame))
+        tasks = _tasks(objects) if found else {}
+        for one, kind, module, frame in found:
+            yield Call(tasks.get(id(one), f"a {kind}"), module, frame.f_code, frame.f_lineno)
 
     def _module_of_old(self, frame: types.FrameType) -> str:
         """The module in scope whose old code a frame runs; empty if it runs none."""
