@@ -22,7 +22,6 @@ from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.importtime import EVERYTHING, ImportTime
 from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
-from hotmod._plan.screen import words_on_the_way
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.memory import remembered
 
@@ -63,17 +62,11 @@ def hits(
         lambda: Reach(program, Changed(), EVERYTHING, modules, importers, known.index)
     )
     following = functools.cache(lambda: Reach(program, changed, EVERYTHING, modules, importers))
-    on_the_way = words_on_the_way(program, modules, changed)
     for module in modules:
         if module not in program:
             continue
-        words = program.words(module)
-        if on_the_way.isdisjoint(words.bodies) and words.eager.isdisjoint(on_the_way):
-            continue
         for index, name, function in _made(program, module):
             owner, _, qualname = function.partition(":")
-            if qualname.rpartition(".")[2] not in on_the_way:
-                continue
             cause = changed.bodies.get((owner, qualname))
             if cause is None and changed.is_inside_only():
                 met = known.called_by(program, owner, qualname, everything)

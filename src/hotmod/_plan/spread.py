@@ -20,7 +20,6 @@ from hotmod._plan.mutations import changed_by
 from hotmod._plan.program import Unreadable
 from hotmod._plan.reach import Reach
 from hotmod._plan.runs import Runs
-from hotmod._plan.screen import words_on_the_way
 from hotmod._plan.taint import Taint
 from hotmod._source.diff import Edit, EditKind
 from hotmod._source.facts import Facts, Kind
@@ -261,19 +260,14 @@ class Spread(Runs):
             met = self._import_time.met(self.changed.bodies)
             rewired = [each for each in met if self._is_rewired(*each)]
             self._import_time.rewire(self.program, self._edits, rewired)
-            words = words_on_the_way(self.program, self._region, self.changed)
-            near = [name for name in self._region if not self.program.words(name).eager.isdisjoint(words)]
-            if self._called(near).isdisjoint(self.changed.bodies):
+            if self._called().isdisjoint(self.changed.bodies):
                 return
         while self.changed.size() != done.size():
             fresh, done = self.changed.since(done), self.changed.copy()
-            words = words_on_the_way(self.program, self._region, fresh)
-            near = [name for name in self._region if self._is_hit(name, words)]
-            taint = Taint(self.program, self._region, fresh.names(), fresh.methods(), self._called(near))
+            taint = Taint(self.program, self._region, fresh.names(), fresh.methods(), self._called())
             reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
-            for module in near:
-                self._look_at(module, taint.words, reach)
             for module in self._region:
+                self._look_at(module, taint.words, reach)
                 self._look_for_computed(module, reach)
 
     def _is_rewired(self, module: str, qualname: str) -> bool:
@@ -284,9 +278,8 @@ class Spread(Runs):
             regions.append(program.region(module, index, qualname) if index >= 0 else None)
         return regions[0] is None or regions[0] != regions[1]
 
-    def _called(self, modules: Collection[str]) -> frozenset[tuple[str, str]]:
-        """The functions that imports of some modules may call."""
-        return self._import_time.called(self.program, modules, self._importers)
+    def _called(self) -> frozenset[tuple[str, str]]:
+        return self._import_time.called(self.program, self._region, self._importers)
 
     def _is_hit(self, module: str, known: Collection[str]) -> bool:
         words = self.program.words(module)

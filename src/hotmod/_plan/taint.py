@@ -14,11 +14,12 @@ from collections.abc import Collection, Iterator
 
 from hotmod._plan.changed import is_special
 from hotmod._plan.program import Program, Unreadable
-from hotmod._plan.screen import LAMBDA, renames
-from hotmod._source.facts import Kind
+from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Region
 
 __all__ = ["Taint"]
+
+LAMBDA = "<lambda>"  # the functions of a statement that have no name, together
 
 
 class Taint:
@@ -113,7 +114,7 @@ class Taint:
         except Unreadable:
             return
         for index, facts in enumerate(every):
-            if not renames(facts) or self.words.issuperset(facts.binds):
+            if not _renames(facts) or self.words.issuperset(facts.binds):
                 continue
             leads = not facts.words.isdisjoint(self.words) and (
                 facts.kind is Kind.IMPORT or self._refers(module, facts.eager)
@@ -127,3 +128,9 @@ class Taint:
         except Unreadable:
             return True
         return region is None or self._refers(module, region)
+
+
+def _renames(facts: Facts) -> bool:
+    if facts.kind is Kind.IMPORT:
+        return any(each.local != (each.name or each.module.partition(".")[0]) for each in facts.imports)
+    return facts.kind in (Kind.OTHER, Kind.CLASS) or facts.decorated
