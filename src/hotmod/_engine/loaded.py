@@ -23,11 +23,18 @@ import weakref
 from collections.abc import Collection, Iterator, Mapping
 
 from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
-from hotmod._engine.texts import is_too_large, must_exist, read_if_there, readable, sized, stem_of
+from hotmod._engine.texts import (
+    files_of,
+    is_too_large,
+    must_exist,
+    read_if_there,
+    readable,
+    sized,
+    stem_of,
+)
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
-from hotmod._source.files import discover
 
 __all__ = ["SOURCE", "Ledger", "Loaded", "readable", "source_of"]
 
@@ -87,7 +94,7 @@ class Ledger:
         self._pending = ChangeSet()
         self._refused: dict[str, Change] = {}
         self._take_in(view)
-        for name, path in self._files().items():
+        for name, path in files_of(self.scope).items():
             text = None if name in self.modules else readable(path)
             # A file that came after the view was taken may be one that an importer went without.
             if text is not None and not (view is not None and view.may_have_changed(path)):
@@ -255,21 +262,6 @@ class Ledger:
             self.modules.clear()
             self.modules.update(ranked)
 
-    def _files(self) -> dict[str, str]:
-        """Every module file of the scope on disk by module name."""
-        found: dict[str, str] = {}
-        roots: dict[str, list[str]] = {}
-        for root, prefix in self.scope.roots():
-            if not os.path.exists(root):
-                continue
-            if root.endswith(SOURCE):
-                found[prefix or os.path.splitext(os.path.basename(root))[0]] = root
-            else:
-                roots.setdefault(prefix, []).append(root)
-        for prefix, folders in roots.items():
-            found.update({name: file.path for name, file in discover(folders, prefix).modules.items()})
-        return {name: path for name, path in found.items() if self.scope.allows(path)}
-
     def changes(self, paths: Collection[str] | None = None) -> ChangeSet:
         """What differs between disk and memory now. Every file is read once.
 
@@ -291,7 +283,7 @@ class Ledger:
             found = self._look_at(paths) if paths is not None else None
         if found is None:
             must_exist(self.scope.roots(), [path for path, names in self._by_path.items() if names])
-            files = self._files()
+            files = files_of(self.scope)
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
             found += self._change_of_main()
             for name, path in files.items():
@@ -389,7 +381,7 @@ class Ledger:
         What can't be read is given as the error.
         """
         self.refresh()
-        files = self._files()
+        files = files_of(self.scope)
         loaded = [*self.modules.values(), *([self.main] if self.main is not None else [])]
         for each in [each for each in loaded if each.text is not None]:
             try:

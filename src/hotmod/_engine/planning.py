@@ -26,13 +26,15 @@ from hotmod._engine.obstacles import (
     overwritten_definitions,
     unsure_modules,
 )
-from hotmod._engine.texts import is_long
+from hotmod._engine.texts import files_of, is_long, is_too_large, readable
 from hotmod._live.modules import space_of
-from hotmod._model.changes import ChangeKind, ChangeSet, SourceText
+from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
 from hotmod._plan.program import Unreadable
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
+from hotmod._source.resolve import spelled
+from hotmod._source.scan import scanned
 
 __all__ = ["Planner"]
 
@@ -96,6 +98,7 @@ class Planner:
         if not changes:
             return Plan(changes, hazards=tuple(edits))
         was = self.graph()
+        changes = self._awake(changes)
         graph = self._graph_after(changes)
         changes = self._relevant(changes, graph)
         plain = self._config.strategy == "modules"
@@ -139,6 +142,23 @@ class Planner:
             sources=self._sources,
             keeping=keeping,
         )
+
+    def _awake(self, changes: ChangeSet) -> ChangeSet:
+        """The changes with the files that nobody had imported, and that these or each other import now."""
+        found, left = dict(zip(changes.modules, changes.changes, strict=True)), list(changes.changes)
+        while left:
+            change = left.pop()
+            if change.text is None:
+                continue
+            source = _source_of(change)
+            try:
+                names = spelled(change.module, source, scanned(source.text))
+            except SourceError:
+                continue  # the graph tells of it
+            more = _asleep(self._ledger, names - found.keys())
+            found.update((each.module, each) for each in more)
+            left += more
+        return changes if len(found) == len(changes.changes) else ChangeSet(tuple(found.values()))
 
     def _relevant(self, changes: ChangeSet, graph: ImportGraph) -> ChangeSet:
         """The changes without added modules that nobody imports: these are as good as applied."""
@@ -207,11 +227,7 @@ class Planner:
 
     def _graph_after(self, changes: ChangeSet) -> ImportGraph:
         """The import graph with the changed texts in place; deleted modules are still known."""
-        changed = {
-            change.module: ModuleSource(change.text, os.path.basename(change.path).startswith("__init__."))
-            for change in changes.changes
-            if change.text is not None
-        }
+        changed = {change.module: _source_of(change) for change in changes.changes if change.text is not None}
         self.graph()
         return self._updated(changed)
 
@@ -219,3 +235,20 @@ class Planner:
         """The modules of the scope that a module imports when it runs, in order."""
         graph = self._graph
         return [edge.imported for edge in graph.imports(module) if edge.at_import] if module in graph else []
+
+
+def _source_of(change: Change) -> ModuleSource:
+    assert change.text is not None, "a deleted module has no source"  # noqa: S101
+    return ModuleSource(change.text, os.path.basename(change.path).startswith("__init__."))
+
+
+def _asleep(ledger: Ledger, names: Collection[str]) -> list[Change]:
+    """Those of some modules that are not loaded, and whose files nobody asked for, as if they were new."""
+    wanted = ledger.idle.keys() & names - ledger.modules.keys()
+    files = files_of(ledger.scope) if wanted else {}
+    texts = {name: readable(files[name]) for name in sorted(wanted & files.keys())}
+    return [
+        Change(name, ChangeKind.ADDED, text.path, text)
+        for name, text in texts.items()
+        if text is not None and not is_too_large(text)
+    ]

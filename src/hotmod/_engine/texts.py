@@ -15,9 +15,11 @@ from collections.abc import Collection, Iterable
 from hotmod._engine.sightings import SOURCE
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
-from hotmod._source.files import read
+from hotmod._scope import Scope
+from hotmod._source.files import discover, read
 
 __all__ = [
+    "files_of",
     "forget_bytecode",
     "is_long",
     "is_too_large",
@@ -32,6 +34,22 @@ __all__ = [
 MAX_SIZE = 8_000_000
 # Lines. Looking at a statement takes up to a third of a millisecond.
 MAX_LINES = 20_000
+
+
+def files_of(scope: Scope) -> dict[str, str]:
+    """Every module file of a scope on disk by module name."""
+    found: dict[str, str] = {}
+    roots: dict[str, list[str]] = {}
+    for root, prefix in scope.roots():
+        if not os.path.exists(root):
+            continue
+        if root.endswith(SOURCE):
+            found[prefix or os.path.splitext(os.path.basename(root))[0]] = root
+        else:
+            roots.setdefault(prefix, []).append(root)
+    for prefix, folders in roots.items():
+        found.update({name: file.path for name, file in discover(folders, prefix).modules.items()})
+    return {name: path for name, path in found.items() if scope.allows(path)}
 
 
 def stem_of(path: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
     from hotmod._source.imports import ImportStatement
 
-__all__ = ["Facade", "Link", "ModuleSource", "Resolver", "ancestors", "mentioned"]
+__all__ = ["Facade", "Link", "ModuleSource", "Resolver", "ancestors", "mentioned", "spelled"]
 
 _NO_SCAN = Scan()
 _DEFINES = (b"", b"def", b"class", b"async def")
@@ -324,6 +324,24 @@ def _base(statement: ImportStatement, module: str, package: str) -> str | None:
     if not base:
         return None
     return f"{base}.{statement.module}" if statement.module else base
+
+
+def spelled(module: str, source: ModuleSource, scan: Scan) -> set[str]:
+    """The absolute names of all modules that a text may import when it runs, whether there are such or not.
+
+    Args:
+        module: the name of the module.
+        source: its text.
+        scan: what that imports.
+    """
+    package = module if source.is_package else module.rpartition(".")[0]
+    found = set[str]()
+    for statement in scan.statements:
+        base = None if statement.deferred else _base(statement, module, package)
+        if base is not None:
+            found.update((base, *ancestors(base)))
+            found.update(f"{base}.{name}" for name, _ in statement.names if statement.is_from)
+    return found
 
 
 def mentioned(source: ModuleSource, path: str) -> bool:
