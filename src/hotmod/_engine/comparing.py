@@ -183,8 +183,14 @@ class Comparison:
     def _unless_set(self, definition: Definition, told: Difference) -> Iterator[Difference]:
         """A difference, unless the program itself makes it when it is imported."""
         plain = self.subject.usual and not self.subject.set_elsewhere(definition.key)
+        plain = plain and not self._is_submodule(definition.name)
         if plain or told.why == "edited":
             yield told
+
+    def _is_submodule(self, name: str) -> bool:
+        """Whether a name of a package holds its submodule: the import system puts it there, over anything."""
+        value = self.subject.space.get(name)
+        return isinstance(value, types.ModuleType) and value.__name__ == f"{self.subject.name}.{name}"
 
     def _is_of(self, function: types.FunctionType, name: str) -> bool:
         code = function.__code__

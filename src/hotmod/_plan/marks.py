@@ -20,6 +20,7 @@ from hotmod._source.blocks import differing_names
 from hotmod._source.diff import Edit, EditKind, Edits
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import ClassFacts
+from hotmod._source.resolve import ancestors
 
 __all__ = ["Marks", "is_as_it_was", "named"]
 
@@ -199,7 +200,11 @@ class Marks(abc.ABC):
             for (owner, name), why in list(self.changed.values.items()):
                 if owner == base and name != "__all__":
                     self._bring(module, index, name, why)
-            cause = self.changed.modules.get(base) or self.changed.values.get((base, "__all__"))
+            gone = next((each for each in (base, *ancestors(base)) if each in self.changed.modules), None)
+            if gone is not None:  # whether it can be imported is for the import to see
+                self.run_whole(module, self.changed.modules[gone])
+                return
+            cause = self.changed.values.get((base, "__all__"))
             if cause is not None:
                 for name in self.program.exports(base):
                     self._bring(module, index, name, cause)
