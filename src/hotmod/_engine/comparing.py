@@ -21,7 +21,7 @@ from typing import Any
 
 from hotmod._live.classes import bases_of, own_dict
 from hotmod._live.functions import is_forwarding, same_code
-from hotmod._live.modules import children
+from hotmod._live.modules import children, is_submodule
 from hotmod._live.namespaces import foreign_names
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
@@ -183,14 +183,10 @@ class Comparison:
     def _unless_set(self, definition: Definition, told: Difference) -> Iterator[Difference]:
         """A difference, unless the program itself makes it when it is imported."""
         plain = self.subject.usual and not self.subject.set_elsewhere(definition.key)
-        plain = plain and not self._is_submodule(definition.name)
+        value = self.subject.space.get(definition.name)
+        plain = plain and not is_submodule(self.subject.name, definition.name, value)
         if plain or told.why == "edited":
             yield told
-
-    def _is_submodule(self, name: str) -> bool:
-        """Whether a name of a package holds its submodule: the import system puts it there, over anything."""
-        value = self.subject.space.get(name)
-        return isinstance(value, types.ModuleType) and value.__name__ == f"{self.subject.name}.{name}"
 
     def _is_of(self, function: types.FunctionType, name: str) -> bool:
         code = function.__code__

@@ -9,13 +9,12 @@ run assigns an attribute of that name.
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Mapping
 from typing import Any
 
 from hotmod._engine.loaded import Ledger
 from hotmod._live.definitions import Definitions
-from hotmod._live.modules import children
+from hotmod._live.modules import children, is_submodule
 from hotmod._live.namespaces import foreign_names
 from hotmod._model.errors import SourceError
 from hotmod._source.definitions import bindings
@@ -44,7 +43,7 @@ def foreign_attributes(
         if bound is None:
             continue
         for attribute in foreign_names(space, bound, children(name, ledger.modules)):
-            if attribute.startswith("__") or _is_submodule(name, attribute, space):
+            if attribute.startswith("__") or is_submodule(name, attribute, space[attribute]):
                 continue
             if any(sets_attribute(text.data, attribute.encode()) for text in texts):
                 continue
@@ -52,12 +51,6 @@ def foreign_attributes(
             if definitions.key(value) is not None or definitions.key(space[attribute]) is None:
                 found.setdefault(name, {})[attribute] = value
     return found
-
-
-def _is_submodule(package: str, attribute: str, space: Mapping[str, Any]) -> bool:
-    """Whether the import system set an attribute, for a module that may be gone by now."""
-    value = space[attribute]
-    return isinstance(value, types.ModuleType) and value.__name__ == f"{package}.{attribute}"
 
 
 def sets_attribute(data: bytes, attribute: bytes) -> bool:

@@ -16,12 +16,23 @@ from typing import Any
 
 from hotmod._live.journal import Journal
 
-__all__ = ["children", "forget", "pin_lines", "space_of", "watch_entries"]
+__all__ = ["children", "forget", "is_submodule", "pin_lines", "space_of", "watch_entries"]
 
 
 def space_of(module: object) -> dict[str, Any]:
     """The namespace of an entry of `sys.modules`; empty for objects that are no module."""
     return vars(module) if isinstance(module, types.ModuleType) else {}
+
+
+def is_submodule(package: str, name: str, value: object) -> bool:
+    """Whether a value under a name of a package is the submodule that the import system puts there, loaded or gone.
+
+    Never asks the value: it may be any object.
+    """
+    if not issubclass(type(value), types.ModuleType):
+        return False
+    space: dict[str, Any] = types.ModuleType.__dict__["__dict__"].__get__(value)
+    return space.get("__name__") == f"{package}.{name}"
 
 
 def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
