@@ -25,7 +25,7 @@ def space_of(module: object) -> dict[str, Any]:
 
 
 def is_submodule(package: str, name: str, value: object) -> bool:
-    """Whether a value under a name of a package is the submodule that the import system puts there, loaded or gone.
+    """Whether a value under a name of a package is its submodule, put there by the import system.
 
     Never asks the value: it may be any object.
     """
