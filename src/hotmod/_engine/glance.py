@@ -146,8 +146,9 @@ class Glance:
     def _attempt(self) -> Report | None:
         lookout, reloader = self._lookout, self.reloader
         try:
+            paths = lookout.take()
             losses = lookout.expects_losses
-            report = reloader.attempt(lookout.take(), losses=losses)
+            report = reloader.attempt(paths, losses=losses)
         except Exception as error:  # noqa: BLE001 - it is logged
             say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
             status: Status = "restart-required" if isinstance(error, RollbackError) else "rejected"
