@@ -6,6 +6,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import nbclient
 import nbformat
@@ -28,7 +29,7 @@ class Notebook:
             self._book, timeout=SECONDS, kernel_name="python3", resources=resources
         )
 
-    def __call__(self, cell: str) -> list[dict[str, object]]:
+    def __call__(self, cell: str) -> list[dict[str, Any]]:
         """Run a cell; gives its outputs."""
         self._book.cells.append(nbformat.v4.new_code_cell(cell))
         done = self.client.execute_cell(self._book.cells[-1], len(self._book.cells) - 1)

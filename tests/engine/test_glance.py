@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -147,7 +148,9 @@ def test_what_was_refused_is_not_attempted_again(shop: Project, look: Making) ->
     assert glance.waiting() == ()
 
 
-def test_a_file_that_is_missing_for_a_moment(shop: Project, look: Making) -> None:
+def test_a_file_that_is_missing_for_a_moment(
+    shop: Project, look: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file that was moved away and comes back while the glance waits for it is an edit, no loss."""
     glance = look()
     path = shop.folder / "shop/config.py"
@@ -160,7 +163,7 @@ def test_a_file_that_is_missing_for_a_moment(shop: Project, look: Making) -> Non
             path.write_text("TAX = 7\n", "utf-8")
         return turn(**options)
 
-    glance._lookout.turn = comes_back
+    monkeypatch.setattr(glance._lookout, "turn", comes_back)
     report = glance.bring_up_to_date()
     assert report is not None
     assert (report.status, report.cleared) == ("applied", ())
@@ -179,9 +182,7 @@ def test_a_file_that_is_gone(shop: Project, look: Making) -> None:
 def test_an_edit_that_has_to_wait_is_not_forgotten(shop: Project, look: Making) -> None:
     """An edit that stable blocks kept out is applied by a glance after these have ended."""
     glance = look()
-    glance.reloader.config = module.Reloader.made(
-        hotmod._config.Config(patience=0.05), glance.reloader.scope
-    ).config
+    glance.reloader.config = dataclasses.replace(glance.reloader.config, patience=0.05)
     inside, go = threading.Event(), threading.Event()
 
     def work() -> None:
