@@ -4,7 +4,7 @@ Touches: the shell that loads it: one magic, two of its events, its prompts. Kee
 
 Guarantees: before a cell begins, what was saved until then is applied or refused; nothing is while it runs.
 A cell always runs: an edit that is refused, or an error of hotmod itself, is shown and the code from before
-goes on. What unloads gives back what was there.
+goes on. What unloads gives back what was there. The engine is loaded when `%hotmod` is first used.
 
 Assumes: IPython is there, as this is loaded by IPython alone.
 """
@@ -24,15 +24,13 @@ from IPython.terminal.prompts import Prompts
 from pygments.token import Token
 
 from hotmod._config import configure, switched_off
-from hotmod._engine.beginning import Beginning
-from hotmod._engine.failures import lines_on_disk
-from hotmod._engine.glance import Glance
 from hotmod._model.errors import ConfigError, HotmodError
 from hotmod._scope import everything, scope_of
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from hotmod._engine.glance import Glance
     from hotmod._model.report import Report
 
 __all__ = ["load_ipython_extension", "unload_ipython_extension"]
@@ -116,13 +114,16 @@ class HotmodMagics(Magics):  # type: ignore[misc]  # IPython has no types
 
     def start(self, targets: list[str]) -> None:
         """Keep some targets up to date, or everything, from the next cell on."""
+        from hotmod._engine.beginning import Beginning  # noqa: PLC0415 - see the guarantees
+        from hotmod._engine.glance import Glance  # noqa: PLC0415 - the same
+
         config = configure()
         scope = (
             scope_of(targets, config.include, config.exclude)
             if targets
             else everything(config.include, config.exclude)
         )
-        keeper = Keeper(self.shell, Beginning(config, scope))
+        keeper = Keeper(self.shell, Glance(Beginning(config, scope).reloader(), config.delay))
         self.stop()
         self.keeper = keeper
         keeper.begin()
@@ -140,17 +141,16 @@ HotmodMagics.hotmod.__doc__ = _HELP
 class Keeper:
     """Keeps one scope up to date, for one shell."""
 
-    def __init__(self, shell: Any, beginning: Beginning) -> None:
-        self.shell = shell
-        self.reloader = beginning.reloader()
-        self.glance = Glance(self.reloader, beginning.config.delay)
+    def __init__(self, shell: Any, glance: Glance) -> None:
+        self.shell, self.glance, self.reloader = shell, glance, glance.reloader
         self._prepared = self.glance.prepare(PREPARING)
         self._modules = 0
         self._prompts: _Prompts | None = None
         self._silence = (
             logging.NullHandler()
         )  # reports are shown by us; without it Python would print them too
-        self._skipped: set[str] = set()
+        self._skipped: set[str] = set()  # modules that IPython's own reloader leaves alone because of us
+        self._warned = False
 
     # What the magic does
 
@@ -248,6 +248,8 @@ class Keeper:
         """Show what became of an attempt: the user's own exception, and one line."""
         if quiet:
             return
+        from hotmod._engine.failures import lines_on_disk  # noqa: PLC0415 - see the guarantees
+
         error = report.error
         if error is not None and (error.__traceback__ is not None or isinstance(error, SyntaxError)):
             files = self.reloader.ledger.paths() | {str(getattr(error, "filename", ""))}
@@ -268,7 +270,8 @@ class Keeper:
         autoreload = _autoreload(self.shell)
         if autoreload is None or not autoreload.enabled:
             return
-        if not self._skipped:
+        if not self._warned:
+            self._warned = True
             sys.stderr.write(f"{_AUTORELOAD}\n")
         new = [name for name in self.reloader.ledger.modules if name not in autoreload.skip_modules]
         for name in new:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import pathlib
 import re
+import subprocess
 import sys
 import textwrap
 
@@ -221,8 +224,16 @@ class TestWhatIsShown:
         monkeypatch.setattr("hotmod._engine.reloader.Reloader._try", lambda *_, **__: 1 / 0)
         shop.write({"shop/cart.py": V2})
         shown = shell("print('cell', price())")
-        assert "ZeroDivisionError" in shown
+        assert "hotmod itself failed with ZeroDivisionError" in shown
         assert shown.endswith("cell 1\n")
+
+    @pytest.mark.usefixtures("shop")
+    def test_values_are_words(self, shell: Shell) -> None:
+        """A report, a plan and a verification are shown at the prompt as `str()` has them."""
+        shell("import hotmod")
+        assert re.match(r"Out\[\d+\]: unchanged shop: memory equals disk", shell("hotmod.reload('shop')"))
+        assert re.match(r"Out\[\d+\]: nothing to do: memory equals disk\n", shell("hotmod.plan('shop')"))
+        assert re.match(r"Out\[\d+\]: verified shop: 3 modules", shell("hotmod.verify('shop')"))
 
 
 class TestCommands:
@@ -297,6 +308,18 @@ class TestCommands:
         shell("import tool")
         project.write({"tool.py": "X = 2\n"})
         assert shell.value("tool.X") == 1
+
+    def test_what_is_not_used_is_not_loaded(self, tmp_path: pathlib.Path) -> None:
+        """The extension alone loads nothing of the engine, and neither does the magic with `HOTMOD=off`."""
+        program = (
+            "import sys; from IPython.core.interactiveshell import InteractiveShell as Shell\n"
+            "shell = Shell(); shell.run_cell('%load_ext hotmod'); shell.run_cell('%hotmod')\n"
+            "print(sorted({'watchfiles', 'hotmod._engine.reloader'} & sys.modules.keys()))"
+        )
+        variables = {**os.environ, "HOTMOD": "off", "IPYTHONDIR": str(tmp_path)}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
 
     def test_unloading_gives_everything_back(self, shop: Project, shell: Shell) -> None:
         """After `%unload_ext` nothing of hotmod is left in the shell, and it can be loaded again."""

@@ -22,10 +22,10 @@ import time
 from collections.abc import Collection, Iterable
 
 from hotmod._engine.lookout import Lookout
-from hotmod._engine.reloader import LOCK, Reloader
+from hotmod._engine.reloader import LOCK, Reloader, reloads_here
 from hotmod._engine.saying import say
 from hotmod._model.errors import RollbackError, SourceError
-from hotmod._model.report import Report, Status
+from hotmod._model.report import Report
 
 __all__ = ["Glance"]
 
@@ -87,11 +87,17 @@ class Glance:
         Raises:
             KeyboardInterrupt: the user interrupted; what was saved is still to be applied.
         """
+        if reloads_here():
+            return None  # a module that is being reloaded runs a cell
         with self._turn:
-            if not self._lookout.look(self._seen()):
-                return None
-            while not self._lookout.turn(held=False):
-                pass  # a turn lets a moment pass: it gives those who still write time to come to an end
+            try:
+                if not self._lookout.look(self._seen()):
+                    return None
+                while not self._lookout.turn(held=False):
+                    pass  # a turn lets a moment pass: it gives those who still write time to come to an end
+            except Exception as error:  # noqa: BLE001 - it is told
+                self._lookout.ask()
+                return self._failure(error)
             return self._attempt()
 
     def retry(self) -> Report:
@@ -149,18 +155,26 @@ class Glance:
             paths = lookout.take()
             losses = lookout.expects_losses
             report = reloader.attempt(paths, losses=losses)
-        except Exception as error:  # noqa: BLE001 - it is logged
-            say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
-            status: Status = "restart-required" if isinstance(error, RollbackError) else "rejected"
-            return Report(
-                status=status, scope=str(reloader.scope), generation=reloader.generation, error=error
-            )
+        except Exception as error:  # noqa: BLE001 - it is told
+            return self._failure(error)
         except BaseException:  # Ctrl-C between two steps of ours
             lookout.ask()
             raise
         if (report is None and not losses and self._differ(())) or (report is not None and report.postponed):
             lookout.ask()  # it stays to be done
         return report
+
+    def _failure(self, error: Exception) -> Report:
+        """What to tell of an error of hotmod's own; called while it is handled."""
+        say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
+        torn = isinstance(error, RollbackError)
+        return Report(
+            status="restart-required" if torn else "rejected",
+            scope=str(self.reloader.scope),
+            generation=self.reloader.generation,
+            error=error,
+            internal=not torn,
+        )
 
 
 class _Files:
