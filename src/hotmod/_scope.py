@@ -237,12 +237,15 @@ def _is_own(module: object) -> bool:
     return isinstance(path, str) and not _holds_installed(os.path.dirname(path))
 
 
-def _own_packages() -> list[str]:
+def _own_packages() -> tuple[str, ...]:
     """The top of every loaded package that nobody installed; hotmod's own is left out."""
-    names = {
-        name.partition(".")[0]: None for name, module in list(sys.modules.copy().items()) if _is_own(module)
-    }
-    return [name for name in names if name not in ("hotmod", "__main__", "__mp_main__")]
+    return _own_of(tuple(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _own_of(loaded: tuple[str, ...]) -> tuple[str, ...]:
+    names = {name.partition(".")[0]: None for name in loaded if _is_own(sys.modules.get(name))}
+    return tuple(name for name in names if name not in ("hotmod", "__main__", "__mp_main__"))
 
 
 def _below(path: str, folder: str) -> bool:

@@ -163,6 +163,9 @@ class Keeper:
             self._prompts = self.shell.prompts = _Prompts(self.shell, self.shell.prompts, self.differs)
         loaded = _counted(len(self.reloader.ledger.modules), "module")
         _say(f"hotmod keeps {self.reloader.scope} up to date before each cell: {loaded} by now")
+        doubted = self.glance.doubt()
+        if doubted:
+            _say(f"hotmod: edited after the import, and run again before the next cell: {_listed(doubted)}")
         self.avoid_autoreload()
 
     def end(self) -> None:

@@ -56,6 +56,7 @@ def project(tmp_path: pathlib.Path) -> Iterator[Project]:
 @pytest.fixture
 def shell(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """A shell in which `%load_ext hotmod` has been run."""
+    monkeypatch.setenv("HOTMOD_EXCLUDE", "tests/")  # modules of ours are everybody's who is not installed
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     for name in ("displayhook", "excepthook", "ps1", "ps2", "ps3"):

@@ -135,6 +135,14 @@ class TestTheMoment:
         shell(f"import pathlib\nfrom late import X\npathlib.Path({path!r}).write_text('X = 2\\n')")
         assert shell.value("X") == 2
 
+    def test_what_was_edited_before_it_was_asked_for(self, project: Project, shell: Shell) -> None:
+        """A module that was edited after its import is run again, where that can be seen, and it is said."""
+        project.write({"shop/__init__.py": "", "shop/cart.py": V1, "shop/api.py": "X = 1\n"})
+        shell("import shop.cart, shop.api\nfrom shop.cart import Cart, LIMIT as limit, price\ncart = Cart()")
+        project.write({"shop/cart.py": V2})
+        assert "edited after the import, and run again before the next cell: shop.cart\n" in shell("%hotmod")
+        assert shell.value("(price(), limit, cart.total(), cart.size)") == (2, 2, 2, 2)
+
     def test_nothing_is_installed_that_is_edited(self, shop: Project, shell: Shell) -> None:
         """The standard library and installed packages are left alone, of whichever interpreter."""
         shop.write({"lib/site-packages/vendor.py": "X = 1\n"})

@@ -13,6 +13,7 @@ by themselves each time, all of them in turn.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import os
@@ -30,6 +31,7 @@ from hotmod._model.report import Report
 __all__ = ["Glance"]
 
 SLICE = 64  # files that are asked for by themselves at each glance
+COMPARED = 500_000  # bytes of modules that `doubt` compares; it takes a second
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
 _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"  # elsewhere no time of a file tells that it was written
@@ -119,6 +121,26 @@ class Glance:
         """
         with LOCK:
             return self.reloader.ledger.changes().modules
+
+    def doubt(self) -> tuple[str, ...]:
+        """Find modules whose files were edited after their import and before hotmod came.
+
+        The next glance runs them again, as a whole: which text they ran is not known.
+
+        Returns:
+            Their names. None are found where the modules are so large that the comparison would take long.
+        """
+        ledger = self.reloader.ledger
+        with self._turn, LOCK:
+            texts = [loaded.text for loaded in ledger.modules.values() if loaded.text is not None]
+            if sum(len(text.data) for text in texts) > COMPARED:
+                return ()
+            found = self.reloader.verify().differences
+            names = dict.fromkeys(each.module for each in found if each.why == "unseen-edit")
+            doubted = {name: ledger.modules[name] for name in names if name in ledger.modules}
+            ledger.restore({name: dataclasses.replace(each, certain=False) for name, each in doubted.items()})
+            self._lookout.ask()
+            return tuple(doubted)
 
     def refresh(self) -> None:
         """Take in what was imported since the last call."""
