@@ -108,6 +108,9 @@ class HotmodMagics(Magics):  # type: ignore[misc]  # IPython has no types
             elif self.keeper is None:
                 _say("hotmod is off; %hotmod begins, %hotmod ? tells more")
             else:
+                if words[1:] and words[0] != "rollback":
+                    msg = f"%hotmod {words[0]} takes nothing more, not {' '.join(words[1:])!r}"
+                    raise ConfigError(msg)
                 command(self.keeper, words[1:])
         except (HotmodError, OSError, ValueError) as error:
             sys.stderr.write(f"hotmod: {error}\n")
@@ -212,7 +215,11 @@ class Keeper:
 
     def retry(self, _: list[str]) -> None:
         """Attempt again, and show what that did."""
-        self.show(self.glance.retry())
+        report = self.glance.retry()
+        if report.status == "unchanged":
+            _say("hotmod: memory equals disk")
+        else:
+            self.show(report)
 
     # What the shell's events do
 
@@ -221,8 +228,8 @@ class Keeper:
         if _OURS.fullmatch(info.raw_cell or ""):
             return
         report = self.glance.bring_up_to_date()
-        if report is not None:
-            self.show(report, quiet=report.status == "unchanged")
+        if report is not None and report.status != "unchanged":
+            self.show(report)
         elif self._prompts is None and self.differs():
             self._publish(f"hotmod: memory differs from disk ({self.why()}); %hotmod status tells more", None)
 
@@ -247,10 +254,8 @@ class Keeper:
 
     # What is shown
 
-    def show(self, report: Report, *, quiet: bool = False) -> None:
+    def show(self, report: Report) -> None:
         """Show what became of an attempt: the user's own exception, and one line."""
-        if quiet:
-            return
         from hotmod._engine.failures import lines_on_disk  # noqa: PLC0415 - see the guarantees
 
         error = report.error
@@ -259,7 +264,8 @@ class Keeper:
             with lines_on_disk(files if not report else ()):
                 _show_error(self.shell, error)
         named = _named(report)
-        self._publish(f"hotmod: {named.summary()}", named._repr_html_())
+        more = "; %hotmod status tells more" if report and report.hazards else ""
+        self._publish(f"hotmod: {named.summary()}{more}", named._repr_html_())
 
     def _publish(self, line: str, markup: str | None) -> None:
         data = {"text/plain": line}

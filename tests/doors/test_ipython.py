@@ -180,6 +180,12 @@ class TestWhatIsShown:
         assert line.endswith(" ms: patched Cart.total (generation 1)")
         assert rest == "5\n"
 
+    def test_where_more_is_to_be_known(self, shop: Project, shell: Shell) -> None:
+        """A line of an edit with hazards says where they are told."""
+        shop.write({"shop/cart.py": V1.replace("class Cart:", "class Cart:\n        __slots__ = ('a',)\n")})
+        assert re.search(r"; 2 hazards \(generation 1\); %hotmod status tells more$", shell("1;").strip())
+        assert "slots-layout shop.cart:Cart" in shell("%hotmod status")
+
     def test_an_error_is_the_users_own(self, shop: Project, shell: Shell) -> None:
         """A refused edit shows the exception as IPython does, with the new lines and without our frames."""
         shown = broken(shop, shell)
@@ -282,6 +288,7 @@ class TestCommands:
         assert shell.value("(price(), limit)") == (1, 1)
         assert "memory differs from disk (rolled back): shop.cart" in shell("%hotmod status")
         assert "applied shop.cart" in shell("%hotmod retry")
+        assert shell("%hotmod retry") == "hotmod: memory equals disk\n"
         assert shell.value("(price(), limit)") == (2, 2)
 
     @pytest.mark.parametrize("cell", ["%hotmod ?", "%hotmod --help", "%hotmod?"])
@@ -294,6 +301,7 @@ class TestCommands:
         [
             ("%hotmod nosuch", "hotmod: target 'nosuch': no module of that name"),
             ("%hotmod rollback many", "the number of reloads to take back, not 'many'"),
+            ("%hotmod retry now", "%hotmod retry takes nothing more, not 'now'"),
             ("%hotmod rollback", "There is no applied reload to go back from"),
             ("%hotmod 'open", "hotmod: No closing quotation"),
         ],
