@@ -121,6 +121,8 @@ class HotmodMagics(Magics):  # type: ignore[misc]  # IPython has no types
         from hotmod._engine.glance import Glance  # noqa: PLC0415 - the same
 
         config = configure()
+        if config.on_rude == "restart":  # that is for programs: nobody wants to lose a session to a save
+            config = dataclasses.replace(config, on_rude="report")
         scope = (
             scope_of(targets, config.include, config.exclude)
             if targets
@@ -148,11 +150,11 @@ class Keeper:
         self.shell, self.glance, self.reloader = shell, glance, glance.reloader
         self._prepared = self.glance.prepare(PREPARING)
         self._modules = 0
+        self._last: Report | None = None
         self._prompts: _Prompts | None = None
-        self._silence = (
-            logging.NullHandler()
-        )  # reports are shown by us; without it Python would print them too
-        self._skipped: set[str] = set()  # modules that IPython's own reloader leaves alone because of us
+        self._silence = logging.NullHandler()  # we show the reports; without it Python would print them too
+        # Modules that IPython's own reloader skips because of us, and whether it was told to attend to them.
+        self._skipped: dict[str, bool] = {}
         self._warned = False
 
     # What the magic does
@@ -165,7 +167,7 @@ class Keeper:
         if isinstance(getattr(self.shell, "prompts", None), Prompts):
             self._prompts = self.shell.prompts = _Prompts(self.shell, self.shell.prompts, self.differs)
         loaded = _counted(len(self.reloader.ledger.modules), "module")
-        _say(f"hotmod keeps {self.reloader.scope} up to date before each cell: {loaded} by now")
+        _say(f"hotmod keeps {self.reloader.scope} up to date before each cell, {loaded} so far")
         doubted = self.glance.doubt()
         if doubted:
             _say(f"hotmod: edited after the import, and run again before the next cell: {_listed(doubted)}")
@@ -178,8 +180,11 @@ class Keeper:
         if self._prompts is not None and self.shell.prompts is self._prompts:
             self.shell.prompts = self._prompts.inner
         autoreload = _autoreload(self.shell)
-        for name in self._skipped if autoreload is not None else ():
-            autoreload.skip_modules.pop(name, None)
+        if autoreload is not None and self._skipped:
+            for name, wanted in self._skipped.items():
+                autoreload.skip_modules.pop(name, None)
+                autoreload.modules.update({name: True} if wanted else {})
+            autoreload.check(check_all=True, do_reload=False)  # what was saved meanwhile is loaded already
         self.glance.close()
         logging.getLogger("hotmod").removeHandler(self._silence)
 
@@ -211,11 +216,12 @@ class Keeper:
         if len(words) > 1 or not all(map(str.isdecimal, words)):
             msg = f"%hotmod rollback takes the number of reloads to take back, not {' '.join(words)!r}"
             raise ConfigError(msg)
-        self.show(self.reloader.rollback(*map(int, words)))
+        self._last = self.reloader.rollback(*map(int, words))
+        self.show(self._last)
 
     def retry(self, _: list[str]) -> None:
         """Attempt again, and show what that did."""
-        report = self.glance.retry()
+        report = self._last = self.glance.retry()
         if report.status == "unchanged":
             _say("hotmod: memory equals disk")
         else:
@@ -228,6 +234,7 @@ class Keeper:
         if _OURS.fullmatch(info.raw_cell or ""):
             return
         report = self.glance.bring_up_to_date()
+        self._last = self._last if report is None else report
         if report is not None and report.status != "unchanged":
             self.show(report)
         elif self._prompts is None and self.differs():
@@ -244,13 +251,13 @@ class Keeper:
 
     def differs(self) -> bool:
         """Whether memory differs from disk, as far as is known: an edit was refused or rolled back."""
-        history = self.reloader.history
-        return bool(history) and not history[-1]
+        last = self._last
+        return (last is not None and not last) or self.reloader.ledger.is_behind
 
     def why(self) -> str:
         """Why memory differs from disk."""
-        history = self.reloader.history
-        return "rolled back" if history and history[-1].took_back else self.reloader.status
+        last = self._last
+        return "rolled back" if last is None or last or last.took_back else last.status
 
     # What is shown
 
@@ -284,8 +291,8 @@ class Keeper:
             sys.stderr.write(f"{_AUTORELOAD}\n")
         new = [name for name in self.reloader.ledger.modules if name not in autoreload.skip_modules]
         for name in new:
+            self._skipped[name] = name in autoreload.modules
             autoreload.mark_module_skipped(name)
-        self._skipped.update(new)
 
 
 class _Prompts(Prompts):  # type: ignore[misc]  # IPython has no types

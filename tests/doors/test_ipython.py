@@ -235,11 +235,30 @@ class TestWhatIsShown:
         self, shop: Project, shell: Shell, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """If hotmod itself fails, that is shown, and the cell runs."""
-        monkeypatch.setattr("hotmod._engine.reloader.Reloader._try", lambda *_, **__: 1 / 0)
         shop.write({"shop/cart.py": V2})
-        shown = shell("print('cell', price())")
+        with monkeypatch.context() as patch:
+            patch.setattr("hotmod._engine.reloader.Reloader._try", lambda *_, **__: 1 / 0)
+            shown = shell("print('cell', price())")
         assert "hotmod itself failed with ZeroDivisionError" in shown
         assert shown.endswith("cell 1\n")
+        assert shell.prompt.startswith("disk differs In [")
+        assert "applied shop.cart" in shell("%hotmod retry")
+        assert shell.prompt.startswith("In [")
+
+    def test_what_others_take_back_is_seen(self, shop: Project, shell: Shell) -> None:
+        """The prompt tells of a rollback that a cell asked `hotmod` for, until that is undone."""
+        shell("import hotmod; hotmod.reload('shop')")
+        path = str(shop.folder / "shop/cart.py")
+        save = f"import pathlib; pathlib.Path({path!r}).write_text({textwrap.dedent(V2)!r})"
+        shell(f"{save}\nhotmod.reload('shop')")
+        assert shell.value("price()") == 2
+        shell("hotmod.rollback('shop')")
+        assert shell.prompt.startswith("disk differs In [")
+        assert "memory differs from disk (rolled back): shop.cart" in shell("%hotmod status")
+        assert shell.value("price()") == 1
+        shell("hotmod.reload('shop')")
+        assert shell.prompt.startswith("In [")
+        assert shell.value("price()") == 2
 
     @pytest.mark.usefixtures("shop")
     def test_values_are_words(self, shell: Shell) -> None:
@@ -256,7 +275,7 @@ class TestCommands:
     def test_some_targets_only(self, project: Project, shell: Shell) -> None:
         """With targets the magic keeps these up to date and nothing else."""
         project.write({"one.py": "X = 1\n", "two.py": "X = 1\n"})
-        assert shell("%hotmod one") == "hotmod keeps one up to date before each cell: 0 modules by now\n"
+        assert shell("%hotmod one") == "hotmod keeps one up to date before each cell, 0 modules so far\n"
         shell("import one, two")
         project.write({"one.py": "X = 2\n", "two.py": "X = 2\n"})
         assert shell.value("(one.X, two.X)") == (2, 1)
@@ -275,10 +294,18 @@ class TestCommands:
         assert "memory equals disk" in shell("%hotmod status")
         shop.write({"shop/cart.py": V1.replace("return 1\n", "return 5\n")})
         assert "Cart.total" in shell("%hotmod plan")
-        assert "saved, and applied before the next cell: shop.cart" in shell("%hotmod status")
+        shop.write({"shop/nobody_imports.py": "X = 1\n"})
+        assert "saved, and applied before the next cell: shop.cart\n" in shell("%hotmod status")
         assert shell.value("cart.total()") == 5
         assert "last: applied shop.cart in " in shell("%hotmod status")
         assert "nothing to do" in shell("%hotmod plan")
+
+    def test_a_session_is_not_restarted(self, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is configured for programs, to restart where an edit can't be taken, is not for sessions."""
+        monkeypatch.setenv("HOTMOD_ON_RUDE", "restart")
+        shell("%hotmod")
+        keeper = shell.inner.magics_manager.registry["HotmodMagics"].keeper
+        assert keeper.reloader.config.on_rude == "report"
 
     def test_back_and_forth(self, shop: Project, shell: Shell) -> None:
         """A rollback holds until `retry` or another save, and the status says so meanwhile."""
@@ -361,7 +388,7 @@ class TestCommands:
 
 def test_beside_autoreload(shop: Project, shell: Shell) -> None:
     """With `%autoreload` on there is one warning, no module runs twice, and `off` gives the modules back."""
-    shell("%load_ext autoreload")
+    shell("%load_ext autoreload\n%aimport shop.cart")
     assert "%autoreload is on as well" in shell("%autoreload 2")
     assert shell("pass") == ""
     shop.write({"shop/cart.py": V2 + "\n    RUNS.append('again')\n"})
@@ -370,4 +397,7 @@ def test_beside_autoreload(shop: Project, shell: Shell) -> None:
     assert "shop.cart" in autoreload.skip_modules
     shell("%hotmod off")
     assert "shop.cart" not in autoreload.skip_modules
-    assert sys.modules["shop.cart"].RUNS[0] == "ran"
+    assert list(autoreload.modules) == ["shop.cart"]
+    assert shell.value("shop.cart.RUNS") == ["ran", "again"]
+    shop.write({"shop/api.py": "def price():\n    return 'of autoreload'\n"})
+    assert shell.value("shop.api.price()") == "of autoreload"

@@ -118,7 +118,7 @@ def test_in_a_terminal(tmp_path: pathlib.Path) -> None:
         terminal.expect(wanted)
 
     run("%load_ext hotmod", "")
-    run("%hotmod", "hotmod keeps every module of yours up to date before each cell: 0 modules by now")
+    run("%hotmod", "hotmod keeps every module of yours up to date before each cell, 0 modules so far")
     run("from shop import TAX, gross", "")
     run("('before', gross(10), TAX)", r"\('before', 11, 1\)")
     (tmp_path / "shop.py").write_text(V2, "utf-8")

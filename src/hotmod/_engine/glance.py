@@ -37,7 +37,8 @@ _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"  # elsewhere no time of a file tells that it was written
 _MOUNTS = "/proc/self/mountinfo"
 # File systems that others write to without telling our kernel.
-_SHARES = ("nfs", "cifs", "smb", "9p", "fuse", "virtiofs", "vbox", "prl_fs", "drvfs", "afs", "ceph", "lustre")
+_SHARES = ("nfs", "cifs", "smb", "9p", "fuse", "virtiofs", "vbox", "prl_fs", "drvfs", "fakeowner", "osxfs")
+_SHARES += ("afs", "ceph", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2")
 _Mark = tuple[int, int, int, int]
 
 
@@ -114,13 +115,13 @@ class Glance:
             return report
 
     def waiting(self) -> tuple[str, ...]:
-        """The modules that differ on disk, refused ones too; reads every file.
+        """The modules that an attempt would be about, refused ones too; reads every file.
 
         Raises:
             SourceError: a file can't be read.
         """
         with LOCK:
-            return self.reloader.ledger.changes().modules
+            return self.reloader.planner.plan(self.reloader.ledger.changes()).changes.modules
 
     def doubt(self) -> tuple[str, ...]:
         """Find modules whose files were edited after their import and before hotmod came.
