@@ -12,6 +12,7 @@ import textwrap
 
 import pytest
 
+import hotmod
 from tests.doors.conftest import Shell
 from tests.engine.watching import fresh, replace
 from tests.oracle.project import Project
@@ -360,6 +361,7 @@ class TestCommands:
             "print(sorted({'watchfiles', 'hotmod._engine.reloader'} & sys.modules.keys()))"
         )
         variables = {**os.environ, "HOTMOD": "off", "IPYTHONDIR": str(tmp_path)}
+        variables["PYTHONPATH"] = str(pathlib.Path(hotmod.__file__).parents[1])
         command = [sys.executable, "-c", program]
         done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]"

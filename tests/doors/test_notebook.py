@@ -13,8 +13,10 @@ import nbformat
 import pexpect
 import pytest
 
+import hotmod
 from tests.doors.shell import SECONDS, environment
 
+SOURCES = str(pathlib.Path(hotmod.__file__).parents[1])  # of the hotmod under test, wherever a program runs
 V1 = "TAX = 1\n\n\ndef gross(net):\n    return net + TAX\n"
 V2 = "TAX = 2\n\n\ndef gross(net):\n    return net + TAX\n"
 
@@ -43,6 +45,7 @@ def notebook(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
         (tmp_path / name).mkdir()
         monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("PYTHONPATH", SOURCES)
     monkeypatch.setenv("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     made = Notebook(tmp_path)
     with made.client.setup_kernel():
@@ -89,7 +92,7 @@ def test_in_a_terminal(tmp_path: pathlib.Path) -> None:
         tmp_path / "temp",
         IPYTHONDIR=str(tmp_path / "ipython"),
         PROMPT_TOOLKIT_NO_CPR="1",
-        PYTHONPATH=os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])),
+        PYTHONPATH=os.pathsep.join((str(tmp_path), SOURCES)),
     )
     command = [
         "-m",
@@ -129,3 +132,4 @@ def test_in_a_terminal(tmp_path: pathlib.Path) -> None:
     run("('mended', gross(10))", r"\('mended', 11\)", prompt="disk differs ")
     run("exit", pexpect.EOF)
     assert terminal.wait() == 0
+    assert not list((tmp_path / "temp").glob("hotmod-*"))

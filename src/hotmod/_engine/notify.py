@@ -20,12 +20,12 @@ an exception of the stop event leaves them where they are, so that is how it is 
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Collection
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
@@ -78,6 +78,7 @@ class Notifier:
         # The kernel queues the events of all folders of one watcher in order: when that of a file which we
         # made ourselves is there, all before it are.
         self._beacon = _temporary_folder() if answers else None
+        self._put_out = weakref.finalize(self, _remove, self._beacon, os.getpid())
         self._lit = 0
         self.folders: frozenset[str] = frozenset()
         self._native: RustNotify | None = None
@@ -196,24 +197,21 @@ class Notifier:
         native, self._native = self._native, None
         if native is not None:
             native.close()
-        beacon, self._beacon = self._beacon, None
-        if beacon is not None:
-            _remove(beacon, os.getpid())
+        self._beacon = None
+        self._put_out()
 
 
 def _temporary_folder() -> str | None:
     """A folder of our own, by its real path; None where none can be made."""
     try:
-        folder = os.path.realpath(tempfile.mkdtemp(prefix="hotmod-"))
+        return os.path.realpath(tempfile.mkdtemp(prefix="hotmod-"))
     except OSError:
         return None
-    atexit.register(_remove, folder, os.getpid())
-    return folder
 
 
-def _remove(folder: str, owner: int) -> None:
+def _remove(folder: str | None, owner: int) -> None:
     """Remove the folder, unless this is a child that was forked: it is its parent's."""
-    if os.getpid() == owner:
+    if folder is not None and os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
 
 
