@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pathlib
@@ -289,6 +290,18 @@ class TestCommands:
         assert shell("%hotmod off") == "hotmod is off\n"
         shop.write({"shop/cart.py": V2})
         assert shell.value("price()") == 1
+
+    def test_off_and_on_again(self, shop: Project, shell: Shell) -> None:
+        """What is not loaded when it goes off, and what is saved before it goes on again, is applied then."""
+        broken(shop, shell)
+        shell("%hotmod off")
+        gc.collect()
+        shell("%hotmod")
+        assert "ZeroDivisionError" in shell("pass")
+        shell("%hotmod off")
+        shop.write({"shop/cart.py": V2})
+        shell("%hotmod")
+        assert shell.value("(price(), limit)") == (2, 2)
 
     def test_plan_and_status_apply_nothing(self, shop: Project, shell: Shell) -> None:
         """A cell that only asks finds what is waiting, and leaves it so."""
