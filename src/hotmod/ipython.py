@@ -89,9 +89,7 @@ class HotmodMagics(Magics):  # type: ignore[misc]  # IPython has no types
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.keeper: Keeper | None = None
-        self._former: object = (
-            None  # the last reloader: the next one learns from it what is loaded
-        )
+        self._former: object = None  # the last reloader: the next one learns from it what is loaded
 
     @line_magic  # type: ignore[untyped-decorator]  # IPython has no types
     def hotmod(self, line: str) -> None:

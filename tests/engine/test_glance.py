@@ -156,11 +156,10 @@ def test_a_file_that_is_missing_for_a_moment(
     glance = look()
     path = shop.folder / "shop/config.py"
     path.unlink()
-    turn, turns = glance._lookout.turn, []
+    turn = glance._lookout.turn
 
     def comes_back(**options: bool) -> bool:
-        turns.append(1)
-        if len(turns) == 3:
+        if not path.exists():
             path.write_text("TAX = 7\n", "utf-8")
         return turn(**options)
 
