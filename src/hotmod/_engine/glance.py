@@ -37,8 +37,10 @@ _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"  # elsewhere no time of a file tells that it was written
 _MOUNTS = "/proc/self/mountinfo"
 # File systems that others write to without telling our kernel.
-_SHARES = ("nfs", "cifs", "smb", "9p", "fuse", "virtiofs", "vbox", "prl_fs", "drvfs", "fakeowner", "osxfs")
-_SHARES += ("afs", "ceph", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2")
+_SHARES = (
+    *("nfs", "cifs", "smb", "9p", "fuse", "virtiofs", "vbox", "prl_fs", "drvfs", "fakeowner", "osxfs"),
+    *("afs", "ceph", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2"),
+)
 _Mark = tuple[int, int, int, int]
 
 
