@@ -41,11 +41,17 @@ _PLACES = {
     "watch": "hotmod._api",
 }
 
-__all__ = [*_PLACES]  # noqa: PLE0604 - the table above is the list
+# What programs that load hotmod look for; no names for people.
+_DOORS = {
+    "load_ipython_extension": "hotmod.ipython",
+    "unload_ipython_extension": "hotmod.ipython",
+}
+
+__all__ = [*_PLACES]  # noqa: PLE0604 - the first table is the list
 
 
 def __getattr__(name: str) -> Any:
-    place = _PLACES.get(name)
+    place = _PLACES.get(name) or _DOORS.get(name)
     if place is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

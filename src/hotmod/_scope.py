@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 
 from hotmod._model.errors import ConfigError
 
-__all__ = ["Scope", "Target", "scope_of"]
+__all__ = ["Scope", "Target", "everything", "scope_of"]
 
 Target = str | os.PathLike[str] | types.ModuleType
 
@@ -37,22 +37,33 @@ class Scope:
         folders: folders and files outside any package whose modules are in scope.
         include: patterns of files to watch; empty means all.
         exclude: patterns of files never to touch.
+        everywhere: whether every module is in scope that nobody installed, wherever it lies.
     """
 
     names: tuple[str, ...]
     folders: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    everywhere: bool = False
 
     def __str__(self) -> str:
-        return ", ".join((*self.names, *self.folders))
+        return "every module of yours" if self.everywhere else ", ".join((*self.names, *self.folders))
+
+    @property
+    def asks_for_paths(self) -> bool:
+        """Whether only its file tells of a module whether it is in scope."""
+        return self.everywhere or bool(self.folders)
 
     def owns_name(self, name: str) -> bool:
         """Whether a module of this name is in scope whatever its file is."""
+        if self.everywhere:
+            return _is_own(sys.modules.get(name))
         return any(name == own or name.startswith(f"{own}.") for own in self.names)
 
     def owns_path(self, path: str) -> bool:
         """Whether a file lies in one of the folders and is not foreign to them."""
+        if self.everywhere:
+            return not _holds_installed(os.path.dirname(path))
         if not self.folders or is_installed(path):
             return False
         real = os.path.realpath(path)  # the folders are: a module may have come in by a link
@@ -73,6 +84,8 @@ class Scope:
             return False
         if path is not None and not self.allows(path):
             return False
+        if self.everywhere:
+            return path is not None and self.owns_path(path)
         return self.owns_name(name) or (path is not None and self.owns_path(path))
 
     def roots(self) -> list[tuple[str, str]]:
@@ -81,8 +94,8 @@ class Scope:
         The prefix of a folder target is empty. A package that can't be found has no roots.
         """
         found = [(folder, "") for folder in self.folders]
-        for name in self.names:
-            found += [(place, name) for place in locations(name)]
+        for name in _own_packages() if self.everywhere else self.names:
+            found += [(place, name) for place in locations(name) if not self.everywhere or _is_free(place)]
         return list(dict.fromkeys(found))
 
 
@@ -120,6 +133,11 @@ def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: It
         names += [name] if name else []
         folders += [folder] if folder else []
     return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude))
+
+
+def everything(include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:
+    """The scope of every module, loaded now or later, but the standard library and what is installed."""
+    return Scope((), (), tuple(include), tuple(exclude), everywhere=True)
 
 
 def _resolved(target: Target) -> tuple[str, str]:
@@ -197,6 +215,37 @@ def is_installed(path: str) -> bool:
     """Whether a file belongs to the standard library or to site-packages."""
     real = os.path.realpath(path)
     return any(_below(real, root) for root in _installed_roots())
+
+
+_INSTALLED = frozenset(("site-packages", "dist-packages"))  # of whichever interpreter
+
+
+@functools.lru_cache(maxsize=4096)
+def _holds_installed(folder: str) -> bool:
+    """Whether the modules of a folder are installed; asked of every module of a process."""
+    return not _INSTALLED.isdisjoint(folder.split(os.sep)) or is_installed(folder)
+
+
+def _is_free(place: str) -> bool:
+    """Whether a folder of a package, or the file of a module, is not installed."""
+    return not _holds_installed(os.path.dirname(place)) and os.path.basename(place) not in _INSTALLED
+
+
+def _is_own(module: object) -> bool:
+    """Whether a loaded module is one that nobody installed."""
+    path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
+    return isinstance(path, str) and not _holds_installed(os.path.dirname(path))
+
+
+def _own_packages() -> tuple[str, ...]:
+    """The top of every loaded package that nobody installed; hotmod's own is left out."""
+    return _own_of(tuple(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _own_of(loaded: tuple[str, ...]) -> tuple[str, ...]:
+    names = {name.partition(".")[0]: None for name in loaded if _is_own(sys.modules.get(name))}
+    return tuple(name for name in names if name not in ("hotmod", "__main__", "__mp_main__"))
 
 
 def _below(path: str, folder: str) -> bool:

@@ -3,6 +3,7 @@
 The page is executed from top to bottom in one fresh process whose `__main__` is empty, as at a prompt:
 
 * a `python` block is executed; what it prints must be the `output` block that follows it;
+* an `ipython` block is a cell of one shell of IPython, in the same `__main__`; what it shows is its output;
 * a `{code-block}` with a `:caption:` is written to the file of that name;
 * in a `console` block each line after `$ ` is given to a shell, and the lines below it are what it prints;
 * a block that is not to be run says why, above it: `% skip: next "the reason"`.
@@ -20,8 +21,10 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import types
 import unittest
+from typing import Any
 
 from sybil import Document, Example
 from sybil.example import SybilFailure
@@ -50,11 +53,13 @@ class Page:
             str(path),
             SkipParser(),
             CodeBlockParser("python", self.python),
+            CodeBlockParser("ipython", self.cell),
             CodeBlockParser("output", self.output),
             CodeBlockParser("console", self.console),
             CodeBlockParser("toml", self.file),
         )
         self.module = types.ModuleType("__main__")
+        self.shell: Any = None
         self.printed = ""
 
     def run(self) -> None:
@@ -90,6 +95,15 @@ class Page:
             exec(code, vars(self.module))
         self.printed = out.getvalue()
 
+    def cell(self, example: Example) -> None:
+        """Run a cell; what it shows waits as well."""
+        self.nothing_left(example)
+        if self.shell is None:
+            self.shell = shell(self.module)
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+            self.shell.run_cell(str(example.parsed), store_history=True)
+        self.printed = out.getvalue()
+
     def output(self, example: Example) -> None:
         """Compare what was printed with what the page shows."""
         printed, self.printed = self.printed, ""
@@ -113,6 +127,18 @@ class Page:
             raise SybilFailure(
                 example, f"the block above prints what the page does not show:\n{self.printed}"
             )
+
+
+def shell(module: types.ModuleType) -> Any:
+    """A shell of IPython whose cells run in a module."""
+    os.environ["IPYTHONDIR"] = tempfile.mkdtemp(dir=os.getcwd())
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    return InteractiveShell.instance(config=config, user_module=module)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import re
 
 import pytest
 
@@ -97,6 +98,12 @@ class TestWords:
         assert markup.startswith("<details>")
         assert "<b>" not in markup
         assert "shop: edited" in markup
+
+    def test_notebooks_get_all_of_it(self) -> None:
+        """What folds out has a row for each kind of thing that was done, and none for what was not."""
+        report = Report("applied", "shop", patched=("shop:f", "shop:A.<x>"), phases={"run": 0.002})
+        rows = re.findall(r"<tr><th[^>]*>(.*?)</th><td[^>]*>(.*?)</td></tr>", report._repr_html_())
+        assert rows == [("patched", "shop:f<br>shop:A.&lt;x&gt;"), ("time", "run 2.0 ms")]
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,22 @@
 """Exceptions of the user's code: whose they are, where they come from, shown without hotmod's frames.
 
-Touches: `__traceback__` of the exceptions given to it, and the local variables of hotmod's frames in it.
+Touches: `__traceback__` of the exceptions given to it, the local variables of hotmod's frames in it, and
+linecache for a moment.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import linecache
 import os
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._model.report import Location
 
-__all__ = ["is_internal", "location_of", "trimmed"]
+__all__ = ["is_internal", "lines_on_disk", "location_of", "trimmed"]
 
 _IMPORTLIB = os.path.dirname(os.path.abspath(importlib.__file__)) + os.sep
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -72,3 +74,19 @@ def location_of(error: BaseException, owned: Callable[[str], bool]) -> Location 
         if isinstance(name, str) and owned(name):
             return Location(name, step.tb_frame.f_code.co_filename, step.tb_lineno)
     return None
+
+
+@contextlib.contextmanager
+def lines_on_disk(paths: Collection[str]) -> Iterator[None]:
+    """Inside the block, tracebacks show the lines of some files that are on disk.
+
+    After a rejection they show those of the code that still runs, and the exception that was the reason for
+    it came out of the others.
+    """
+    shown = {path: linecache.cache.pop(path) for path in paths if path in linecache.cache}
+    try:
+        yield
+    finally:
+        for path in paths:
+            linecache.cache.pop(path, None)
+        linecache.cache.update(shown)

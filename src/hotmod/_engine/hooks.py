@@ -262,7 +262,9 @@ class Finder:
                 spec.loader = _Loader(spec.loader, rerun, name)  # type: ignore[assignment]
             return spec
         # Of a module in a folder that is a target only the file tells that it is ours.
-        asking = [each for each in list(self.ledgers) if each.scope.folders or each.scope.owns_name(name)]
+        asking = [
+            each for each in list(self.ledgers) if each.scope.asks_for_paths or each.scope.owns_name(name)
+        ]
         if not asking:
             return None
         spec = self._search(name, path, target)

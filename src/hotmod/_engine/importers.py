@@ -7,6 +7,8 @@ Guarantees: a name is given as imported only if an import statement that ran bin
 
 from __future__ import annotations
 
+import ast
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -30,13 +32,30 @@ def outside_imports() -> Iterator[tuple[str, dict[str, Any], list[ImportedName]]
     space = vars(main)
     cells = space.get("In")
     if isinstance(cells, list):
-        texts = [SourceText.of("<cell>", cell.encode()) for cell in cells if isinstance(cell, str)]
+        texts = [SourceText.of("<cell>", _plain(cell).encode()) for cell in cells if isinstance(cell, str)]
     else:
         path = source_of(main)
         text = readable(path) if path else None  # a frozen or deleted program has none
         texts = [text] if text is not None else []
     imported = [name for text in texts for name in _imported(text, space)]
     yield "__main__", space, imported
+
+
+# What IPython makes of a cell that begins with `%%time`, say, and keeps in the history.
+_MAGIC_CELL = re.compile(r"get_ipython\(\)\.run_cell_magic(\(.*\))\s*", re.DOTALL)
+_MAGIC_LINE = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
+
+
+def _plain(cell: str) -> str:
+    """The Python of a cell, where a magic is applied to the whole of it."""
+    found = _MAGIC_CELL.fullmatch(cell)
+    if found is None:
+        return cell
+    try:
+        *_, body = ast.literal_eval(found[1])
+    except (SyntaxError, ValueError):
+        return cell
+    return _MAGIC_LINE.sub("", str(body))
 
 
 def _imported(text: SourceText, space: dict[str, Any]) -> list[ImportedName]:

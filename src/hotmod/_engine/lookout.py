@@ -38,12 +38,18 @@ logger = logging.getLogger("hotmod")
 
 
 class Lookout:
-    """Watches the files of one reloader."""
+    """Watches the files of one reloader.
 
-    def __init__(self, reloader: Reloader, delay: float) -> None:
+    Args:
+        reloader: the reloader.
+        delay: seconds of quiet after which a save is taken to be finished.
+        answers: whether it is going to be asked to `look`.
+    """
+
+    def __init__(self, reloader: Reloader, delay: float, *, answers: bool = False) -> None:
         self.reloader = reloader
         self.burst = Burst(delay)
-        self._notifier = Notifier()
+        self._notifier = Notifier(answers=answers)
         self._territory: Territory | None = None
         self._saved = time.monotonic()
         self._modules = 0
@@ -91,6 +97,19 @@ class Lookout:
             return False
         return self.burst.wait(now, busy=self._is_git_busy(now)) <= CLOSE
 
+    def catch_up(self) -> bool:
+        """Wait for the events of what was saved before this call; False if they can't be waited for."""
+        return self._notifier.catch_up()
+
+    def look(self, files: frozenset[str] = frozenset()) -> bool:
+        """Take in what happened until now, and say whether there is anything to apply. Does not wait.
+
+        Args:
+            files: files that somebody else found changed.
+        """
+        self._listen(time.monotonic(), files)
+        return bool(self.burst)
+
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
         with self._filling:
@@ -118,8 +137,8 @@ class Lookout:
         woken, self._woken = self._woken, False
         return woken or self._asked or len(sys.modules) != self._modules
 
-    def _listen(self, now: float) -> None:
-        """Take in what happened since the last turn."""
+    def _listen(self, now: float, seen: frozenset[str] = frozenset()) -> None:
+        """Take in what happened since the last turn, and files that were seen to have changed."""
         territory = self._territory
         try:
             news = territory.news(self._notifier.poll()) if territory is not None else None
@@ -135,10 +154,11 @@ class Lookout:
         if news is None or news.folders or self._has_new_places():
             self._arm()
             everything = True
-        if not news and not everything:
+        files = seen | (news.files if news is not None else frozenset())
+        if not files and not everything:
             return
         with self._filling:
-            self.burst.add(now, news.files if news is not None else frozenset(), everything=everything)
+            self.burst.add(now, files, everything=everything)
         self._saved = now
         self._prepare()
 

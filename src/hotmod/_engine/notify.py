@@ -1,9 +1,11 @@
 """File events: the only module that knows watchfiles.
 
-Touches: the kernel's file notifications, through the native half of watchfiles, and one thread of its.
+Touches: the kernel's file notifications, through the native half of watchfiles, and one thread of its; a
+temporary folder, where it is asked whether all events have come.
 
 Guarantees: a folder that exists is watched by itself, without what lies below it, from before `arm` returns.
-A path is given at least once for each burst of events on it, never twice for one poll.
+A path is given at least once for each burst of events on it, never twice for one poll. After `catch_up` said
+yes, the next poll gives the events of all that was done to the folders before it was called.
 
 Assumes: one thread at a time uses a `Notifier`. An event may be late and may be lost (a full queue of the
 kernel tells nobody; what the kernel has queued goes with the native watcher when another one takes its
@@ -20,6 +22,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import tempfile
+import time
+import weakref
 from collections.abc import Callable, Collection
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
@@ -27,6 +33,8 @@ from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 __all__ = ["Notifier"]
 
 _POLLING_MS = 300  # where the kernel gives no events: how often folders are compared
+_ANSWER = 0.5  # seconds that an event may take; it takes a tenth of a millisecond
+_EAGER = 20  # looks without a pause; nearly always one is enough
 logger = logging.getLogger("hotmod")
 
 
@@ -60,9 +68,18 @@ class _Until:
 
 
 class Notifier:
-    """Events of some folders."""
+    """Events of some folders.
 
-    def __init__(self) -> None:
+    Args:
+        answers: whether it is going to be asked to `catch_up`.
+    """
+
+    def __init__(self, *, answers: bool = False) -> None:
+        # The kernel queues the events of all folders of one watcher in order: when that of a file which we
+        # made ourselves is there, all before it are.
+        self._beacon = _temporary_folder() if answers else None
+        self._put_out = weakref.finalize(self, _remove, self._beacon, os.getpid())
+        self._lit = 0
         self.folders: frozenset[str] = frozenset()
         self._native: RustNotify | None = None
         self._left: set[str] = set()  # events that came in a nap
@@ -107,8 +124,9 @@ class Notifier:
         """A native watcher of the folders, without those that vanish while it is made."""
         while True:
             existing = sorted(folder for folder in folders if os.path.isdir(folder))
+            beacon = [self._beacon] if self._beacon is not None and os.path.isdir(self._beacon) else []
             try:
-                made = RustNotify(existing, False, self._polling, _POLLING_MS, False, True)  # noqa: FBT003
+                made = RustNotify([*existing, *beacon], False, self._polling, _POLLING_MS, False, True)  # noqa: FBT003
             except FileNotFoundError:
                 continue
             except (OSError, WatchfilesRustInternalError) as error:
@@ -134,7 +152,33 @@ class Notifier:
         # The first turn sees that there are events, the second that no more came meanwhile, and returns them;
         # with a step of 0 there is no sleep between. The third ends the call if there were none.
         found, self._left = self._left, set()
-        return found | self._events(0, _Turns(2))
+        found |= self._events(0, _Turns(2))
+        beacon = self._beacon
+        return found if beacon is None else {path for path in found if os.path.dirname(path) != beacon}
+
+    def catch_up(self) -> bool:
+        """Wait for the events of all that was done before this call; the next poll gives them.
+
+        Returns:
+            False if it can't be known whether they have come.
+        """
+        if self._beacon is None or self._native is None or self._polling:
+            return False
+        self._lit += 1
+        path = os.path.join(self._beacon, f"{os.getpid()}-{self._lit}")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            os.unlink(path)
+        except OSError:  # somebody cleared the temporary folders, or the disk is full
+            return False
+        deadline, looks = time.monotonic() + _ANSWER, 0
+        while time.monotonic() < deadline:
+            found = self._events(int(looks >= _EAGER), _Turns(2))
+            looks += 1
+            self._left |= found
+            if path in found:
+                return True
+        return False
 
     def nap(self, milliseconds: int) -> None:
         """Let that much time pass; other threads run meanwhile."""
@@ -153,6 +197,22 @@ class Notifier:
         native, self._native = self._native, None
         if native is not None:
             native.close()
+        self._beacon = None
+        self._put_out()
+
+
+def _temporary_folder() -> str | None:
+    """A folder of our own, by its real path; None where none can be made."""
+    try:
+        return os.path.realpath(tempfile.mkdtemp(prefix="hotmod-"))
+    except OSError:
+        return None
+
+
+def _remove(folder: str | None, owner: int) -> None:
+    """Remove the folder, unless this is a child that was forked: it is its parent's."""
+    if folder is not None and os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(native: RustNotify, step: int, stop: _Turns | _Until) -> set[tuple[int, str]]:

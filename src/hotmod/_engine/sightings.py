@@ -51,7 +51,7 @@ class Census:
             known: modules to leave out, by name and the identity of the module object.
         """
         foreign, owns = self._foreign, self._scope.owns
-        names = () if self._scope.folders else self._scope.names
+        names = () if self._scope.asks_for_paths else self._scope.names
         heads = {name.partition(".")[0] for name in names}
         for name, module in list(sys.modules.copy().items()):
             if (

@@ -233,10 +233,31 @@ class Report:
             "seconds": self.seconds,
         }
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython passes it so
+        """The words of `str()` at an IPython prompt."""
+        printer.text("..." if cycle else str(self))
+
     def _repr_html_(self) -> str:
         """A fold-out summary for notebooks."""
-        rows = [("why", "; ".join(map(str, self.reasons))), ("hazards", "; ".join(map(str, self.hazards)))]
-        body = "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in rows if text)
+        phases = (f"{name} {seconds * 1e3:.1f} ms" for name, seconds in self.phases.items())
+        rows: dict[str, Iterable[object]] = {
+            "why": self.reasons,
+            "patched": self.patched,
+            "re-ran": self.ran,
+            "rebound": self.rebound,
+            "cleared": self.cleared,
+            "kept": self.kept,
+            "broken": self.broken,
+            "hazards": self.hazards,
+            "time": phases,
+        }
+        told = {name: [html.escape(str(each)) for each in values] for name, values in rows.items()}
+        body = "".join(
+            f'<tr><th style="text-align: left; vertical-align: top">{name}</th>'
+            f'<td style="text-align: left">{"<br>".join(lines)}</td></tr>'
+            for name, lines in told.items()
+            if lines
+        )
         head = f"<summary>{html.escape(self.summary())}</summary>"
         return f"<details>{head}<table>{body}</table></details>"
 

@@ -117,6 +117,10 @@ class Verification:
             "seconds": self.seconds,
         }
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython passes it so
+        """The words of `str()` at an IPython prompt."""
+        printer.text("..." if cycle else str(self))
+
     def _repr_html_(self) -> str:
         """A fold-out list for notebooks."""
         rows = "".join(f"<li>{html.escape(str(each))}</li>" for each in self.differences)

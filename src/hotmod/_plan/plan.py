@@ -258,6 +258,10 @@ class Plan:
         lines += [f"keep {', '.join(self.kept)}"] if self.kept else []
         return "\n".join(lines + [f"  {hazard}" for hazard in self.hazards])
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython passes it so
+        """The words of `str()` at an IPython prompt."""
+        printer.text("..." if cycle else str(self))
+
     def including(
         self,
         hazards: Iterable[Hazard] = (),
