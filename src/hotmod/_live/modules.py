@@ -31,8 +31,8 @@ def is_submodule(package: str, name: str, value: object) -> bool:
     """
     if not issubclass(type(value), types.ModuleType):
         return False
-    space: dict[str, Any] = types.ModuleType.__dict__["__dict__"].__get__(value)
-    return space.get("__name__") == f"{package}.{name}"
+    space: Any = types.ModuleType.__dict__["__dict__"]
+    return bool(space.__get__(value).get("__name__") == f"{package}.{name}")
 
 
 def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
