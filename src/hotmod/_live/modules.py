@@ -31,7 +31,7 @@ def is_submodule(package: str, name: str, value: object) -> bool:
     """
     if not issubclass(type(value), types.ModuleType):
         return False
-    space: Any = types.ModuleType.__dict__["__dict__"]
+    space: Any = vars(types.ModuleType)["__dict__"]
     return bool(space.__get__(value).get("__name__") == f"{package}.{name}")
 
 
