@@ -162,7 +162,6 @@ class Identity:
 
     def retire(self) -> None:
         """After an undo: let bases forget the classes that the run made, unless somebody uses them."""
-        self.merger.discard()
         self.merger.close()
         made = [cls for ref in self._made if (cls := ref()) is not None and classes.is_heir(cls)]
         self._made.clear()
@@ -216,16 +215,16 @@ class Identity:
         for module in self._codes:
             if module in self._before and module in sys.modules:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
-        heap = Heap()
         self.merger.rebase()
-        self.merger.give_twins(heap)
-        aliases.exchange(modules, owned, self.merger.kept)
         replaced = [old for old, _ in self.merger.replaced]
-        wanted = [*replaced, *self.merger.dropped, *self._gone(replaced)]
-        moved, kept = stale.move(self._journal, heap, self.merger.moved(), wanted)
-        refreshed = stale.refresh(
-            self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
-        )
+        with Heap() as heap:
+            self.merger.give_twins(heap)
+            aliases.exchange(modules, owned, self.merger.kept)
+            wanted = [*replaced, *self.merger.dropped, *self._gone(replaced)]
+            moved, kept = stale.move(self._journal, heap, self.merger.moved(), wanted)
+            refreshed = stale.refresh(
+                self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
+            )
         self.merger.patched += refreshed.patched
         self.merger.forgotten += refreshed.cleared
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
@@ -270,7 +269,6 @@ class Identity:
             classes.forget_checks()
             self._journal.record("what abstract classes remember", classes.forget_checks)
         self.merger.finish_classes()
-        self.merger.discard()
         self.merger.close()
 
     def _superseded(self) -> list[types.CodeType] | None:

@@ -23,7 +23,7 @@ from hotmod._engine import hooks
 from hotmod._engine.canary import run_check
 from hotmod._engine.grace import let_calls_end
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
-from hotmod._engine.identity import Identity
+from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.keeping import code_without
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.parts import Parts, prepared
@@ -356,8 +356,9 @@ class Transaction(Settling):
         rerun = self._rerun
         ran = () if rerun is None else (*rerun.executed, *rerun.added)
         names = (*ran, *self.plan.removed, *self._parts.every)
-        state = {name: self.ledger.loaded(name) for name in names}
-        self.journal.record("ledger", lambda: self.ledger.restore(state))
+        ledger, state = self.ledger, {name: self.ledger.loaded(name) for name in names}
+        # not by way of this object, which has the journal: only the collector would free the two of them
+        self.journal.record("ledger", lambda: ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)
         for name in ran:
@@ -393,6 +394,7 @@ class Transaction(Settling):
         """
         self._codes, self._without, self._prepared, self._rerun = {}, {}, [], None
         self._parts = Parts(self.journal, ())
+        self._identity.left, self._definitions = Leftovers(), Definitions({}, {})
 
 
 def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:
