@@ -8,6 +8,7 @@ import textwrap
 import pytest
 
 import hotmod
+from hotmod._engine import transaction
 from hotmod._engine.opening import only_defines
 from tests.oracle.project import Project
 
@@ -86,3 +87,37 @@ def test_a_name_that_is_not_bound_again_goes_where_a_function_sets_it(project: P
     assert not hasattr(sys.modules["m"], "X")
     sys.modules["m"].f()
     assert sys.modules["m"].X == 5
+
+
+def test_what_is_in_hand_runs_new_code_before_names_go(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that is about to call a decorated function of before does not need what is gone."""
+    text = """
+        import functools
+
+
+        def counted(function):
+            return functools.wraps(function)(lambda *args: function(*args))
+
+
+        def old_{0}():
+            return {0}
+
+
+        @counted
+        def f(n={0}):
+            return old_{0}(), n
+    """
+    project.write({"m.py": text.format(1)}).load("m")
+    held, seen = sys.modules["m"].f, []
+    reloader = hotmod.Reloader("m")
+
+    def look(names: object, _: object) -> None:
+        seen.append((names, held(), hasattr(sys.modules["m"], "old_1")))
+
+    monkeypatch.setattr(transaction, "let_calls_end", look)
+    project.write({"m.py": text.format(2)})
+    assert reloader.reload().ran == ("m:8", "m:12")
+    assert seen == [(frozenset({"old_1"}), (2, 2), True)]
+    assert not hasattr(sys.modules["m"], "old_1")

@@ -100,6 +100,7 @@ class Identity:
         self._codes: dict[str, types.CodeType] = {}
         self._made: list[weakref.ref[type]] = []
         self._ambiguous: set[tuple[str, str]] = set()
+        self._is_merged = False
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -199,6 +200,13 @@ class Identity:
                 if mine is not new:
                     space[name] = mine
 
+    def merge_names(self) -> None:
+        """All has run: whoever holds a function of before calls new code from now on. Twice is once."""
+        for module in () if self._is_merged else self._codes:
+            if module in self._before and module in sys.modules:
+                self._merge(module, vars(sys.modules[module]), classes_only=False)
+        self._is_merged = True
+
     def settle(
         self,
         modules: Iterable[types.ModuleType],
@@ -212,9 +220,7 @@ class Identity:
             owned: whether a module of that name is in scope.
             spaces: the namespaces of the modules that ran, by file.
         """
-        for module in self._codes:
-            if module in self._before and module in sys.modules:
-                self._merge(module, vars(sys.modules[module]), classes_only=False)
+        self.merge_names()
         self.merger.rebase()
         replaced = [old for old, _ in self.merger.replaced]
         with Heap() as heap:

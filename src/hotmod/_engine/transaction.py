@@ -204,6 +204,8 @@ class Transaction(Settling):
             else:
                 self._run(self._parts.opening(self.plan.entries), renew)
         with self._phase("settle"):
+            if unseen:  # what another thread has in hand and is about to call must not need them any more
+                self._identity.merge_names()
             self._remove_last(unseen)
             self._settle(registries)
 
