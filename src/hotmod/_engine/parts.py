@@ -92,6 +92,12 @@ class Parts:
     def patch(self) -> None:
         """Give new code to every function whose statement does not run; one step for other threads."""
         found, self._found = self._found, patch.Patch()
+        # an opening has given these another code already: that of a successor, or what leads to it
+        taken = {id(step.function) for step in found.steps if step.function.__code__ is not step.old}
+        if taken:
+            steps = tuple(step for step in found.steps if id(step.function) not in taken)
+            changes = tuple(change for change in found.changes if id(change.target) not in taken)
+            found = dataclasses.replace(found, steps=steps, changes=changes)
         patch.commit(self._journal, found)
         self.patched += found.patched
         self.forgotten += found.forgotten
