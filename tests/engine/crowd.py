@@ -5,7 +5,9 @@ KIND says how the package is edited, and how it is called:
 * `body`: the inside of functions of three modules, and nothing else;
 * `names`: also names, signatures, imports, methods and attributes of classes, by statements that do
   nothing but bind names;
-* `all`: also decorated functions, and classes with bases in the package; the threads call in stable blocks.
+* `decorated`: also decorated functions, and classes with bases in the package;
+* `all`: also the parameters of a constructor that an heir calls; the threads call in stable blocks;
+* `whole`: the same, and all modules run as a whole.
 
 Each function answers with the version of its text. A call that starts later never has an older answer: so the
 answers of one thread, in the order of its calls, must not fall, whichever modules they are from. What is
@@ -27,12 +29,13 @@ import hotmod
 
 KIND, COUNT, FOLDER = sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3])
 THREADS, BURST, PAUSE = 8, 20, 0.002
+STABLE = KIND in ("all", "whole")
 
 
 def texts(version: int, shape: int) -> dict[str, str]:
     """The modules at a version; the shape is what `body` edits leave alone."""
-    every = KIND == "all"
-    more = ", *, more=None" if every and shape % 2 else ""
+    every = KIND not in ("body", "names")
+    more = ", *, more=None" if STABLE and shape % 2 else ""
     low = f"""
 import functools
 
@@ -131,14 +134,14 @@ stop = threading.Event()
 
 def call() -> None:
     """Call functions, methods and constructors for as long as the program is edited."""
-    mine, around = 0, hotmod.stable if KIND == "all" else contextlib.nullcontext
+    mine, around = 0, hotmod.stable if STABLE else contextlib.nullcontext
     while not stop.wait(PAUSE):
         for _ in range(BURST):
             try:
                 with around():
                     first = top.chain()
                     seen = (*first, *top.build(), low.Base().low(), mid.middle()[0], top.chain()[0])
-                if list(seen) != sorted(seen) or (KIND == "all" and len(set(seen)) != 1):
+                if list(seen) != sorted(seen) or (STABLE and len(set(seen)) != 1):
                     torn.append(seen)
             except Exception:
                 errors[traceback.format_exc(limit=-2)] += 1
@@ -148,7 +151,8 @@ def call() -> None:
 
 def main() -> None:
     """Edit, and tell."""
-    reloader = hotmod.Reloader("farm", patience=60)
+    strategy = "modules" if KIND == "whole" else "minimal"
+    reloader = hotmod.Reloader("farm", strategy=strategy, patience=60)
     threads = [threading.Thread(target=call) for _ in range(THREADS)]
     begin = time.monotonic()
     for thread in threads:

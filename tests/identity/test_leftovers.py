@@ -175,6 +175,47 @@ def test_a_reload_leaves_no_code_to_the_collector(project: Project, monkeypatch:
     assert searches.count == 0
 
 
+@pytest.mark.parametrize("held", ["None", "m.C()"])
+def test_a_class_that_runs_again_leaves_nothing_that_grows(project: Project, held: str) -> None:
+    """Only the empty class of the run is left to the collector: no transaction, no frame and no method.
+
+    So it is when the heap was searched, for instances that lack an attribute and for those who hold them.
+    """
+    text = (
+        "class Base:\n    def f(self): return {0}\n\n\nclass C(Base):\n    n = {0}\n\n"
+        "    def __init__(self):\n        super().__init__()\n        self.n_{0} = {0}\n"
+    )
+    live = Live(project, text.format(1))
+    live.hold(f"held = {held}")
+    assert live.edit(text.format(2))
+    gc.collect()
+    gc.disable()
+    try:
+        assert live.edit(text.format(3))
+        assert live.edit(text.format(4))
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found = {f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert found <= {"builtins.tuple", "builtins.dict", "builtins.type", "builtins.getset_descriptor"}
+
+
+def test_methods_that_others_hold_do_not_lose_their_class(project: Project) -> None:
+    """A method that a decorator handed on knows its class after the one of the run was emptied."""
+    text = (
+        "HELD = []\n\n\ndef handed(function):\n    HELD.append(function)\n    return function\n\n\n"
+        "class Base:\n    def f(self): return 'base'\n\n\n"
+        "class C(Base):\n    n = {0}\n\n    @handed\n    def f(self): return __class__.n, super().f()\n"
+    )
+    live = Live(project, text.format(1))
+    for number in (2, 3):
+        live.edit(text.format(number))
+        assert live.failing((f"m.HELD[-1](m.C()) == ({number}, 'base')",)) == []
+
+
 def test_versions_come_back_one_by_one(project: Project) -> None:
     """Of three edits that are taken back one after the other, each gives the code of the version before."""
     text = "def f():\n    return {0}\n\n\ndef make():\n    return lambda: {0}\n\n\n"

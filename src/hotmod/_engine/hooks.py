@@ -62,7 +62,7 @@ class SourceLoader(Protocol):
 
 
 _CODES: dict[str, dict[tuple[type, str], types.CodeType]] = {}  # by file, then by loader and text
-_MAX_FILES, _MAX_VERSIONS = 20_000, 4
+_MAX_FILES, _MAX_VERSIONS = 20_000, 6  # an edit takes up to five: of what runs, the parts
 
 
 def compile_text(loader: object, text: SourceText) -> types.CodeType:

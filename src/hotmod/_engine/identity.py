@@ -100,6 +100,7 @@ class Identity:
         self._codes: dict[str, types.CodeType] = {}
         self._made: list[weakref.ref[type]] = []
         self._ambiguous: set[tuple[str, str]] = set()
+        self._is_merged = False
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -162,7 +163,6 @@ class Identity:
 
     def retire(self) -> None:
         """After an undo: let bases forget the classes that the run made, unless somebody uses them."""
-        self.merger.discard()
         self.merger.close()
         made = [cls for ref in self._made if (cls := ref()) is not None and classes.is_heir(cls)]
         self._made.clear()
@@ -200,6 +200,13 @@ class Identity:
                 if mine is not new:
                     space[name] = mine
 
+    def merge_names(self) -> None:
+        """All has run: whoever holds a function of before calls new code from now on. Twice is once."""
+        for module in () if self._is_merged else self._codes:
+            if module in self._before and module in sys.modules:
+                self._merge(module, vars(sys.modules[module]), classes_only=False)
+        self._is_merged = True
+
     def settle(
         self,
         modules: Iterable[types.ModuleType],
@@ -213,19 +220,17 @@ class Identity:
             owned: whether a module of that name is in scope.
             spaces: the namespaces of the modules that ran, by file.
         """
-        for module in self._codes:
-            if module in self._before and module in sys.modules:
-                self._merge(module, vars(sys.modules[module]), classes_only=False)
-        heap = Heap()
+        self.merge_names()
         self.merger.rebase()
-        self.merger.give_twins(heap)
-        aliases.exchange(modules, owned, self.merger.kept)
         replaced = [old for old, _ in self.merger.replaced]
-        wanted = [*replaced, *self.merger.dropped, *self._gone(replaced)]
-        moved, kept = stale.move(self._journal, heap, self.merger.moved(), wanted)
-        refreshed = stale.refresh(
-            self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
-        )
+        with Heap() as heap:
+            self.merger.give_twins(heap)
+            aliases.exchange(modules, owned, self.merger.kept)
+            wanted = [*replaced, *self.merger.dropped, *self._gone(replaced)]
+            moved, kept = stale.move(self._journal, heap, self.merger.moved(), wanted)
+            refreshed = stale.refresh(
+                self._journal, heap, self._codes.values(), spaces, self.merger.functions(), self._superseded()
+            )
         self.merger.patched += refreshed.patched
         self.merger.forgotten += refreshed.cleared
         self._current = refreshed.current | {id(old) for old in self.merger.kept.values()}
@@ -270,7 +275,6 @@ class Identity:
             classes.forget_checks()
             self._journal.record("what abstract classes remember", classes.forget_checks)
         self.merger.finish_classes()
-        self.merger.discard()
         self.merger.close()
 
     def _superseded(self) -> list[types.CodeType] | None:

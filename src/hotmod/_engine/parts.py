@@ -12,16 +12,14 @@ Assumes: the names that the statements bind, and no others, may change.
 from __future__ import annotations
 
 import dataclasses
-import dis
 import functools
-import inspect
 import sys
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from hotmod._engine.hooks import RAN, compile_text
-from hotmod._engine.keeping import masked, with_codes_of
+from hotmod._engine.hooks import RAN
+from hotmod._engine.opening import Prepared, only_defines
 from hotmod._live import codes, patch
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
@@ -33,42 +31,9 @@ from hotmod._live.merge import Merger
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
 from hotmod._live.stale import codes_in
-from hotmod._model.changes import SourceText
 from hotmod._plan import Part
 
-__all__ = ["Parts", "Prepared", "prepared"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
-    """A part with its code.
-
-    Attributes:
-        part: the part.
-        old: the code of the text that the module has.
-        new: the code of the text that it is to have.
-        running: the code of the statements that run; None if none does.
-    """
-
-    part: Part
-    old: types.CodeType
-    new: types.CodeType
-    running: types.CodeType | None
-
-
-def prepared(part: Part, old: SourceText, loader: object) -> Prepared:
-    """Compile what a part needs.
-
-    Raises:
-        SyntaxError, SourceError, ValueError, RecursionError, MemoryError: it can't be compiled.
-    """
-    before, after = compile_text(loader, old), compile_text(loader, part.text)
-    running = None
-    if part.runs:
-        lines = masked(part.edits.new, [(run.first, run.last) for run in part.runs])
-        text = SourceText.of(part.text.path, "\n".join(lines).encode())
-        running = with_codes_of(after, compile_text(loader, text))
-    return Prepared(part, before, after, running)
+__all__ = ["Parts"]
 
 
 class Parts:
@@ -97,6 +62,7 @@ class Parts:
         self.forgotten: list[str] = []
         self.lost: list[types.FunctionType] = []
         self.running: dict[str, Running] = {}
+        self._binders: dict[str, Binder] = {}  # of modules of which the opening ran, and the rest did not yet
 
     def __contains__(self, module: str) -> bool:
         return module in self._every
@@ -126,10 +92,54 @@ class Parts:
     def patch(self) -> None:
         """Give new code to every function whose statement does not run; one step for other threads."""
         found, self._found = self._found, patch.Patch()
+        # an opening has given these another code already: that of a successor, or what leads to it
+        taken = {id(step.function) for step in found.steps if step.function.__code__ is not step.old}
+        if taken:
+            steps = tuple(step for step in found.steps if id(step.function) not in taken)
+            changes = tuple(change for change in found.changes if id(change.target) not in taken)
+            found = dataclasses.replace(found, steps=steps, changes=changes)
         patch.commit(self._journal, found)
         self.patched += found.patched
         self.forgotten += found.forgotten
         self.running = dict(found.running)
+
+    def opening(self, order: Iterable[str]) -> list[str]:
+        """The modules, of those in this order, whose opening can run before functions get their new code.
+
+        What it imports must not be bound only by statements that run after that.
+        """
+        found, late = list[str](), set[str]()
+        for name in order if not self._is_asked() else ():
+            each = self._every[name]
+            if each.opening is not None and not any(
+                one in late or one not in sys.modules for one in each.imports
+            ):
+                found.append(name)
+                late |= {name} if each.rest is not None else set()
+            else:
+                late.add(name)
+        return found
+
+    def open(
+        self, name: str, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
+    ) -> None:
+        """Run the opening of a module; `run`, with the same arguments, does the rest."""
+        each, space = self._every[name], vars(sys.modules[name])
+        binder = self._binders[name] = self._binder(each, before, merger, kept, young=young)
+        if each.opening is not None:
+            exec(each.opening, space, binder)  # noqa: S102 - executing the user's statements is the task
+
+    def _binder(
+        self, each: Prepared, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
+    ) -> Binder:
+        """What takes the names that the statements of a part store."""
+        name, space = each.part.module, vars(sys.modules[each.part.module])
+        self._rebind_stars(each.part, space)
+        self._save_annotations(name, space)
+        for item in each.part.cleared:
+            _clear(space, item)
+        fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
+        return Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
 
     def run(
         self, name: str, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
@@ -144,26 +154,20 @@ class Parts:
             young: whether nobody but the module can have seen what its statements make.
         """
         each = self._every[name]
-        if each.running is None:
-            self._rebind_stars(each.part, vars(sys.modules[name]))
-            return
         space = vars(sys.modules[name])
-        self._rebind_stars(each.part, space)
-        self._save_annotations(name, space)
-        direct = _stored_directly(each.running).difference(kept)
-        for item in each.part.cleared | direct:
-            _clear(space, item)
-        fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
-        binder = Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
-        exec(each.running, space, binder)  # noqa: S102 - executing the user's statements is the task
-        binder.bound |= direct & space.keys()
-        for item in direct & before.keys() & space.keys() if young else ():
-            space[item] = merger.merge(before[item], space[item])
+        if each.running is None:
+            self._rebind_stars(each.part, space)
+            return
+        opened = self._binders.pop(name, None)
+        binder = opened if opened is not None else self._binder(each, before, merger, kept, young=young)
+        code = each.running if opened is None else each.rest
+        if code is not None:
+            exec(code, space, binder)  # noqa: S102 - executing the user's statements is the task
         bound = {item for run in each.part.runs for item in run.binds if item != "*"}
         gone = bound - binder.bound - IMPORT_NAMES - set(kept)
         for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
-        _bind_submodules(name, space, {*gone, *each.part.cleared, *direct})
+        _bind_submodules(name, space, {*gone, *each.part.cleared})
         space.update({item: before[item] for item in kept})  # a function may have bound it
 
     def _save_annotations(self, name: str, space: dict[str, Any]) -> None:
@@ -205,11 +209,11 @@ class Parts:
         Then it does not matter to them whether functions have their new code already.
         """
         running = [each.running for each in self._every.values() if each.running is not None]
-        bodies = [
-            code for tree in running for code in codes_in(tree) if not code.co_flags & inspect.CO_OPTIMIZED
-        ]
-        asked = any("__getattr__" in vars(sys.modules[name]) for name in self._every)
-        return not asked and all(map(_only_defines, bodies))
+        return not self._is_asked() and all(map(only_defines, running))
+
+    def _is_asked(self) -> bool:
+        """Whether a module may compute a name that is imported from it."""
+        return any("__getattr__" in vars(sys.modules[name]) for name in self._every)
 
     @property
     def removed(self) -> frozenset[str]:
@@ -282,24 +286,6 @@ def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
     found.update(before)
 
 
-# What module-level code does that makes and binds definitions, imports and constants.
-_DEFINES = frozenset(
-    (
-        *("RESUME", "NOP", "CACHE", "EXTENDED_ARG", "COPY_FREE_VARS", "MAKE_CELL", "PUSH_NULL", "POP_TOP"),
-        *("LOAD_CONST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_CLOSURE", "LOAD_FAST", "LOAD_LOCALS", "LOAD_DEREF"),
-        *("STORE_NAME", "STORE_GLOBAL", "MAKE_FUNCTION", "SET_FUNCTION_ATTRIBUTE", "SETUP_ANNOTATIONS"),
-        *("IMPORT_NAME", "IMPORT_FROM", "LOAD_BUILD_CLASS", "BUILD_TUPLE", "BUILD_LIST", "BUILD_MAP"),
-        *("BUILD_SET", "BUILD_CONST_KEY_MAP", "LIST_EXTEND", "RETURN_VALUE", "RETURN_CONST", "PRECALL"),
-        *("CALL", "KW_NAMES", "COPY", "STORE_DEREF", "LOAD_FROM_DICT_OR_DEREF", "LOAD_SMALL_INT"),
-    )
-)
-
-
-def _only_defines(code: types.CodeType) -> bool:
-    names = [each.opname for each in dis.get_instructions(code)]
-    return names.count("CALL") == names.count("LOAD_BUILD_CLASS") and _DEFINES.issuperset(names)
-
-
 _LOOKS = frozenset(("globals", "locals", "vars", "dir", "eval", "exec", "__dict__"))  # at names not said
 
 
@@ -339,16 +325,6 @@ def _bind_submodules(package: str, space: dict[str, Any], names: Iterable[str]) 
     for name in names:
         if name not in space and f"{package}.{name}" in sys.modules:
             space[name] = sys.modules[f"{package}.{name}"]
-
-
-def _stored_directly(code: types.CodeType) -> frozenset[str]:
-    """The names that module-level code stores without asking its locals.
-
-    CPython does so for a name that some function of the module declares as global.
-    """
-    return frozenset(
-        each.argval for each in dis.get_instructions(code) if each.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
-    )
 
 
 def _exports(base: str, name: str) -> bool:

@@ -20,7 +20,8 @@ from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.importers import outside_imports
 from hotmod._engine.keeping import misfits
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.parts import Parts, Prepared
+from hotmod._engine.opening import Prepared
+from hotmod._engine.parts import Parts
 from hotmod._engine.snapshot import Snapshot
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions

@@ -23,10 +23,11 @@ from hotmod._engine import hooks
 from hotmod._engine.canary import run_check
 from hotmod._engine.grace import let_calls_end
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
-from hotmod._engine.identity import Identity
+from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.keeping import code_without
 from hotmod._engine.loaded import Ledger
-from hotmod._engine.parts import Parts, prepared
+from hotmod._engine.opening import prepared
+from hotmod._engine.parts import Parts
 from hotmod._engine.settling import Outcome, Settling
 from hotmod._engine.snapshot import Snapshot
 from hotmod._engine.ties import tied
@@ -154,12 +155,17 @@ class Transaction(Settling):
         with self._phase("run"):
             self._parts.prepare()
             unseen = self._parts.unseen()
+            gone = self._parts.removed - unseen
             only_define = self._parts.only_define()
-            if not only_define:
+            opening = () if only_define or gone else self._parts.opening(self.plan.entries)
+            if not only_define and not opening:
                 self._parts.patch()  # what runs may come to it
-            self._parts.remove(self._parts.removed - unseen)
+            self._parts.remove(gone)
             if self.plan.entries:
                 with self._identity.watching():
+                    self._open(opening, young=True)
+                    if opening:
+                        self._parts.patch()
                     for name in self.plan.entries:
                         self._run_part(name, young=True)
             if only_define:
@@ -185,11 +191,21 @@ class Transaction(Settling):
             self._dispose()  # by the code that opened what is to be closed
             self._parts.prepare()
             unseen = self._parts.unseen() if not self.plan.executed else frozenset()
-            self._parts.patch()  # what runs may call it
-            self._parts.remove(self._parts.removed - unseen)
-            registries.withdraw()
-            self._run()
+            gone = self._parts.removed - unseen
+
+            def renew() -> None:
+                self._parts.patch()  # what runs may call it
+                self._parts.remove(gone)
+                registries.withdraw()
+
+            if gone or self.plan.executed or self.plan.removed:
+                renew()
+                self._run(())
+            else:
+                self._run(self._parts.opening(self.plan.entries), renew)
         with self._phase("settle"):
+            if unseen:  # what another thread has in hand and is about to call must not need them any more
+                self._identity.merge_names()
             self._remove_last(unseen)
             self._settle(registries)
 
@@ -229,6 +245,12 @@ class Transaction(Settling):
         if self._rerun is not None:
             self._rerun.order.append(name)
         self.outcome.statements[name] = [f"{name}:{run.first}" for run in part.runs if not run.rebinds]
+
+    def _open(self, names: Iterable[str], *, young: bool) -> None:
+        """Bind what is new before functions get the code that uses it; see `Parts.opening`."""
+        for name in names:
+            before, kept = self._snapshot.before[name], self._kept(name).keys()
+            self._parts.open(name, before, self._identity.merger, kept, young=young)
 
     def _run_part_once(self, name: str) -> None:
         if name in self._parts and name not in self.outcome.executed and self._parts.every[name].part.acts:
@@ -279,7 +301,14 @@ class Transaction(Settling):
                 self.outcome.disposed.append(name)
                 hook()
 
-    def _run(self) -> None:
+    def _run(self, opening: Iterable[str], renew: Callable[[], object] = bool) -> None:
+        """Run what the plan says.
+
+        Args:
+            opening: the modules whose opening comes first, for other threads: new names come before the code
+                that uses them.
+            renew: gives functions their new code, after that.
+        """
         going = {*self.plan.executed, *self.plan.removed}
         entries = self._snapshot.entries
         reused = {
@@ -308,6 +337,8 @@ class Transaction(Settling):
         FINDER.rerun = rerun
         try:
             with self._identity.watching():
+                self._open(opening, young=False)
+                renew()
                 self._run_all(rerun, [*self.plan.entries, *residents])
         finally:
             FINDER.rerun = None
@@ -356,8 +387,9 @@ class Transaction(Settling):
         rerun = self._rerun
         ran = () if rerun is None else (*rerun.executed, *rerun.added)
         names = (*ran, *self.plan.removed, *self._parts.every)
-        state = {name: self.ledger.loaded(name) for name in names}
-        self.journal.record("ledger", lambda: self.ledger.restore(state))
+        ledger, state = self.ledger, {name: self.ledger.loaded(name) for name in names}
+        # not by way of this object, which has the journal: only the collector would free the two of them
+        self.journal.record("ledger", lambda: ledger.restore(state))
         for name in self.plan.removed:
             self.ledger.drop(name)
         for name in ran:
@@ -393,6 +425,7 @@ class Transaction(Settling):
         """
         self._codes, self._without, self._prepared, self._rerun = {}, {}, [], None
         self._parts = Parts(self.journal, ())
+        self._identity.left, self._definitions = Leftovers(), Definitions({}, {})
 
 
 def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:

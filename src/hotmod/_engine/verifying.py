@@ -193,9 +193,9 @@ class _Verifying:
                 home = homes.get(str(type.__getattribute__(one, "__module__")))
                 if home is not None and _is_twin(home, one):
                     classes.append((home, one))
-        heap = Heap()
         twins = [cls for _, cls in classes]
-        instances = [*heap.instances(set(map(id, twins))), *heap.untracked(twins)]
+        with Heap() as heap:
+            instances = [*heap.instances(set(map(id, twins))), *heap.untracked(twins)]
         held = holders([*(one for _, one in functions), *twins, *instances])
         self._tell_functions(functions, held)
         for comparison, cls in classes:

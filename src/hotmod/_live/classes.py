@@ -14,6 +14,7 @@ import collections.abc
 import functools
 import gc
 import operator
+import sys
 import types
 import typing
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ __all__ = [
     "bases_of",
     "bind_cells",
     "detach",
+    "discard",
     "forget_checks",
     "functions_in",
     "hand_on_registrations",
@@ -43,6 +45,7 @@ bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get_
 _SKIP = frozenset(("__weakref__", "__abstractmethods__", "_abc_impl", "__module__"))
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
+_DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)  # that the interpreter makes
 
 
 def name_of(cls: type) -> tuple[Any, Any]:
@@ -143,7 +146,8 @@ def take_over(
         _SETTERS["__class__"].__set__(live, type(fresh))
         if "_abc_impl" in own_dict(fresh) and "_abc_impl" not in before:
             type.__setattr__(live, "_abc_impl", own_dict(fresh)["_abc_impl"])
-    bind_cells(members.values(), fresh, live)
+    # also of methods that live on as those of before: what holds on to the new ones finds the class in use
+    bind_cells((*members.values(), *own_dict(fresh).values()), fresh, live)
     put_members(live, members)
 
 
@@ -265,7 +269,7 @@ def _raw_dict(cls: type) -> dict[str, Any]:
 
 
 def _is_member(name: str, value: object) -> bool:
-    return name not in _SKIP and type(value) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+    return name not in _SKIP and type(value) not in _DESCRIPTORS
 
 
 class _Superseded:
@@ -278,12 +282,40 @@ class _SupersededBare:
     __slots__ = ()
 
 
+def _references_to_unused() -> int:
+    # without a global lock counts are kept by several threads, and tell nothing
+    return 0 if "free-threading" in sys.version else _references([type("Probe", (), {})], 0)
+
+
 def detach(cls: type) -> bool:
     """Take a class that nobody uses out of the `__subclasses__()` of its bases; says whether that worked.
 
     It does not where the layout forbids it; then the class goes when the garbage collector finds it.
     """
     return set_bases(cls, (_Superseded,)) or set_bases(cls, (_SupersededBare,))
+
+
+def discard(merged: list[type]) -> None:
+    """Take classes that were merged away out of the `__subclasses__()` of their bases; empty those unused.
+
+    A class refers to itself, so it lives until the collector comes; its methods would live as long, and
+    whoever counts the references to their code, which runs elsewhere now, would find too many.
+    """
+    collections.deque(map(detach, merged), maxlen=0)  # no variable may refer to a class when it is counted
+    merged.reverse()  # a nested class comes after the one around it
+    for place in range(len(merged)):
+        if _references(merged, place) <= _UNUSED:
+            put_members(merged[place], {})
+
+
+def _references(listed: list[type], place: int) -> int:
+    """How many references there are to a class in a list, but for those from parts of its own."""
+    (count,) = map(sys.getrefcount, listed[place : place + 1])
+    cls = listed[place]
+    parts = [each for each in own_dict(cls).values() if type(each) in _DESCRIPTORS]
+    return count - sum(
+        each is cls for each in gc.get_referents(type.__dict__["__mro__"].__get__(cls), *parts)
+    )
 
 
 def is_heir(cls: type) -> bool:
@@ -357,3 +389,6 @@ def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     for part in parts:
         if part is not None:
             yield from functions_in(part, depth - 1)
+
+
+_UNUSED = _references_to_unused()

@@ -5,7 +5,8 @@ Touches: nothing; reads the heap.
 Guarantees: the cost is linear in the heap and, beyond a few, does not depend on how many objects or classes
 are asked for. No code of the subject runs.
 
-Assumes: a heap serves one step of a transaction: what is made after the first question is not in it.
+Assumes: a heap serves one step of a transaction, and is left after it: what is made after the first
+question is not in it, and all that is in it lives as long as the list.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import gc
 import itertools
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from hotmod._live.classes import own_dict
 
@@ -31,10 +32,20 @@ _mro_of = type.__dict__["__mro__"].__get__
 
 
 class Heap:
-    """One list of the objects that the collector knows, made when it is first needed."""
+    """One list of the objects that the collector knows, made when it is first needed; a context manager.
+
+    The list holds this object as well, and whoever refers to it: unless it is dropped in the end, it keeps
+    everything alive until the collector comes.
+    """
 
     def __init__(self) -> None:
         self._objects: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._objects = None
 
     def _listed(self) -> list[Any]:
         if self._objects is None:

@@ -56,7 +56,8 @@ def heirs(cls: type) -> list[type]:
 
 def of_classes(classes: Collection[int]) -> list[tuple[Any, type]]:
     """Every live instance of some classes, given by id, with its class; one pass over the heap."""
-    return [(value, type(value)) for value in Heap().instances(classes)]
+    with Heap() as heap:
+        return [(value, type(value)) for value in heap.instances(classes)]
 
 
 def lacking(instance: object, names: Iterable[str]) -> list[str]:

@@ -87,15 +87,12 @@ class Merger:
 
     def close(self) -> None:
         """Forget the new objects; call it when nothing refers to them any more."""
-        self.kept.clear()
-        self._taken.clear()
-        self._alive.clear()
-        self._pinned.clear()
-        self._unused.clear()
-        self._replaced.clear()
-        self._members.clear()
-        self.removed.clear()
-        self.dropped.clear()
+        merged = [new for _, new in self._pairs()]
+        for table in (self.kept, self._taken, self._unused, self._replaced):
+            table.clear()
+        for listed in (self._alive, self._pinned, self._members, self.removed, self.dropped):
+            listed.clear()
+        classes.discard(merged)
 
     def finish_classes(self) -> None:
         """Let abstract classes know their virtual subclasses, and libraries bring their classes to use."""
@@ -103,11 +100,6 @@ class Merger:
             classes.hand_on_registrations(old, new, self._modules)
         for old, _ in self._pairs():
             adapters.finish(old)
-
-    def discard(self) -> None:
-        """Take the classes that were merged away out of the `__subclasses__()` of their bases."""
-        for _, new in self._pairs():
-            classes.detach(new)
 
     def merge(self, old: Any, new: Any) -> Any:
         """The object to use from now on in place of `new`, where `old` stood before."""

@@ -48,9 +48,9 @@ class _Node:
 class _Search:
     """One search, from the objects looked for upward to what names them."""
 
-    def __init__(self, targets: Iterable[Any]) -> None:
+    def __init__(self, targets: Iterable[Any], heap: Heap) -> None:
         self.paths: dict[int, list[str]] = {}
-        self._heap = Heap()
+        self._heap = heap
         self._level: dict[int, _Node] = {}
         self._names: dict[int, str] = {}
         for name, module in list(sys.modules.copy().items()):
@@ -148,7 +148,8 @@ def holders(targets: Iterable[Any], depth: int = DEPTH) -> dict[int, list[str]]:
         depth: after how many steps an object counts as not held.
     """
     targets = list(targets)
-    return _Search(targets).run(depth) if targets else {}
+    with Heap() as heap:
+        return _Search(targets, heap).run(depth) if targets else {}
 
 
 def _is_ours(holder: Any) -> bool:
@@ -229,15 +230,18 @@ def _own_parts(cls: type) -> Iterator[object]:
 def _locals_of_frames() -> dict[int, str]:
     """Where the local variables of running functions are, by the id of what they hold."""
     found: dict[int, str] = {}
-    for frame in sys._current_frames().values():  # noqa: SLF001 - documented
-        step: types.FrameType | None = frame
-        while step is not None:
-            own = str(step.f_globals.get("__name__", ""))
-            if own.partition(".")[0] != "hotmod" and step.f_locals is not step.f_globals:
-                for name, item in list(step.f_locals.items()):
-                    place = f"{name} in {step.f_code.co_qualname}() ({own}:{step.f_lineno})"
-                    found.setdefault(id(item), place)
-            step = step.f_back
+    todo = list(sys._current_frames().values())  # noqa: SLF001 - documented
+    # Not its own: a frame that refers to itself keeps all that its callers know until the collector comes.
+    todo.remove(sys._getframe())  # noqa: SLF001
+    todo.append(sys._getframe(1))  # noqa: SLF001
+    while todo:
+        step = todo.pop()
+        own = str(step.f_globals.get("__name__", ""))
+        if own.partition(".")[0] != "hotmod" and step.f_locals is not step.f_globals:
+            for name, item in list(step.f_locals.items()):
+                place = f"{name} in {step.f_code.co_qualname}() ({own}:{step.f_lineno})"
+                found.setdefault(id(item), place)
+        todo += [step.f_back] if step.f_back is not None else []
     return found
 
 
