@@ -216,6 +216,22 @@ def test_methods_that_others_hold_do_not_lose_their_class(project: Project) -> N
         assert live.failing((f"m.HELD[-1](m.C()) == ({number}, 'base')",)) == []
 
 
+def test_no_list_of_the_heap_is_left_to_the_collector(project: Project) -> None:
+    """Where nobody collects garbage, no search leaves its list of all objects, which would hold each of them."""
+    live = Live(project, SLOTTED.format("'a'"))
+    live.hold("c = m.C(); m.CACHE['c'] = c")
+    gc.collect()
+    gc.disable()
+    try:
+        for names in ("'a', 'b'", "'b', 'c'", "'c'"):
+            assert live.edit(SLOTTED.format(names)).hazards
+            hotmod.verify("shop")
+        most = len(gc.get_objects()) // 2
+        assert [len(each) for each in gc.get_objects() if type(each) is list and len(each) > most] == []
+    finally:
+        gc.enable()
+
+
 def test_versions_come_back_one_by_one(project: Project) -> None:
     """Of three edits that are taken back one after the other, each gives the code of the version before."""
     text = "def f():\n    return {0}\n\n\ndef make():\n    return lambda: {0}\n\n\n"
