@@ -217,7 +217,7 @@ def test_methods_that_others_hold_do_not_lose_their_class(project: Project) -> N
 
 
 def test_no_list_of_the_heap_is_left_to_the_collector(project: Project) -> None:
-    """Where nobody collects garbage, no search leaves its list of all objects, which would hold each of them."""
+    """Where nobody collects garbage, no search leaves its list of all objects, which holds each."""
     live = Live(project, SLOTTED.format("'a'"))
     live.hold("c = m.C(); m.CACHE['c'] = c")
     gc.collect()
