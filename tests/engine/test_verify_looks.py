@@ -103,6 +103,62 @@ def test_a_package_as_it_was_imported_is_verified(shop: Project, cart: types.Mod
     assert str(found) == "verified shop: 3 modules, the same as the files on disk"
 
 
+UNKNOWN = """
+import functools
+
+
+def hides(function):
+    return len
+
+
+@hides
+def hidden(net):
+    return net
+
+
+@functools.lru_cache
+def cached(net):
+    return net
+
+
+if True:
+    def twice(net):
+        return net
+else:
+    def twice(net):
+        return 0
+
+
+class Meta(type):
+    def __new__(mcs, name, bases, space):
+        return super().__new__(mcs, name, bases, {**space, "made": 1, "member": len})
+
+
+class Made(metaclass=Meta):
+    def member(self):
+        return 1
+
+    def other(self):
+        return 2
+
+
+@hides
+class Gone:
+    pass
+"""
+
+
+def test_what_can_not_be_compared_is_listed(shop: Project) -> None:
+    """Names of which neither the text nor the object says what should stand there are told as unknown."""
+    shop.write({"shop/odd.py": UNKNOWN})
+    shop.load("shop.odd")
+    found = hotmod.verify("shop")
+    assert found.unknown == ("shop.odd:hidden", "shop.odd:Made.member", "shop.odd:Gone")
+    assert found
+    assert "unknown, not compared: shop.odd:hidden, shop.odd:Made.member, shop.odd:Gone" in str(found)
+    assert found.as_dict()["unknown"] == list(found.unknown)
+
+
 def test_what_the_program_itself_sets_is_no_difference(shop: Project) -> None:
     """A patch that a module of the scope makes while it is imported is what the files give."""
     shop.write(
