@@ -11,11 +11,14 @@ import types
 import pytest
 
 import hotmod
+from tests.engine import verifying
+from tests.engine.verifying import told
 from tests.engine.watching import run_program
 from tests.oracle.cases import Case, all_cases
 from tests.oracle.check import play
 from tests.oracle.project import Project
 
+no_bytecode, shop = verifying.no_bytecode, verifying.shop  # fixtures
 SAMPLE = [case for case in all_cases() if "minimal" in case.strategies][::3]
 CART = """
 from shop.config import TAX
@@ -42,24 +45,6 @@ def cart(shop: Project) -> types.ModuleType:
     """The module `shop.cart`, with a class, functions and a closure."""
     shop.write({"shop/cart.py": CART})
     return shop.load("shop.cart")
-
-
-def told(verification: hotmod.Verification) -> dict[str, str]:
-    """Why, by name."""
-    return {f"{each.module}:{each.name}": each.why for each in verification.differences}
-
-
-@pytest.fixture(autouse=True)
-def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package has been imported before the fixture rewrites it: nothing of that is read again."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-@pytest.fixture
-def shop(project: Project) -> Project:
-    """A package that is written, and imported by the tests."""
-    project.write({"shop/__init__.py": "", "shop/config.py": "TAX = 1\nRATES = {}\n"})
-    return project
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=[case.name for case in SAMPLE])

@@ -250,7 +250,15 @@ def test_no_time_stamp_decides(source: Source) -> None:
 def project_texts() -> list[pathlib.Path]:
     """Every text file that belongs to the project, whatever its kind."""
     kept = [
-        ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", ".ci/run")
+        ROOT / name
+        for name in (
+            "README.md",
+            "CONTRIBUTING.md",
+            "CHANGELOG.md",
+            "pyproject.toml",
+            ".ci/run",
+            ".ci/nightly",
+        )
     ]
     for folder in ("src", "tests", "docs", "benchmarks", "examples", "changelog.d"):
         kept.extend(
