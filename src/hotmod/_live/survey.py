@@ -67,12 +67,6 @@ class _Search:
                     self._passed.setdefault(id(part), set()).add(key)
 
     def run(self, depth: int) -> dict[int, list[str]]:
-        """The paths to what was looked for; for one use."""
-        with self._heap:
-            self._run(depth)
-        return self.paths
-
-    def _run(self, depth: int) -> None:
         self._in_frames()
         for _ in range(depth):
             self._level = {
@@ -94,6 +88,7 @@ class _Search:
             further = [item for item in above.items() if not item[1].below <= self.paths.keys()]
             self._level = dict(further[:MAX_HOLDERS])
             self._in_frames()
+        return self.paths
 
     def _reached(self, space: dict[Any, Any], held: list[Any]) -> None:
         """A module's namespace holds some of the objects of this step."""
