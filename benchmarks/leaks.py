@@ -7,8 +7,7 @@ applied again, and what is alive then is compared. What statements mean is remem
 so it takes a thousand edits until memory is nearly flat: only what comes after the first half counts. It
 fails when an edit leaves more than 2 objects or 5 blocks of memory behind (a version that lives on has
 hundreds), when a function or class of an earlier version is alive that nobody holds, when one that
-somebody holds is not
-told, or when the same 36 edits took more than 1.3 times as long as in the middle.
+somebody holds is not told, or when the same 36 edits took more than 1.3 times as long as in the middle.
 """
 
 from __future__ import annotations
