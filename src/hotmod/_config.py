@@ -21,7 +21,13 @@ __all__ = ["ON_RUDE", "STRATEGIES", "Config", "configure", "listed", "switched_o
 
 STRATEGIES = ("minimal", "modules")
 ON_RUDE = ("report", "raise", "restart")
-_SEPARATORS = {"include": os.pathsep, "exclude": os.pathsep, "keep": ","}  # of lists in variables
+STRESS = ("identity", "rollback", "every:N")
+_SEPARATORS = {
+    "include": os.pathsep,
+    "exclude": os.pathsep,
+    "keep": ",",
+    "stress": ",",
+}  # of lists in variables
 _TRUTHS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}
 
 
@@ -40,6 +46,7 @@ class Config:
         keep: names that hold on to their objects whatever runs again, as `module:name`.
         paranoid: whether the program is compared with a fresh process after each reload.
         patience: seconds that a reload waits for stable blocks to end before it is postponed.
+        stress: switches that make reloading hard on purpose: `identity`, `rollback`, `every:N`.
     """
 
     strategy: str = "minimal"
@@ -50,6 +57,7 @@ class Config:
     keep: tuple[str, ...] = ()
     paranoid: bool = False
     patience: float = 5.0
+    stress: tuple[str, ...] = ()
 
     def sharing(self) -> Config:
         """What has to be equal for two doors to use one reloader: everything but the delay of a watcher."""
@@ -179,6 +187,17 @@ def _is_place(value: object) -> bool:
     return bool(colon) and all(part.isidentifier() for part in (*module.split("."), name))
 
 
+def _stress(value: object) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, str) else value
+    found = [each.strip() for each in values] if isinstance(values, (list, tuple)) else [""]
+    for each in found:
+        kind, _, number = each.partition(":")
+        if each not in STRESS[:2] and not (kind == "every" and number.isdecimal() and int(number)):
+            msg = f"allowed are {', '.join(STRESS)}, N a number of calls"
+            raise ValueError(msg)
+    return tuple(found)
+
+
 def _switch(value: object) -> bool:
     found = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
     if found is None:
@@ -196,4 +215,5 @@ _CHECKS: dict[str, Callable[[object], object]] = {
     "keep": _keep,
     "paranoid": _switch,
     "patience": lambda value: _seconds(value, 3600),
+    "stress": _stress,
 }

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 import hotmod
+from tests.engine import verifying
+from tests.engine.verifying import told
 from tests.engine.watching import LONG, fresh, watching
 from tests.oracle.project import Project
 
+no_bytecode, shop = verifying.no_bytecode, verifying.shop  # fixtures
 CART = """
 from shop.config import TAX
 
@@ -54,24 +57,6 @@ def save(project: Project, old: str, new: str) -> None:
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new), "utf-8")
-
-
-def told(verification: hotmod.Verification) -> dict[str, str]:
-    """Why, by name."""
-    return {f"{each.module}:{each.name}": each.why for each in verification.differences}
-
-
-@pytest.fixture(autouse=True)
-def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package has been imported before the fixture rewrites it: nothing of that is read again."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-@pytest.fixture
-def shop(project: Project) -> Project:
-    """A package that is written, and imported by the tests."""
-    project.write({"shop/__init__.py": "", "shop/config.py": "TAX = 1\nRATES = {}\n"})
-    return project
 
 
 def test_an_edit_that_is_not_applied_yet_is_told_by_name(shop: Project, cart: types.ModuleType) -> None:

@@ -11,11 +11,14 @@ import types
 import pytest
 
 import hotmod
+from tests.engine import verifying
+from tests.engine.verifying import told
 from tests.engine.watching import run_program
 from tests.oracle.cases import Case, all_cases
 from tests.oracle.check import play
 from tests.oracle.project import Project
 
+no_bytecode, shop = verifying.no_bytecode, verifying.shop  # fixtures
 SAMPLE = [case for case in all_cases() if "minimal" in case.strategies][::3]
 CART = """
 from shop.config import TAX
@@ -42,24 +45,6 @@ def cart(shop: Project) -> types.ModuleType:
     """The module `shop.cart`, with a class, functions and a closure."""
     shop.write({"shop/cart.py": CART})
     return shop.load("shop.cart")
-
-
-def told(verification: hotmod.Verification) -> dict[str, str]:
-    """Why, by name."""
-    return {f"{each.module}:{each.name}": each.why for each in verification.differences}
-
-
-@pytest.fixture(autouse=True)
-def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The package has been imported before the fixture rewrites it: nothing of that is read again."""
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-
-
-@pytest.fixture
-def shop(project: Project) -> Project:
-    """A package that is written, and imported by the tests."""
-    project.write({"shop/__init__.py": "", "shop/config.py": "TAX = 1\nRATES = {}\n"})
-    return project
 
 
 @pytest.mark.parametrize("case", SAMPLE, ids=[case.name for case in SAMPLE])
@@ -101,6 +86,62 @@ def test_a_package_as_it_was_imported_is_verified(shop: Project, cart: types.Mod
     assert found
     assert set(found.compared) == {"shop", "shop.config", "shop.cart"}
     assert str(found) == "verified shop: 3 modules, the same as the files on disk"
+
+
+UNKNOWN = """
+import functools
+
+
+def hides(function):
+    return len
+
+
+@hides
+def hidden(net):
+    return net
+
+
+@functools.lru_cache
+def cached(net):
+    return net
+
+
+if True:
+    def twice(net):
+        return net
+else:
+    def twice(net):
+        return 0
+
+
+class Meta(type):
+    def __new__(mcs, name, bases, space):
+        return super().__new__(mcs, name, bases, {**space, "made": 1, "member": len})
+
+
+class Made(metaclass=Meta):
+    def member(self):
+        return 1
+
+    def other(self):
+        return 2
+
+
+@hides
+class Gone:
+    pass
+"""
+
+
+def test_what_can_not_be_compared_is_listed(shop: Project) -> None:
+    """Names of which neither the text nor the object says what should stand there are told as unknown."""
+    shop.write({"shop/odd.py": UNKNOWN})
+    shop.load("shop.odd")
+    found = hotmod.verify("shop")
+    assert found.unknown == ("shop.odd:hidden", "shop.odd:Made.member", "shop.odd:Gone")
+    assert found
+    assert "unknown, not compared: shop.odd:hidden, shop.odd:Made.member, shop.odd:Gone" in str(found)
+    assert found.as_dict()["unknown"] == list(found.unknown)
 
 
 def test_what_the_program_itself_sets_is_no_difference(shop: Project) -> None:

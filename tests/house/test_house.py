@@ -179,6 +179,18 @@ def test_every_public_name_is_documented() -> None:
     assert not missing - set(importlib.import_module("hotmod._model.errors").__all__)
 
 
+def test_every_guarantee_names_tests_that_exist() -> None:
+    """The page of guarantees is about each of them, and names files of tests that exist."""
+    page = (DOCS / "explanation" / "guarantees.md").read_text("utf-8")
+    parts = page.split("\n## ")[1:]
+    named = [re.findall(r"`((?:tests|benchmarks)/[\w/]+\.py)`", part) for part in parts]
+    assert all(named)
+    assert [path for paths in named for path in paths if not (ROOT / path).is_file()] == []
+    design = (DOCS / "explanation" / "design.md").read_text("utf-8")
+    for number, name in re.findall(r"^(\d)\. \*\*(.+?)\.\*\*", design, re.MULTILINE):
+        assert parts[int(number) - 1].startswith(f"{number}. {name}\n")
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_has_its_tests(room: str) -> None:
     """Each room of the source has a folder of tests by its name."""
@@ -238,7 +250,15 @@ def test_no_time_stamp_decides(source: Source) -> None:
 def project_texts() -> list[pathlib.Path]:
     """Every text file that belongs to the project, whatever its kind."""
     kept = [
-        ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", ".ci/run")
+        ROOT / name
+        for name in (
+            "README.md",
+            "CONTRIBUTING.md",
+            "CHANGELOG.md",
+            "pyproject.toml",
+            ".ci/run",
+            ".ci/nightly",
+        )
     ]
     for folder in ("src", "tests", "docs", "benchmarks", "examples", "changelog.d"):
         kept.extend(

@@ -24,7 +24,7 @@ def portrait(prefix: str, *more: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
     seen: dict[int, str] = {}
     inside = [name for name in sys.modules if name.partition(".")[0] == prefix]
-    modules = {name: sys.modules[name] for name in sorted(inside)}  # imports change the order
+    modules = {name: sys.modules[name] for name in sorted(inside)}
     spaces = {name: vars(each) for name, each in modules.items()}
     todo: list[tuple[str, Any]] = [*spaces.items()] + [
         (f"held {number}", value) for number, value in enumerate(more)
@@ -41,9 +41,7 @@ def portrait(prefix: str, *more: object) -> dict[str, Any]:
         parts = {} if isinstance(value, types.ModuleType) else dict(_parts(value, prefix))
         found[path] = (value, type(value), tuple(parts))
         todo += [(f"{path} {name}", part) for name, part in parts.items()]
-    listed = tuple(
-        sorted(f"{name} {id(each):x}" for name, each in modules.items())
-    )  # imports change the order
+    listed = tuple(f"{name} {id(modules[name]):x}" for name in inside)  # in the order of `sys.modules`
     found_by_id = {path: _identified(entry) for path, entry in found.items()}
     return found_by_id | {"sys.modules": ("", listed), "keep": list(found.values())}
 

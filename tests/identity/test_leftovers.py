@@ -216,6 +216,30 @@ def test_methods_that_others_hold_do_not_lose_their_class(project: Project) -> N
         assert live.failing((f"m.HELD[-1](m.C()) == ({number}, 'base')",)) == []
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [SLOTTED.format(names) for names in ("'a'", "'a', 'b'", "'b', 'c'", "'c'")],
+        [f"class C: ...\n\n\nCACHE = {{}}\n\n\ndef later():\n    yield {number}\n" for number in range(4)],
+    ],
+    ids=["classes that are replaced", "generators"],
+)
+def test_no_list_of_the_heap_is_left_to_the_collector(project: Project, texts: list[str]) -> None:
+    """Where nobody collects garbage, no search leaves its list of all objects, which holds each."""
+    live = Live(project, texts[0])
+    live.hold("c = m.C(); m.CACHE['c'] = c")
+    gc.collect()
+    gc.disable()
+    try:
+        for text in texts[1:]:
+            assert live.edit(text).status == "applied"
+            hotmod.verify("shop")
+        lists = [each for each in gc.get_objects() if type(each) is list and len(each) > 100]
+        assert [len(each) for each in lists if any(one is live for one in each)] == []
+    finally:
+        gc.enable()
+
+
 def test_versions_come_back_one_by_one(project: Project) -> None:
     """Of three edits that are taken back one after the other, each gives the code of the version before."""
     text = "def f():\n    return {0}\n\n\ndef make():\n    return lambda: {0}\n\n\n"

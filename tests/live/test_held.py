@@ -3,6 +3,7 @@ from __future__ import annotations
 import collections
 import functools
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -206,6 +207,19 @@ def test_a_holder_that_is_let_go_is_not_kept(monkeypatch: pytest.MonkeyPatch) ->
     program.edit(TEXT)
     assert program.running.holders == ()
     assert searches.count == 0
+
+
+def test_a_holder_that_is_let_go_goes_with_any_edit() -> None:
+    """A list that nobody else refers to any more does not wait for an edit of its own module."""
+    program, other = Program(TEXT), Program(TEXT, "other")
+    kept = Owner()
+    holder = [*the_codes(program), kept]
+    program.edit(NEW)
+    gone = weakref.ref(kept)
+    del holder, kept
+    assert gone() is not None
+    other.edit(NEW)
+    assert gone() is None
 
 
 def test_calls_under_way_are_no_containers() -> None:

@@ -12,6 +12,7 @@ Assumes: the loader compiles texts as it did when the module was imported.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import os
 import types
@@ -37,6 +38,7 @@ _DEPTH = 6
 _PLAIN = (str, bytes, int, float, complex, bool, type(None))
 _FLAT = (str, bytes, int, float, complex, type(None))
 _WRAPPED_BY_TYPE = ("__new__", "__init_subclass__", "__class_getitem__")
+_LEAVE_MEMBERS = (type, ABCMeta, enum.EnumMeta)  # metaclasses that leave methods as they are
 _FOLLOWED = (functools.partial, functools.partialmethod, functools.cached_property)
 
 Codes = Mapping[str, list[types.CodeType]]
@@ -95,6 +97,8 @@ class Comparison:
         known: the code that it is known to run.
         reached: ids of the functions of the module that a name leads to.
         classes: the classes that a name leads to, by qualified name: those that are bound once, undecorated.
+        unknown: the names of definitions of which nothing can be compared: the text does not say plainly what
+            stands there, and what stands there leads to no code of the file.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -103,6 +107,7 @@ class Comparison:
         self.known = codes_by_name(subject.known_code)
         self.reached: set[int] = set()
         self.classes: dict[str, type] = {}
+        self.unknown: list[str] = []
         self._file = os.path.basename(subject.text.path)
         self._before = {each.name: each for each in outline(subject.known).definitions}
         self._found: dict[str, type] = {}  # every class below which members are compared
@@ -161,6 +166,8 @@ class Comparison:
             if claim:
                 told = self._told(definition, "patched", f"its name leads to {_described(value)}")
                 yield from self._unless_set(definition, told)
+            else:
+                self.unknown.append(definition.name)
             return
         wanted = self.wanted.get(definition.name, ())
         stale = [each for each in mine if not any(same_code(each.__code__, code) for code in wanted)]
@@ -177,8 +184,12 @@ class Comparison:
         if not (definition.plain and definition.sure):
             return False
         around = definition.name.rpartition(".")[0]
+        if not around:
+            return True
+        # A metaclass may put anything in place of any member.
+        usual = type(self._found[around]) in _LEAVE_MEMBERS
         simple = around in self.classes and _is_simple(self.classes[around])
-        return not around or simple or not definition.key.startswith("__")
+        return simple or (usual and not definition.key.startswith("__"))
 
     def _unless_set(self, definition: Definition, told: Difference) -> Iterator[Difference]:
         """A difference, unless the program itself makes it when it is imported."""
@@ -223,6 +234,8 @@ class Comparison:
             if definition.plain and definition.sure and (not is_class(value) or _is_simple(value)):
                 told = self._told(definition, "patched", f"its name leads to {_described(value)}")
                 yield from self._unless_set(definition, told)
+            else:
+                self.unknown.append(definition.name)
             return
         self._found[definition.name] = value
         if definition.plain and definition.sure:

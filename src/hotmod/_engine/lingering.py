@@ -85,7 +85,7 @@ class Lingering:
         if not self._names:
             return []
         found = list(self._running())
-        return found + list(self._suspended()) if suspended else found
+        return found + self._suspended() if suspended else found
 
     def hazards(self, calls: Iterable[Call]) -> list[Hazard]:
         """The calls, by function."""
@@ -114,10 +114,10 @@ class Lingering:
             if module:
                 yield Call(f"thread {names.get(thread, thread)}", module, each.f_code, each.f_lineno)
 
-    def _suspended(self) -> Iterator[Call]:
-        objects = gc.get_objects()
+    def _suspended(self) -> list[Call]:
+        # No generator: it would find itself, and a frame that refers to itself keeps what it knows.
         found = []
-        for one in [each for each in objects if type(each) in _FRAMES]:
+        for one in [each for each in gc.get_objects() if type(each) in _FRAMES]:
             kind, attribute = _FRAMES[type(one)]
             frame = getattr(one, attribute)
             if frame is None or frame.f_back is not None:
@@ -125,9 +125,11 @@ class Lingering:
             module = self._module_of_old(frame)
             if module:
                 found.append((one, kind, module, frame))
-        tasks = _tasks(objects) if found else {}
-        for one, kind, module, frame in found:
-            yield Call(tasks.get(id(one), f"a {kind}"), module, frame.f_code, frame.f_lineno)
+        tasks = _tasks(gc.get_objects()) if found else {}
+        return [
+            Call(tasks.get(id(one), f"a {kind}"), module, frame.f_code, frame.f_lineno)
+            for one, kind, module, frame in found
+        ]
 
     def _module_of_old(self, frame: types.FrameType) -> str:
         """The module in scope whose old code a frame runs; empty if it runs none."""

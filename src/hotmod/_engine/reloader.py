@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Self, TypeVar
 
 from hotmod._config import Config, configure, listed
-from hotmod._engine import hooks
+from hotmod._engine import hooks, stress
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.canary import Check, check_of
 from hotmod._engine.chronicle import Chronicle
@@ -124,6 +124,8 @@ class Reloader:
             self._ahead = Ahead(self.ledger, planner.graph, planner.import_time, planner.call_time)
             hooks.install(self.ledger)
         RELOADERS.add(self)
+        if number := stress.every(config.stress):
+            stress.Every(self, number).start()
 
     def prepare(self, seconds: float) -> bool:
         """Read and analyse what is loaded, so that reloads need not; changes nothing.
@@ -340,38 +342,46 @@ class Reloader:
 
     def _attempt(self, changes: ChangeSet | None = None) -> tuple[Report, BaseException | None]:
         with alone():
-            started = time.perf_counter()
-            phases: dict[str, float] = {}
+            report, error = self._attempt_once(changes)
+            if report.status in ("applied", "unchanged") and "identity" in self.config.stress:
+                moved = self.config.strategy == "minimal"
+                report, error = stress.again_as_it_is(self._attempt_once, self.ledger, report, moved=moved)
+                if report is not self.history[-1]:
+                    self.chronicle.record(report)
+            return report, error
+
+    def _attempt_once(self, changes: ChangeSet | None) -> tuple[Report, BaseException | None]:
+        started = time.perf_counter()
+        phases: dict[str, float] = {}
+        try:
+            changes = self.ledger.changes() if changes is None else changes
+            phases["scan"] = time.perf_counter() - started
+            plan = self.planner.plan(changes)
+            phases["plan"] = time.perf_counter() - started - phases["scan"]
+        except SourceError as error:
+            if changes is not None:
+                show_running_texts(self.ledger, changes)
+            return self.chronicle.record(self.chronicle.rejection(error, None, phases, started)), error
+        self.chronicle.decided(plan)
+        if not plan:
+            return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
+        if plan.is_rude and self.config.on_rude == "restart":
             try:
-                changes = self.ledger.changes() if changes is None else changes
-                phases["scan"] = time.perf_counter() - started
-                plan = self.planner.plan(changes)
-                phases["plan"] = time.perf_counter() - started - phases["scan"]
-            except SourceError as error:
-                if changes is not None:
-                    show_running_texts(self.ledger, changes)
+                see_that_it_compiles(changes)
+            except (SyntaxError, SourceError, ValueError) as error:
                 return self.chronicle.record(self.chronicle.rejection(error, None, phases, started)), error
-            self.chronicle.decided(plan)
-            if not plan:
-                return self.chronicle.record(self.chronicle.report("unchanged", phases, started)), None
-            if plan.is_rude and self.config.on_rude == "restart":
-                try:
-                    see_that_it_compiles(changes)
-                except (SyntaxError, SourceError, ValueError) as error:
-                    return self.chronicle.record(
-                        self.chronicle.rejection(error, None, phases, started)
-                    ), error
-                with GATE.taken(plan, self.config.patience):
-                    restart(self.ledger.paths())
-            if not plan.steps and plan.is_rude:
-                return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
-            return self._transact(plan, phases, started)
+            with GATE.taken(plan, self.config.patience):
+                restart(self.ledger.paths())
+        if not plan.steps and plan.is_rude:
+            return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
+        return self._transact(plan, phases, started)
 
     def _transact(
         self, plan: Plan, phases: dict[str, float], started: float
     ) -> tuple[Report, BaseException | None]:
         transaction = Transaction(self.ledger, plan, self.planner.imported_by)
         before = Look(self.ledger) if self.config.paranoid else None
+        forced = stress.ForcedRollback(self.ledger) if "rollback" in self.config.stress else None
 
         def report() -> Report:
             return self.chronicle.applied(transaction, {**phases, **transaction.outcome.phases}, started)
@@ -380,6 +390,14 @@ class Reloader:
             transaction.prepare()
             with GATE.taken(plan, self.config.patience):
                 transaction.apply(self._check_program, report)
+                if forced is not None:
+                    forced.applied()
+                    transaction.undo()
+                    forced.went_back()
+                    transaction = Transaction(self.ledger, plan, self.planner.imported_by)
+                    transaction.prepare()
+                    transaction.apply(self._check_program, report)
+                    transaction.outcome.hazards += forced.applied_again()
         except (RollbackError, Occupied):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit

@@ -57,6 +57,7 @@ def verify(ledger: Ledger, config: Config, history: Iterable[Report], *, cold: b
         tuple(work.skipped),
         cold,
         time.perf_counter() - started,
+        tuple(work.unknown),
     )
 
 
@@ -69,6 +70,7 @@ class _Verifying:
         self.found: list[Difference] = []
         self.compared: list[str] = []
         self.skipped: list[str] = []
+        self.unknown: list[str] = []
         self._comparisons: dict[str, Comparison] = {}
         self._set: dict[str, bool] = {}
 
@@ -94,6 +96,7 @@ class _Verifying:
                 continue
             self.compared.append(loaded.name)
             self._comparisons[loaded.name] = comparison
+            self.unknown += [f"{loaded.name}:{name}" for name in dict.fromkeys(comparison.unknown)]
             self.found += [*found, *self._kept(subject)]
         self.skipped += [
             f"{name}: it has no Python source"

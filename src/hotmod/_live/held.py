@@ -30,7 +30,7 @@ from hotmod._live.heap import identity
 from hotmod._live.state import instance_dict
 from hotmod._live.takeback import contents
 
-__all__ = ["CALLS", "Held", "calls", "codes_held", "find", "remember", "resting"]
+__all__ = ["CALLS", "Held", "calls", "codes_held", "find", "let_go", "remember", "resting"]
 
 _CHUNK = 256
 _CODE = frozenset((types.CodeType,))
@@ -92,6 +92,12 @@ def remember(holder: Any) -> Callable[[], Any]:
         if known is None or not known.is_of(holder):
             known = _HELD[identity(holder)] = Held(holder)
         return known
+
+
+def let_go() -> None:
+    """Let go of the containers that nobody else holds any more, whichever module's code they held."""
+    for each in list(_HELD.values()):
+        each()
 
 
 def find(objects: list[Any], wanted: Mapping[int, int], known: Iterable[Any] = ()) -> list[Any]:

@@ -2,11 +2,13 @@
 
 Touches: `sys.modules`, namespaces of parent packages, `linecache.cache`; through the journal.
 
-Guarantees: an undone removal gives back the same module object under the same name and attribute.
+Guarantees: an undone removal gives back the same module object under the same name and attribute, and the
+order of `sys.modules`.
 """
 
 from __future__ import annotations
 
+import functools
 import io
 import linecache
 import sys
@@ -14,7 +16,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from hotmod._live.journal import Journal
+from hotmod._live.journal import Journal, at_once
 
 __all__ = ["children", "forget", "is_submodule", "pin_lines", "space_of", "watch_entries"]
 
@@ -47,19 +49,38 @@ def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
 
 
 def watch_entries(journal: Journal, owned: Callable[[str], bool]) -> dict[str, Any]:
-    """Note the entries of `sys.modules` in scope, so that an undo restores exactly them."""
-    before: dict[str, Any] = {
-        name: module for name, module in list(sys.modules.copy().items()) if owned(name)
-    }
+    """Note the entries of `sys.modules` in scope, so that an undo restores exactly them, and their order."""
+    everything = sys.modules.copy()
+    order = list(everything)
+    before: dict[str, Any] = {name: module for name, module in list(everything.items()) if owned(name)}
 
     def undo() -> None:
         for name in [name for name in list(sys.modules.copy()) if owned(name)]:
             if name not in before:
                 del sys.modules[name]
         sys.modules.update(before)
+        _put_in_order(order)
 
     journal.record("sys.modules", undo)
     return before
+
+
+def _put_in_order(order: Iterable[str]) -> None:
+    """Let the entries of `sys.modules` stand in an earlier order; those that came since stand last.
+
+    An entry can only be moved by taking it out, so all moves are one step for other threads: an import finds
+    every module at any time.
+    """
+    now = sys.modules.copy()
+    wanted = dict.fromkeys([*(name for name in order if name in now), *now])
+    moving = False
+    calls: list[Callable[[], object]] = []
+    for name, standing in zip(wanted, now, strict=True):
+        moving = moving or name != standing
+        if moving:
+            calls.append(functools.partial(sys.modules.pop, name, None))
+            calls.append(functools.partial(sys.modules.__setitem__, name, now[name]))
+    at_once(calls)
 
 
 def forget(journal: Journal, name: str) -> None:

@@ -280,6 +280,7 @@ _EXPECTED = _references()
 
 def complete(reaches: Iterable[Reach]) -> None:
     """Find what the names did not lead to, where the counts do not add up or nothing can be counted."""
+    held.let_go()
     reaches = list(reaches)
     spaces: dict[int, Reach] = {}
     codes: dict[int, Reach] = {}

@@ -26,6 +26,7 @@ _WORDS: dict[str, str] = {
     "state": "state of the program",
 }
 _ON_PURPOSE = ("kept", "state")
+SHOWN = 10  # names of what is unknown
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Verification:
         skipped: those that could not be, each with the reason, as `shop.fast: a compiled module`.
         cold: whether a fresh process was asked.
         seconds: how long it took.
+        unknown: functions and classes about which nothing is claimed, as `shop.cart:total`: a decorator, a
+            metaclass or a second binding decides what stands there, and it shows no code of the file.
     """
 
     scope: str = ""
@@ -82,6 +85,7 @@ class Verification:
     skipped: tuple[str, ...] = ()
     cold: bool = False
     seconds: float = 0.0
+    unknown: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.compared) and all(each.why in _ON_PURPOSE for each in self.differences)
@@ -90,6 +94,9 @@ class Verification:
         lines = [self.summary()]
         lines += [f"  {each}" for each in self.differences]
         lines += [f"  not compared: {each}" for each in self.skipped]
+        if self.unknown:
+            more = ", ..." if len(self.unknown) > SHOWN else ""
+            lines.append(f"  unknown, not compared: {', '.join(self.unknown[:SHOWN])}{more}")
         return "\n".join(lines)
 
     def summary(self) -> str:
@@ -115,6 +122,7 @@ class Verification:
             "skipped": list(self.skipped),
             "cold": self.cold,
             "seconds": self.seconds,
+            "unknown": list(self.unknown),
         }
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython passes it so
