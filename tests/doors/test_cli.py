@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from hotmod import _cli
+from hotmod._cli import shows
 from hotmod._model.errors import ConfigError, HotmodError
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
@@ -27,6 +28,9 @@ options:
 
 commands:
   COMMAND
+    run       run a program as python does, and apply edits of its files as
+              they are saved
+    XX
     demo      watch a small shop take edits while it serves, refuse a broken
               one, and keep its orders
     explain   tell what the save of a file would do to a running program,
@@ -124,7 +128,7 @@ def test_a_failed_command_is_a_message_and_a_code(
     def fail(_: object) -> int:
         raise raised
 
-    monkeypatch.setattr(_cli, "_demo", fail)
+    monkeypatch.setattr(shows, "demo", fail)
     assert _cli.main(["demo"]) == code
     assert capsys.readouterr().err == said
 
@@ -135,7 +139,7 @@ def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch)
     def fail(_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_cli, "_demo", fail)
+    monkeypatch.setattr(shows, "demo", fail)
     with pytest.raises(ZeroDivisionError):
         _cli.main(["demo"])
 

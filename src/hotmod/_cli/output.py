@@ -1,0 +1,41 @@
+"""What the commands print, and where they look for targets.
+
+Touches: standard output; `sys.path`.
+
+Guarantees: colours go to a terminal only, and not to one whose user declines them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, TextIO
+
+from hotmod._demo.screen import wants_colours
+
+__all__ = ["Paint", "look_here", "write_json"]
+
+_STYLES = {"bold": "1", "dim": "2", "bad": "31", "good": "32", "note": "33"}
+
+
+class Paint:
+    """Colours the text that goes to a stream, or leaves it as it is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._colours = wants_colours(stream)
+
+    def __call__(self, text: str, style: str) -> str:
+        """The text in a style."""
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colours and text else text
+
+
+def look_here() -> None:
+    """Find modules in the working directory, as `python -m` does; it is looked into only."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+
+
+def write_json(value: Any) -> None:
+    """Print a value for programs."""
+    sys.stdout.write(f"{json.dumps(value, indent=2)}\n")
