@@ -16,6 +16,7 @@ from hotmod._config import ON_RUDE, STRATEGIES
 
 __all__ = ["parser"]
 
+FORMATS = ("text", "mermaid", "dot", "json", "html")
 TARGET = "a package, a module, a folder or a file"
 
 
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     commands = _Commands(top)
     _add_run(commands)
     _add_plans(commands)
+    _add_graph(commands)
     _add_demo(commands)
     _add_diagnose(commands)
     return top
@@ -102,6 +104,19 @@ def _add_plans(commands: _Commands) -> None:
     )
     plan.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
     _add_reference(plan, "REV", "what the program has loaded: a revision of git")
+
+
+def _add_graph(commands: _Commands) -> None:
+    graph = commands.add(
+        "graph",
+        "graph:graph",
+        "show which module imports which, in layers by load order, with cycles and hard edges",
+        "It reads files and runs none of them.",
+    )
+    graph.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    graph.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
+    graph.add_argument("--output", metavar="FILE", help="write it to FILE instead of standard output")
+    _add_json(graph, "the same as --format json")
 
 
 def _add_demo(commands: _Commands) -> None:

@@ -14,20 +14,30 @@ from typing import Any, TextIO
 
 from hotmod._demo.screen import wants_colours
 
-__all__ = ["Paint", "look_here", "write_json"]
+__all__ = ["Paint", "counted", "look_here", "write_json"]
 
 _STYLES = {"bold": "1", "dim": "2", "bad": "31", "good": "32", "note": "33"}
 
 
 class Paint:
-    """Colours the text that goes to a stream, or leaves it as it is."""
+    """Colours the text that goes to a stream, or leaves it as it is.
 
-    def __init__(self, stream: TextIO) -> None:
-        self._colours = wants_colours(stream)
+    Args:
+        stream: where it goes.
+        wanted: whether colours are wanted at all.
+    """
+
+    def __init__(self, stream: TextIO, wanted: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
+        self._colours = wanted and wants_colours(stream)
 
     def __call__(self, text: str, style: str) -> str:
         """The text in a style."""
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self._colours and text else text
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 module`, `2 modules`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def look_here() -> None:
