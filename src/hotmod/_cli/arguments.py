@@ -14,8 +14,9 @@ import sys
 from hotmod._cli.codes import OK
 from hotmod._config import ON_RUDE, STRATEGIES
 
-__all__ = ["parser"]
+__all__ = ["CHECKED", "parser"]
 
+CHECKED = ("import-cycle", "dynamic-import", "heavy-import", "repeated-effect", "unsafe-singleton")
 FORMATS = ("text", "mermaid", "dot", "json", "html")
 TARGET = "a package, a module, a folder or a file"
 
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_plans(commands)
     _add_graph(commands)
+    _add_check(commands)
     _add_demo(commands)
     _add_diagnose(commands)
     return top
@@ -117,6 +119,25 @@ def _add_graph(commands: _Commands) -> None:
     graph.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
     graph.add_argument("--output", metavar="FILE", help="write it to FILE instead of standard output")
     _add_json(graph, "the same as --format json")
+
+
+def _add_check(commands: _Commands) -> None:
+    check = commands.add(
+        "check",
+        "check:check",
+        "tell what the text of a program shows that reloading it will find hard",
+        "It reads files and runs none of them. It ends with 1 where it finds something.",
+    )
+    check.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    check.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        choices=CHECKED,
+        metavar="CODE",
+        help=f"leave out hazards of this code ({', '.join(CHECKED)}); may be given more than once",
+    )
+    _add_json(check, "print the hazards as JSON")
 
 
 def _add_demo(commands: _Commands) -> None:
