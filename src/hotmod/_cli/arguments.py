@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = _Commands(top)
     _add_run(commands)
+    _add_watch(commands)
     _add_plans(commands)
     _add_graph(commands)
     _add_check(commands)
@@ -89,6 +90,18 @@ def _add_run(commands: _Commands) -> None:
     run.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="...", help="a script and the program's arguments"
     )
+
+
+def _add_watch(commands: _Commands) -> None:
+    watch = commands.add(
+        "watch",
+        "watch:watch",
+        "tell at each save what it would do to a running program, and why; nothing is applied",
+        "A program that has loaded all modules as they are now is imagined; none has to run.",
+    )
+    watch.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    _add_strategy(watch)
+    _add_json(watch, "print each plan as one line of JSON")
 
 
 def _add_plans(commands: _Commands) -> None:
@@ -155,11 +168,12 @@ def _add_demo(commands: _Commands) -> None:
 
 
 def _add_diagnose(commands: _Commands) -> None:
-    commands.add(
+    diagnose = commands.add(
         "diagnose",
         "shows:diagnose",
         "print versions, options and state as a block to paste into a bug report",
     )
+    _add_json(diagnose, "print them as JSON")
 
 
 def _add_reference(command: argparse.ArgumentParser, metavar: str, help_text: str) -> None:

@@ -1,6 +1,6 @@
 """The commands that show something of hotmod itself: `demo` and `diagnose`.
 
-Touches: what `hotmod._demo` and `hotmod.diagnose` touch; standard output.
+Touches: what the demo touches; standard output.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from hotmod._cli.codes import OK
+from hotmod._cli.output import write_json
 
 __all__ = ["demo", "diagnose"]
 
@@ -21,9 +22,12 @@ def demo(options: argparse.Namespace) -> int:
     return OK
 
 
-def diagnose(_: argparse.Namespace) -> int:
+def diagnose(options: argparse.Namespace) -> int:
     """Print what a bug report needs."""
-    from hotmod._api import diagnose as block  # noqa: PLC0415 - the other command has no use for it
+    from hotmod._engine.diagnosis import diagnosis, facts  # noqa: PLC0415 - the other command has no use for it
 
-    block()
+    if options.json:
+        write_json(facts())
+    else:
+        sys.stdout.write(f"{diagnosis()}\n")
     return OK
