@@ -33,12 +33,12 @@ commands:
   COMMAND
     run       run a program as python does, and apply edits of its files as
               they are saved
-    watch     tell at each save what it would do to a running program, and
-              why; nothing is applied
     explain   tell what the save of a file would do to a running program,
               statement by statement, and why
     plan      tell what all edits since a revision would do to a program that
               runs that revision, and why
+    watch     tell at each save what it would do to a running program, and
+              why; nothing is applied
     graph     show which module imports which, in layers by load order, with
               cycles and hard edges
     check     tell what the text of a program shows that reloading it will

@@ -13,8 +13,9 @@ import sys
 from typing import Any, TextIO
 
 from hotmod._demo.screen import wants_colours
+from hotmod._plan import Plan
 
-__all__ = ["Paint", "counted", "look_here", "write_json"]
+__all__ = ["Paint", "counted", "look_here", "painted", "write_json"]
 
 _STYLES = {"bold": "1", "dim": "2", "bad": "31", "good": "32", "note": "33"}
 
@@ -38,6 +39,18 @@ class Paint:
 def counted(count: int, noun: str) -> str:
     """`1 module`, `2 modules`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def painted(plan: Plan, paint: Paint) -> str:
+    """A plan as text: what happens to a module stands out, and so do hazards."""
+    hazards = {f"  {hazard}" for hazard in plan.hazards}
+    lines = []
+    for line in str(plan).split("\n"):
+        if line in hazards:
+            lines.append(paint(line, "note"))
+        else:
+            lines.append(line if line.startswith(" ") else paint(line, "bold"))
+    return "\n".join(lines)
 
 
 def look_here() -> None:

@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from hotmod._cli.codes import OK
-from hotmod._cli.output import look_here, write_json
+from hotmod._cli.output import Paint, look_here, painted, write_json
 from hotmod._config import configure
 from hotmod._engine.offline import plan_of_file, plan_of_scope
 from hotmod._plan import Plan
@@ -34,6 +34,8 @@ def plan(options: argparse.Namespace) -> int:
 def _tell(found: Plan, options: argparse.Namespace) -> int:
     if options.json:
         write_json(found.as_dict())
+    elif found:
+        sys.stdout.write(f"{painted(found, Paint(sys.stdout))}\n")
     else:
-        sys.stdout.write(f"{found}\n" if found else f"nothing to do: it is what {options.against} has\n")
+        sys.stdout.write(f"nothing to do: it is what {options.against} has\n")
     return OK

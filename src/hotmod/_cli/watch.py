@@ -13,7 +13,7 @@ import os
 import sys
 
 from hotmod._cli.codes import OK
-from hotmod._cli.output import Paint, counted, look_here
+from hotmod._cli.output import Paint, counted, look_here, painted
 from hotmod._config import configure
 from hotmod._engine.foresee import foresee
 from hotmod._model.errors import SourceError
@@ -58,4 +58,4 @@ def _text(found: Plan | SourceError, paint: Paint) -> str:
     saved = ", ".join(
         f"{os.path.relpath(change.path)} {change.kind.value}" for change in found.changes.changes
     )
-    return f"{paint(saved, 'bold')}\n{found}\n\n"
+    return f"{paint(saved, 'bold')}\n{painted(found, paint)}\n\n"
