@@ -26,6 +26,8 @@ from hotmod._scope import is_installed
 
 __all__ = ["run"]
 
+_INSTALLED = frozenset(("site-packages", "dist-packages"))  # of other environments on `sys.path`
+
 
 def run(options: argparse.Namespace) -> Callable[[], int]:
     """Set a program up, and begin to watch it.
@@ -68,7 +70,7 @@ def _targets(program: Program) -> list[str]:
     spec, path = program.spec, vars(program.main).get("__file__")
     if spec is not None and isinstance(path, str) and spec.name != "__main__":
         inside = os.path.realpath(path).startswith(os.path.join(os.path.realpath(program.folder), ""))
-        if not inside and not is_installed(path):
+        if not inside and not is_installed(path) and not _INSTALLED.intersection(path.split(os.sep)):
             targets.append(spec.name.partition(".")[0])
     return targets
 
