@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hotmod._demo.screen import wants_colours
-from hotmod._plan import Plan
+
+if TYPE_CHECKING:
+    from hotmod._plan import Plan  # takes a while to load, and not every command has one
 
 __all__ = ["Paint", "counted", "look_here", "painted", "write_json"]
 
