@@ -69,6 +69,12 @@ def test_a_cycle_is_told_at_its_modules(say: Say) -> None:
     assert "  store.config in a cycle with store.api\n" in say("store")
 
 
+def test_a_file_is_a_module_by_its_own_name(say: Say) -> None:
+    """A file that is given by its path has the name by which it is imported."""
+    pathlib.Path("alone.py").write_text("import store.config\n")
+    assert "\n  alone\n    imports store (line 1)\n" in say("store", "alone.py")
+
+
 def test_other_programs_get_their_formats(say: Say) -> None:
     """Graphviz, Mermaid and JSON are what the graph itself gives, and `--json` is short for the last."""
     dot = say("store", "--format", "dot")
