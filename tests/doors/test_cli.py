@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
+import json
 import pathlib
 import re
 import subprocess
@@ -11,6 +13,8 @@ import sys
 import pytest
 
 from hotmod import _cli
+from hotmod._cli import shows
+from hotmod._cli.arguments import parser
 from hotmod._model.errors import ConfigError, HotmodError
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
@@ -27,15 +31,27 @@ options:
 
 commands:
   COMMAND
-    demo      watch a small shop take edits while it serves, refuse a broken
-              one, and keep its orders
+    run       run a program as python does, and apply edits of its files as
+              they are saved
     explain   tell what the save of a file would do to a running program,
               statement by statement, and why
     plan      tell what all edits since a revision would do to a program that
               runs that revision, and why
+    watch     tell at each save what it would do to a running program, and
+              why; nothing is applied
+    graph     show which module imports which, in layers by load order, with
+              cycles and hard edges
+    check     tell what the text of a program shows that reloading it will
+              find hard
+    demo      watch a small shop take edits while it serves, refuse a broken
+              one, and keep its orders
     diagnose  print versions, options and state as a block to paste into a bug
               report
 """
+
+COMMANDS: dict[str, argparse.ArgumentParser] = next(
+    action.choices for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
+)
 
 DEMO_HELP = """\
 usage: hotmod demo [-h] [--keep DIR]
@@ -124,7 +140,7 @@ def test_a_failed_command_is_a_message_and_a_code(
     def fail(_: object) -> int:
         raise raised
 
-    monkeypatch.setattr(_cli, "_demo", fail)
+    monkeypatch.setattr(shows, "demo", fail)
     assert _cli.main(["demo"]) == code
     assert capsys.readouterr().err == said
 
@@ -135,9 +151,45 @@ def test_an_error_of_another_kind_is_not_hidden(monkeypatch: pytest.MonkeyPatch)
     def fail(_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_cli, "_demo", fail)
+    monkeypatch.setattr(shows, "demo", fail)
     with pytest.raises(ZeroDivisionError):
         _cli.main(["demo"])
+
+
+def section(name: str) -> str:
+    """What the reference says of a command."""
+    [found] = re.findall(
+        rf"^## `hotmod {name}\b.*?(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return str(found)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_reference_has_every_option(name: str) -> None:
+    """The reference lists exactly the options that the help of a command lists, and the values they take."""
+    listed = set(re.findall(r"^`(--?[a-z][-a-z]*)", section(name), re.MULTILINE))
+    actions = [
+        action for action in COMMANDS[name]._actions if action.option_strings and action.dest != "help"
+    ]
+    assert listed == {option for action in actions for option in action.option_strings}
+    values = {str(value) for action in actions for value in action.choices or ()}
+    assert values <= set(re.findall(r"[-a-z]+", section(name)))
+
+
+def test_the_reference_has_every_command() -> None:
+    """The reference has a section for each command, and for nothing else."""
+    assert set(re.findall(r"^## `hotmod ([a-z]+)", PAGE.read_text("utf-8"), re.MULTILINE)) == set(COMMANDS)
+
+
+def test_a_diagnosis_can_be_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`diagnose --json` gives versions, options and which are not the default, without the home folder."""
+    monkeypatch.setenv("HOTMOD_DELAY", "0.5")
+    monkeypatch.setenv("HOTMOD_EXCLUDE", str(pathlib.Path("~/secret").expanduser()))
+    assert _cli.main(["diagnose", "--json"]) == _cli.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["hotmod"] == importlib.metadata.version("hotmod")
+    assert (found["options"]["delay"], found["options"]["exclude"]) == (0.5, ["~/secret"])
+    assert found["changed_options"] == ["delay", "exclude"]
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hotmod._engine.reloader import Reloader
     from hotmod._model.report import Report
 
-__all__ = ["diagnosis"]
+__all__ = ["diagnosis", "facts"]
 
 REPORTS = 5  # of each reloader
 SHOWN = 10  # differences of each
@@ -44,10 +44,7 @@ def diagnosis() -> str:
         parts += _said(functools.partial(_drift, reloader))
     for watcher in _all("hotmod._engine.watcher", "WATCHERS"):
         parts += ["", f"watcher: {watcher!r}"]
-    text = "\n".join(parts)
-    home = os.path.expanduser("~")
-    if len(home) > 1:
-        text = text.replace(home + os.sep, f"~{os.sep}")
+    text = _shortened("\n".join(parts))
     return f"<details><summary>hotmod.diagnose()</summary>\n\n```text\n{text}\n```\n\n</details>"
 
 
@@ -64,25 +61,83 @@ def _said(part: Callable[[], Iterable[str]]) -> list[str]:
         return [f"({getattr(part, '__name__', 'a part')} failed: {type(error).__name__}: {error})"]
 
 
-def _surroundings() -> Iterator[str]:
-    version = " ".join(sys.version.split())
-    yield f"hotmod {_version('hotmod')}, watchfiles {_version('watchfiles')}"
-    yield f"{platform.python_implementation()} {version}"
-    yield f"platform: {platform.platform()}, encoding {sys.getfilesystemencoding()}"
-    switches = {
+def facts() -> dict[str, Any]:
+    """Versions, options and state of this process, as JSON-ready values without a home directory."""
+    config, default = configure(), Config()
+    found = {
+        "hotmod": _version("hotmod"),
+        "watchfiles": _version("watchfiles"),
+        "python": " ".join(sys.version.split()),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "encoding": sys.getfilesystemencoding(),
+        "switches": _switches(),
+        "finders": [_kind(each) for each in sys.meta_path],
+        "loaded": [name for name in MODULES_OF_NOTE if name in sys.modules],
+        "variables": {name: os.environ[name] for name in _variables()},
+        "options": dataclasses.asdict(config),
+        "changed_options": [
+            field.name
+            for field in dataclasses.fields(config)
+            if getattr(config, field.name) != getattr(default, field.name)
+        ],
+        "off": switched_off(),
+        "reloaders": [
+            {
+                "scope": str(reloader.scope),
+                "status": reloader.status,
+                "generation": reloader.generation,
+                "modules": len(reloader.ledger.modules),
+                "history": [report.as_dict() for report in reloader.history[-REPORTS:]],
+            }
+            for reloader in _all("hotmod._engine.reloader", "RELOADERS")
+        ],
+        "watchers": [repr(watcher) for watcher in _all("hotmod._engine.watcher", "WATCHERS")],
+    }
+    shortened: dict[str, Any] = _without_home(found)
+    return shortened
+
+
+def _without_home(value: Any) -> Any:
+    """A JSON-ready value with `~` for the home directory."""
+    if isinstance(value, dict):
+        return {key: _without_home(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_home(each) for each in value]
+    return _shortened(value) if isinstance(value, str) else value
+
+
+def _shortened(text: str) -> str:
+    home = os.path.expanduser("~")
+    return text.replace(home + os.sep, f"~{os.sep}") if len(home) > 1 else text
+
+
+def _switches() -> dict[str, Any]:
+    return {
         "GIL": getattr(sys, "_is_gil_enabled", lambda: True)(),
         "dev mode": sys.flags.dev_mode,
         "optimize": sys.flags.optimize,
         "no .pyc": sys.dont_write_bytecode,
         "trace function": sys.gettrace() is not None,
     }
-    yield ", ".join(f"{name}: {value}" for name, value in switches.items())
+
+
+def _variables() -> list[str]:
+    return sorted(name for name in os.environ if name.startswith("HOTMOD"))
+
+
+def _surroundings() -> Iterator[str]:
+    version = " ".join(sys.version.split())
+    yield f"hotmod {_version('hotmod')}, watchfiles {_version('watchfiles')}"
+    yield f"{platform.python_implementation()} {version}"
+    yield f"platform: {platform.platform()}, encoding {sys.getfilesystemencoding()}"
+    yield ", ".join(f"{name}: {value}" for name, value in _switches().items())
     yield f"finders: {', '.join(_kind(each) for each in sys.meta_path)}"
     yield f"loaded: {', '.join(name for name in MODULES_OF_NOTE if name in sys.modules) or 'nothing of note'}"
 
 
 def _options() -> Iterator[str]:
-    for name in sorted(name for name in os.environ if name.startswith("HOTMOD")):
+    for name in _variables():
         yield f"{name}={os.environ[name]}"
     yield f"options: {_differing(configure())}{' (HOTMOD=off)' if switched_off() else ''}"
 

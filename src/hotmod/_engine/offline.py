@@ -26,7 +26,7 @@ from hotmod._source.graph import build, update
 from hotmod._source.parse import parse
 from hotmod._source.resolve import ModuleSource
 
-__all__ = ["plan_of_file", "plan_of_scope"]
+__all__ = ["Preview", "plan_of_file", "plan_of_scope"]
 
 Sources = Mapping[str, ModuleSource]
 
@@ -62,6 +62,36 @@ def plan_of_file(path: str, against: str, config: Config) -> Plan:
     return _plan(before, after, others, config)
 
 
+class Preview:
+    """What saves would do, one after the other, to a process that has loaded all modules of a scope.
+
+    Args:
+        scope: the modules, loaded as they are on disk now.
+        config: the options.
+
+    Raises:
+        SourceError: a file can't be read.
+    """
+
+    def __init__(self, scope: Scope, config: Config) -> None:
+        self._scope, self._config = scope, config
+        self._loaded, self._others = _in_scope(scope)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
+
+    def plan(self) -> Plan:
+        """The plan for what was saved since the last one, which is taken to be applied.
+
+        Raises:
+            SourceError: a text can't be read or parsed; what was saved is part of the next plan.
+        """
+        after, others = _in_scope(self._scope)
+        found = _plan(self._loaded, after, self._others | others, self._config)
+        self._loaded, self._others = after, others
+        return found
+
+
 def plan_of_scope(scope: Scope, against: str, config: Config) -> Plan:
     """What all that differs from a revision would do to a process that has loaded that revision.
 
@@ -75,16 +105,12 @@ def plan_of_scope(scope: Scope, against: str, config: Config) -> Plan:
         HotmodError: git has no such revision.
     """
     before: dict[str, ModuleSource] = {}
-    after: dict[str, ModuleSource] = {}
-    others: set[str] = set()
+    after, others = _in_scope(scope)
     for root, prefix in scope.roots():
         folder = os.path.dirname(root) if root.endswith(".py") else root
-        now, without = _on_disk(root, prefix)
-        after.update({name: source for name, source in now.items() if scope.allows(source.text.path)})
-        others |= without
         texts, file = _texts_at(folder, against), os.path.basename(root)
         if root != folder:  # one module, and its file
-            named = {name: (file, texts[file]) for name in now if file in texts}
+            named = {name: (file, texts[file]) for name in _on_disk(root, prefix)[0] if file in texts}
         else:
             named = _tracked(texts, prefix)
         for name, (path, data) in named.items():
@@ -111,6 +137,17 @@ def _on_disk(root: str, prefix: str) -> tuple[dict[str, ModuleSource], set[str]]
     found = discover([root], prefix)
     sources = {name: ModuleSource(read(file.path), file.is_package) for name, file in found.modules.items()}
     return sources, set(found.sourceless)
+
+
+def _in_scope(scope: Scope) -> tuple[dict[str, ModuleSource], set[str]]:
+    """The modules of a scope as they are on disk, and the names of those without a source."""
+    found: dict[str, ModuleSource] = {}
+    others: set[str] = set()
+    for root, prefix in scope.roots():
+        now, without = _on_disk(root, prefix)
+        found.update({name: source for name, source in now.items() if scope.allows(source.text.path)})
+        others |= without
+    return found, others
 
 
 def _tracked(texts: Mapping[str, bytes], prefix: str) -> dict[str, tuple[str, bytes]]:

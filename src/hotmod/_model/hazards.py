@@ -27,6 +27,8 @@ HAZARDS: dict[str, str] = {
     "import-cycle": "the modules that ran again import each other",
     "dynamic-import": "an import that the scan of the text could not resolve",
     "repeated-effect": "a statement with an effect outside the module ran again",
+    "heavy-import": "running a module's statements again takes long",
+    "unsafe-singleton": "an object of which there is to be one is made anew when its statement runs again",
     "effect-not-undone": "the effect of an undone or removed statement remains",
     "extension-module": "a compiled module can't be executed again in this process",
     "main-module": "an edit of the program's main module can't be applied",

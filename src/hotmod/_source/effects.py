@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.memory import remembered
 from hotmod._source.parse import parse
 
-__all__ = ["Effect", "effects"]
+__all__ = ["Effect", "effects", "is_main_guard", "running_calls"]
 
 # dotted names of calls, by their last two parts, and what they do
 _CALLS = {
@@ -89,19 +89,19 @@ def effects(text: SourceText) -> tuple[Effect, ...]:
     except SourceError:
         return ()
     started = _starters(tree)
-    found = [effect for call in _running_calls(tree) for effect in _of(call, started)]
+    found = [effect for call in running_calls(tree.body) for effect in _of(call, started)]
     found += _registrations(tree.body)
     return tuple(sorted(found, key=lambda effect: effect.line))
 
 
-def _running_calls(tree: ast.Module) -> Iterator[ast.Call]:
-    """The calls in the module body, bodies of functions left out."""
-    todo: list[ast.AST] = list(tree.body)
+def running_calls(body: Iterable[ast.stmt]) -> Iterator[ast.Call]:
+    """The calls that run with statements of a module body: those in bodies of functions are left out."""
+    todo: list[ast.AST] = list(body)
     while todo:
         node = todo.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             todo += node.decorator_list
-        elif isinstance(node, ast.If) and _is_main_guard(node.test):
+        elif isinstance(node, ast.If) and is_main_guard(node.test):
             todo += node.orelse
         elif not isinstance(node, ast.Lambda):
             if isinstance(node, ast.Call):
@@ -117,7 +117,7 @@ def _registrations(body: list[ast.stmt]) -> Iterator[Effect]:
                 yield from _registration(decorator, _DECORATORS)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             yield from _registration(node.value, _TELLING)
-        elif isinstance(node, ast.If) and not _is_main_guard(node.test):
+        elif isinstance(node, ast.If) and not is_main_guard(node.test):
             yield from _registrations([*node.body, *node.orelse])
         elif isinstance(node, (ast.For, ast.While, ast.With)):
             yield from _registrations(node.body)
@@ -138,7 +138,8 @@ def _first(node: ast.expr) -> ast.expr:
     return node
 
 
-def _is_main_guard(test: ast.expr) -> bool:
+def is_main_guard(test: ast.expr) -> bool:
+    """Whether a test is that of `if __name__ == "__main__"`."""
     left = test.left if isinstance(test, ast.Compare) else None
     return isinstance(left, ast.Name) and left.id == "__name__"
 

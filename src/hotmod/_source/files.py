@@ -110,7 +110,9 @@ def graph_of(
         modules = dict(found.modules)
         for path in paths:
             if path.endswith(".py"):
-                modules.setdefault(prefix, ModuleFile(path, is_package=False))
+                # a file that is no part of a package is imported by its own name
+                name = prefix or os.path.splitext(os.path.basename(path))[0]
+                modules.setdefault(name, ModuleFile(path, is_package=False))
         without |= found.sourceless
         errors += found.errors
         for name, file in modules.items():
