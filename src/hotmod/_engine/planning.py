@@ -145,6 +145,8 @@ class Planner:
 
     def _awake(self, changes: ChangeSet) -> ChangeSet:
         """The changes with the files that nobody had imported, and that these or each other import now."""
+        if not self._ledger.idle:
+            return changes
         found, left = dict(zip(changes.modules, changes.changes, strict=True)), list(changes.changes)
         while left:
             change = left.pop()
@@ -244,9 +246,9 @@ def _source_of(change: Change) -> ModuleSource:
 
 def _asleep(ledger: Ledger, names: Collection[str]) -> list[Change]:
     """Those of some modules that are not loaded, and whose files nobody asked for, as if they were new."""
-    wanted = ledger.idle.keys() & names - ledger.modules.keys()
+    wanted = {name for name in names if name in ledger.idle and name not in ledger.modules}
     files = files_of(ledger.scope) if wanted else {}
-    texts = {name: readable(files[name]) for name in sorted(wanted & files.keys())}
+    texts = {name: readable(files[name]) for name in sorted(wanted.intersection(files))}
     return [
         Change(name, ChangeKind.ADDED, text.path, text)
         for name, text in texts.items()

@@ -211,8 +211,12 @@ class Transaction(Settling):
 
     def _remove_last(self, names: Collection[str]) -> None:
         """Clear names that nothing binds any more, when calls that use them had a moment to end."""
-        let_calls_end(names, self.ledger.paths())
+        self._let_calls_end(names)
         self._parts.remove(names)
+
+    def _let_calls_end(self, names: Collection[str]) -> None:
+        if names:  # only then: the paths are as many as there are modules
+            let_calls_end(names, self.ledger.paths())
 
     def _merging(self, running: Iterable[str]) -> Identity:
         """What merges old and new objects of the modules of which something runs."""
@@ -226,8 +230,7 @@ class Transaction(Settling):
         )
         edits = {part.module: part.edits for part in self.plan.parts}
         identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
-        paths = self.ledger.paths()
-        identity.merger.before_removal = lambda names: let_calls_end(names, paths)
+        identity.merger.before_removal = self._let_calls_end
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
