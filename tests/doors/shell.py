@@ -8,6 +8,8 @@ import pathlib
 import pty
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 
 # What a developer's shell may hold, and what decides about colours, widths and configuration.
 UNSET = ("HOTMOD", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONPATH", "PYTHONWARNINGS")
@@ -38,6 +40,18 @@ def piped(
         capture_output=True,
         timeout=SECONDS,
     )
+
+
+@contextlib.contextmanager
+def bounded(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a process that lives on behind the block, or hangs in it."""
+    hung = threading.Timer(SECONDS, process.kill)
+    hung.start()
+    try:
+        yield
+    finally:
+        hung.cancel()
+        process.kill()
 
 
 def in_terminal(*arguments: str, cwd: pathlib.Path, **variables: str) -> tuple[int, str]:

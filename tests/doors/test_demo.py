@@ -7,7 +7,6 @@ import pathlib
 import re
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 
@@ -15,7 +14,7 @@ import pytest
 
 from hotmod._demo.driver import SECONDS
 from hotmod._demo.edits import CONSTANT, save, unpack
-from tests.doors.shell import environment, in_terminal, piped
+from tests.doors.shell import bounded, environment, in_terminal, piped
 
 ESCAPE = "\x1b["
 HERE = pathlib.Path(__file__).resolve()
@@ -226,32 +225,25 @@ def test_keep_refuses_what_is_not_its_own(kind: str, tmp_path: pathlib.Path) -> 
 def test_the_kept_shop_runs_by_itself(tmp_path: pathlib.Path) -> None:
     """`python -m shop` in the kept folder serves the shop, takes an edit, and prints the report."""
     package = unpack(tmp_path)
-    with subprocess.Popen(
-        [sys.executable, "-m", "shop"],
-        cwd=tmp_path,
-        env=environment(tmp_path / "temporary"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        hung = threading.Timer(60, process.kill)
-        hung.start()
-        try:
-            assert process.stdout
-            [url] = re.findall(r"'(http://127\.0\.0\.1:\d+/price\?\S+)'", process.stdout.readline())
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                url, timeout=60
-            ) as response:
-                assert b'"price": 24.0' in response.read()
-            save(package / CONSTANT.file, CONSTANT)
-            assert process.stdout.readline().startswith("applied shop in ")
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-                url, timeout=60
-            ) as response:
-                assert b'"price": 22.0' in response.read()
-        finally:
-            hung.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "shop"],
+            cwd=tmp_path,
+            env=environment(tmp_path / "temporary"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process,
+        bounded(process),
+    ):
+        assert process.stdout
+        [url] = re.findall(r"'(http://127\.0\.0\.1:\d+/price\?\S+)'", process.stdout.readline())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60) as response:
+            assert b'"price": 24.0' in response.read()
+        save(package / CONSTANT.file, CONSTANT)
+        assert process.stdout.readline().startswith("applied shop in ")
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=60) as response:
+            assert b'"price": 22.0' in response.read()
 
 
 # When something is wrong

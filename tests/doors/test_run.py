@@ -8,13 +8,12 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from hotmod import _cli
-from tests.doors.shell import environment, in_terminal, piped
+from tests.doors.shell import bounded, environment, in_terminal, piped
 
 # What a program can see of how it was started, but for the addresses of objects.
 LOOKS = """\
@@ -135,24 +134,21 @@ def running(*options: str, cwd: pathlib.Path, **variables: str) -> Iterator[subp
     """The program that echoes, with a module of its own, under `hotmod run`."""
     (cwd / "farm.py").write_text("LEGS = 4\n")
     (cwd / "echo.py").write_text(ECHO)
-    with subprocess.Popen(
-        [sys.executable, "-m", "hotmod", "run", *options, "echo.py"],
-        cwd=cwd,
-        env=environment(cwd / "temporary", **variables),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        hung = threading.Timer(60, process.kill)
-        hung.start()
-        try:
-            assert process.stdout
-            assert process.stdout.readline() == "ready\n"
-            yield process
-        finally:
-            hung.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "hotmod", "run", *options, "echo.py"],
+            cwd=cwd,
+            env=environment(cwd / "temporary", **variables),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        bounded(process),
+    ):
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        yield process
 
 
 def ask(process: subprocess.Popen[str], word: str) -> str:

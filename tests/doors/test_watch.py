@@ -8,7 +8,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -18,7 +17,7 @@ from hotmod._engine.foresee import foresee
 from hotmod._model.errors import SourceError
 from hotmod._plan import Plan
 from hotmod._scope import scope_of
-from tests.doors.shell import environment
+from tests.doors.shell import bounded, environment
 
 API = "from store.config import TAX\nLIMIT = TAX * 2\n"
 
@@ -34,38 +33,35 @@ def store(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def test_each_save_is_told_until_it_is_interrupted(store: pathlib.Path) -> None:
     """The plan of a save is printed with the files, a broken one with its error, and Ctrl-C ends with 130."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "hotmod", "watch", "store"],
-        cwd=store.parent,
-        env=environment(store.parent / "temporary"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        hung = threading.Timer(60, process.kill)
-        hung.start()
-        try:
-            assert process.stdout
-            assert process.stderr
-            assert process.stderr.readline() == "hotmod: watching 3 modules of store; nothing is applied\n"
-            (store / "config.py").write_text("TAX = = 2\n")
-            told = process.stdout.readline()
-            assert told.startswith("store/config.py:1: SyntaxError: invalid syntax.")
-            assert process.stdout.readline() == "\n"
-            (store / "config.py").write_text("TAX = 2\n")
-            lines = [process.stdout.readline().strip() for _ in range(6)]
-            assert lines[:3] == [
-                "store/config.py edited",
-                "run store.config: 1 statement",
-                "store/config.py:1 TAX = 2, edited",
-            ]
-            assert lines[5] == "store/api.py:2 LIMIT = TAX * 2, because TAX changed (store/config.py:1)"
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 130
-            assert process.stderr.read() == ""
-        finally:
-            hung.cancel()
-            process.kill()
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "hotmod", "watch", "store"],
+            cwd=store.parent,
+            env=environment(store.parent / "temporary"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+        bounded(process),
+    ):
+        assert process.stdout
+        assert process.stderr
+        assert process.stderr.readline() == "hotmod: watching 3 modules of store; nothing is applied\n"
+        (store / "config.py").write_text("TAX = = 2\n")
+        told = process.stdout.readline()
+        assert told.startswith("store/config.py:1: SyntaxError: invalid syntax.")
+        assert process.stdout.readline() == "\n"
+        (store / "config.py").write_text("TAX = 2\n")
+        lines = [process.stdout.readline().strip() for _ in range(6)]
+        assert lines[:3] == [
+            "store/config.py edited",
+            "run store.config: 1 statement",
+            "store/config.py:1 TAX = 2, edited",
+        ]
+        assert lines[5] == "store/api.py:2 LIMIT = TAX * 2, because TAX changed (store/config.py:1)"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == ""
 
 
 def test_a_save_is_told_against_the_one_before(store: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

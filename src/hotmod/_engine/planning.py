@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 
@@ -152,7 +151,7 @@ class Planner:
             change = left.pop()
             if change.text is None:
                 continue
-            source = _source_of(change)
+            source = ModuleSource.at(change.path, change.text)
             try:
                 names = spelled(change.module, source, scanned(source.text))
             except SourceError:
@@ -229,7 +228,11 @@ class Planner:
 
     def _graph_after(self, changes: ChangeSet) -> ImportGraph:
         """The import graph with the changed texts in place; deleted modules are still known."""
-        changed = {change.module: _source_of(change) for change in changes.changes if change.text is not None}
+        changed = {
+            change.module: ModuleSource.at(change.path, change.text)
+            for change in changes.changes
+            if change.text is not None
+        }
         self.graph()
         return self._updated(changed)
 
@@ -237,11 +240,6 @@ class Planner:
         """The modules of the scope that a module imports when it runs, in order."""
         graph = self._graph
         return [edge.imported for edge in graph.imports(module) if edge.at_import] if module in graph else []
-
-
-def _source_of(change: Change) -> ModuleSource:
-    assert change.text is not None, "a deleted module has no source"  # noqa: S101
-    return ModuleSource(change.text, os.path.basename(change.path).startswith("__init__."))
 
 
 def _asleep(ledger: Ledger, names: Collection[str]) -> list[Change]:

@@ -10,7 +10,6 @@ Assumes: as `Spread`.
 
 from __future__ import annotations
 
-import os
 import types
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
@@ -115,7 +114,7 @@ class _Maker:
         self._by_hidden: set[str] = set()
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
         new = {
-            each.module: ModuleSource(each.text, os.path.basename(each.path).startswith("__init__."))
+            each.module: ModuleSource.at(each.path, each.text)
             for each in changes.changes
             if each.text is not None
         }

@@ -12,6 +12,7 @@ Assumes: the names in scope are all that can be found under them.
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from hotmod._source.imports import ImportKind, Scan
@@ -39,6 +40,11 @@ class ModuleSource:
 
     text: SourceText
     is_package: bool = False
+
+    @classmethod
+    def at(cls, path: str, text: SourceText) -> ModuleSource:
+        """The text of a file whose name says whether it is a package."""
+        return cls(text, os.path.basename(path).startswith("__init__."))
 
 
 class Link(NamedTuple):
