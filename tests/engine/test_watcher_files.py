@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from watchfiles._rust_notify import RustNotify
 
+from hotmod._engine import lookout, notify
+from hotmod._engine.roots import Territory
 from tests.engine.watching import LONG, fresh, replace, watching
 from tests.oracle.project import Project
 
@@ -224,6 +228,35 @@ def test_a_folder_that_is_made_again_is_watched_again(shop: Project) -> None:
         with watcher.hold():
             shutil.rmtree(shop.folder / "shop" / "sub")
             shop.write({"shop/sub/__init__.py": "", "shop/sub/leaf.py": "X = 2\n"})
+        assert watcher.next_report(timeout=LONG).changed == ("shop.sub.leaf",)
+        shop.write({"shop/sub/leaf.py": "X = 3\n"})
+        assert watcher.next_report(timeout=LONG).changed == ("shop.sub.leaf",)
+        assert leaf.X == 3
+
+
+def test_a_folder_that_is_gone_just_while_it_is_to_be_watched(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sub-folder that goes after it was listed, and is made again before its parent is watched, is watched."""
+    shop.write({"shop/sub/__init__.py": "", "shop/sub/leaf.py": "X = 1\n"})
+    leaf = shop.load("shop.sub.leaf")
+    make, survey = notify.RustNotify, lookout.survey_folders
+    away = []
+
+    def vanish(*arguments: Any) -> Territory:
+        found = survey(*arguments)
+        if not away:
+            shutil.rmtree(shop.folder / "shop" / "sub")
+            away.append(True)
+        return found
+
+    def come_back(*arguments: Any) -> RustNotify:
+        shop.write({"shop/sub/__init__.py": "", "shop/sub/leaf.py": "X = 2\n"})
+        return make(*arguments)
+
+    monkeypatch.setattr(lookout, "survey_folders", vanish)
+    monkeypatch.setattr(notify, "RustNotify", come_back)
+    with watching("shop") as watcher:
         assert watcher.next_report(timeout=LONG).changed == ("shop.sub.leaf",)
         shop.write({"shop/sub/leaf.py": "X = 3\n"})
         assert watcher.next_report(timeout=LONG).changed == ("shop.sub.leaf",)

@@ -182,8 +182,10 @@ class Lookout:
         for _ in range(TRIES):
             territory = self._territory = survey_folders(self.reloader.scope, loaded)
             self._notifier.arm(territory.folders)
-            # A folder that came after it was looked for, and before it would have been an event, is one more.
-            if survey_folders(self.reloader.scope, loaded).folders == territory.folders:
+            # A folder that came after it was looked for, and before it would have been an event, is one more;
+            # so is one that was gone for just the moment in which it was to be watched.
+            there = filter(os.path.isdir, survey_folders(self.reloader.scope, loaded).folders)
+            if frozenset(there) == self._notifier.folders:
                 return
         self._asked = True  # somebody makes folders faster than they can be watched: look again
 
