@@ -11,6 +11,7 @@ Assumes: the caller holds the process-wide lock; other threads may call the prog
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import inspect
 import sys
@@ -211,12 +212,8 @@ class Transaction(Settling):
 
     def _remove_last(self, names: Collection[str]) -> None:
         """Clear names that nothing binds any more, when calls that use them had a moment to end."""
-        self._let_calls_end(names)
+        _let_calls_end(self.ledger, names)
         self._parts.remove(names)
-
-    def _let_calls_end(self, names: Collection[str]) -> None:
-        if names:  # only then: the paths are as many as there are modules
-            let_calls_end(names, self.ledger.paths())
 
     def _merging(self, running: Iterable[str]) -> Identity:
         """What merges old and new objects of the modules of which something runs."""
@@ -230,7 +227,8 @@ class Transaction(Settling):
         )
         edits = {part.module: part.edits for part in self.plan.parts}
         identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
-        identity.merger.before_removal = self._let_calls_end
+        # not a method of this transaction, which would then be left to the garbage collector with all its code
+        identity.merger.before_removal = functools.partial(_let_calls_end, self.ledger)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
         )
@@ -437,6 +435,12 @@ def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:
         loaded = ledger.loaded(change.module)
         if loaded is not None and loaded.text is not None:
             modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
+
+
+def _let_calls_end(ledger: Ledger, names: Collection[str]) -> None:
+    """Give calls that use some names, which are about to go, a moment to end."""
+    if names:  # only then: the paths are as many as there are modules
+        let_calls_end(names, ledger.paths())
 
 
 def _loader(name: str) -> object:
