@@ -237,11 +237,11 @@ def test_a_folder_that_is_made_again_is_watched_again(shop: Project) -> None:
 def test_a_folder_that_is_gone_just_while_it_is_to_be_watched(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sub-folder that goes after it was listed, and is made again before its parent is watched, is watched."""
+    """A sub-folder that goes after it was listed, and comes back before its parent is watched, is watched."""
     shop.write({"shop/sub/__init__.py": "", "shop/sub/leaf.py": "X = 1\n"})
     leaf = shop.load("shop.sub.leaf")
     make, survey = notify.RustNotify, lookout.survey_folders
-    away = []
+    away: list[bool] = []
 
     def vanish(*arguments: Any) -> Territory:
         found = survey(*arguments)

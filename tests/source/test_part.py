@@ -84,4 +84,4 @@ def test_what_is_no_part_by_itself_is_refused(form: str, below: str) -> None:
     new = f"{HEAD}    def g(self): {REFUSED[form]}\n{below or '    # c'}".split("\n")
     found = edited_part(old, new)
     assert found is not None
-    assert parse_part(new, found, found.new_end, "a.py") is None
+    assert parse_part(new, found, found.new_end) is None

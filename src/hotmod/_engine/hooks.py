@@ -1,6 +1,7 @@
 """The import hook: notes which text a module is imported from, and executes modules again.
 
-Touches: `sys.meta_path` (one finder per process, first in line) and the modules that it executes.
+Touches: `sys.meta_path` (one finder per process, first in line), `warnings.filters` and the modules that it
+executes.
 
 Guarantees: outside a transaction the hook changes nothing about an import but the order of finders; it
 only reads the file once more, to note its digest. In a transaction a module runs from the bytes that
@@ -16,9 +17,11 @@ import dataclasses
 import functools
 import importlib
 import importlib.machinery
+import re
 import sys
 import threading
 import types
+import warnings
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -32,6 +35,7 @@ from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._model.changes import SourceText
 from hotmod._source.files import read
+from hotmod._source.parse import LOOKED_AT
 
 __all__ = [
     "FINDER",
@@ -41,6 +45,7 @@ __all__ = [
     "compile_text",
     "install",
     "note_codes",
+    "pass_over_warnings",
     "runs_its_own_way",
     "to_front",
 ]
@@ -328,6 +333,7 @@ def install(ledger: Ledger) -> None:
     refuse_subinterpreter()
     FINDER.ledgers.add(ledger)
     to_front()
+    pass_over_warnings()
 
 
 def to_front() -> None:
@@ -336,3 +342,15 @@ def to_front() -> None:
         while FINDER in sys.meta_path:
             sys.meta_path.remove(FINDER)
         sys.meta_path.insert(0, FINDER)
+
+
+_QUIET = ("ignore", None, Warning, re.compile(re.escape(LOOKED_AT)), 0)
+
+
+def pass_over_warnings() -> None:
+    """Keep quiet what the parser warns of in texts that are only looked at; the compiler says it again.
+
+    A filter for their name alone touches no warning of the program, which may have thrown all filters away.
+    """
+    if _QUIET not in warnings.filters:
+        warnings.filterwarnings("ignore", module=re.escape(LOOKED_AT))

@@ -342,6 +342,7 @@ class Reloader:
 
     def _attempt(self, changes: ChangeSet | None = None) -> tuple[Report, BaseException | None]:
         with alone():
+            hooks.pass_over_warnings()
             report, error = self._attempt_once(changes)
             if report.status in ("applied", "unchanged") and "identity" in self.config.stress:
                 moved = self.config.strategy == "minimal"

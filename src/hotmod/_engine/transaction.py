@@ -124,7 +124,7 @@ class Transaction(Settling):
                     self._apply_all()
             else:
                 self._apply_all()
-            self._announce(report())
+            self._announce(report)
             if verify is not None:
                 with self._phase("verify"):
                     run_check(verify, self.plan.changes)
@@ -227,7 +227,7 @@ class Transaction(Settling):
         )
         edits = {part.module: part.edits for part in self.plan.parts}
         identity = Identity(self.journal, before, texts, hooks.RAN, edits, self._going_names())
-        # not a method of this transaction, which would then be left to the garbage collector with all its code
+        # no method of this transaction, which the garbage collector would find then, with all its code
         identity.merger.before_removal = functools.partial(_let_calls_end, self.ledger)
         identity.merger.held.update(
             ((part.module, name), names) for part in self.plan.parts for name, names in part.held
@@ -376,11 +376,12 @@ class Transaction(Settling):
         self._rebind(before, after)
         self._pin()
 
-    def _announce(self, report: object) -> None:
+    def _announce(self, report: Callable[[], object]) -> None:
+        told = functools.cache(report)  # made only if somebody wants it
         for name in dict.fromkeys((*self.outcome.executed, *self._parts.every)):
             hook = modules.space_of(sys.modules.get(name)).get(RELOADED)
             if callable(hook):
-                hook(report)
+                hook(told())
 
     def _commit(self) -> None:
         for undo in self._snapshot.undos():

@@ -69,14 +69,15 @@ def register_class_adapter(
     _adapters.append(ClassAdapter(detect, rebuild, finish, obstacle, withdraw, lacking, keep, partners))
 
 
-def _of(cls: type) -> list[ClassAdapter]:
-    return [adapter for adapter in _adapters if adapter.detect(cls)]
+def _of(cls: type, what: str) -> list[Any]:
+    """What the adapters of a class say of something; the others are not asked whether it is theirs."""
+    return [told for each in _adapters if (told := getattr(each, what)) is not None and each.detect(cls)]
 
 
 def obstacle(live: type, fresh: type) -> tuple[str, str] | None:
     """Why a library does not let `live` take the body of `fresh`: (hazard code, reason)."""
-    for adapter in _of(fresh):
-        reason = adapter.obstacle(live, fresh) if adapter.obstacle is not None else None
+    for ask in _of(fresh, "obstacle"):
+        reason = ask(live, fresh)
         if reason:
             return "base-layout", reason
     return None
@@ -84,44 +85,42 @@ def obstacle(live: type, fresh: type) -> tuple[str, str] | None:
 
 def keeps(cls: type) -> bool:
     """Whether the library of a class lets it keep members where only functions differ."""
-    return any(one.keep is not None for one in _of(cls))
+    return bool(_of(cls, "keep"))
 
 
 def kept(live: type, fresh: type) -> set[str]:
     """The members that a class keeps where only the inside of functions differs."""
-    return {name for one in _of(fresh) if one.keep is not None for name in one.keep(live, fresh)}
+    return {name for keep in _of(fresh, "keep") for name in keep(live, fresh)}
 
 
 def rebuild(live: type, fresh: type) -> None:
     """Let the library of a class forget the class whose body the live one took over."""
-    for adapter in _of(live):
-        if adapter.rebuild is not None:
-            adapter.rebuild(live, fresh)
+    for each in _of(live, "rebuild"):
+        each(live, fresh)
 
 
 def finish(live: type) -> None:
     """Let the library of a class bring it to use, now that all modules have run."""
-    for adapter in _of(live):
-        if adapter.finish is not None:
-            adapter.finish(live)
+    for each in _of(live, "finish"):
+        each(live)
 
 
 def withdraw(journal: Journal, live: type) -> None:
     """Let the library of a class forget it until its module has run again."""
-    for adapter in _of(live):
-        undo = adapter.withdraw(live) if adapter.withdraw is not None else None
+    for each in _of(live, "withdraw"):
+        undo = each(live)
         if undo is not None:
             journal.record(f"registration of {live.__module__}.{live.__qualname__}", undo)
 
 
 def partners(cls: type) -> list[type]:
     """The classes that have to be built again when a class is."""
-    return [other for one in _of(cls) if one.partners is not None for other in one.partners(cls)]
+    return [other for of in _of(cls, "partners") for other in of(cls)]
 
 
 def lacking(instance: Any, names: Iterable[str]) -> list[str] | None:
     """Which of some names an instance does not hold, by the library of its class; None if none knows."""
-    for adapter in _of(type(instance)):
-        if adapter.lacking is not None:
-            return adapter.lacking(instance, names)
+    for ask in _of(type(instance), "lacking"):
+        found: list[str] = ask(instance, names)
+        return found
     return None

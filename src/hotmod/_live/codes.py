@@ -45,15 +45,12 @@ def pair(old: Code, new: Code, spans: Iterable[Span]) -> Pairs:
     theirs = _sorted_in(_children(new), [(one[2], one[3]) for one in groups])
     todo = [((old, mine[place]), (new, theirs.get(place, []))) for place in mine]
     while todo:
-        (one, olds), (other, news) = todo.pop()
-        partners = _by_name(news)
-        for name, named in _by_name(olds).items():
-            for left, right in _partners((one, named), (other, partners.get(name, []))):
-                if right is None or found.setdefault(id(left), right) is not right:
-                    # nothing, or one object for two places that differ now
-                    found.update(dict.fromkeys(map(id, codes_in(left))))
-                else:
-                    todo.append(((left, _children(left)), (right, _children(right))))
+        for left, right in _corresponding(*todo.pop()):
+            if right is None or found.setdefault(id(left), right) is not right:
+                # nothing, or one object for two places that differ now
+                found.update(dict.fromkeys(map(id, codes_in(left))))
+            elif inner := _children(left):
+                todo.append(((left, inner), (right, _children(right))))
     return Pairs(old, new, found)
 
 
@@ -89,7 +86,7 @@ class Pairs:
 
         The live one may be a copy: of the import system, under another path, or changed by an import hook.
         """
-        if id(code) in self._found or code is self.old:
+        if self.is_old(code):
             return code
         if not self.is_from_here(code):
             return None
@@ -97,6 +94,10 @@ class Pairs:
         if not found:
             found = self._old_places.named(code)  # of an earlier text, made by a call that was under way
         return found[0] if len(found) == 1 else _nearest(code, found)
+
+    def is_old(self, code: Code) -> bool:
+        """Whether a live code object is one of the old text itself, no copy."""
+        return id(code) in self._found or code is self.old
 
     def is_from_here(self, code: Code) -> bool:
         """Whether a live code object is from a file of this name; a library may have made it from other text.
@@ -198,7 +199,7 @@ def _sorted_in(codes: Iterable[Code], ranges: Sequence[tuple[int, int]]) -> dict
 
 
 def _children(code: Code) -> list[Code]:
-    return [const for const in code.co_consts if isinstance(const, Code)]
+    return [const for const in code.co_consts if type(const) is Code]
 
 
 def _by_name(codes: Iterable[Code]) -> dict[str, list[Code]]:
@@ -206,6 +207,21 @@ def _by_name(codes: Iterable[Code]) -> dict[str, list[Code]]:
     for code in codes:
         named.setdefault(code.co_qualname, []).append(code)
     return named
+
+
+def _corresponding(
+    one: tuple[Code, Sequence[Code]], other: tuple[Code, Sequence[Code]]
+) -> list[tuple[Code, Code | None]]:
+    """Pair code objects: a parent of each side, and those of its children that are looked at."""
+    olds, news = one[1], other[1]
+    if len(olds) == len(news) == 1 and olds[0].co_qualname == news[0].co_qualname:
+        return [(olds[0], news[0])]
+    partners = _by_name(news)
+    return [
+        each
+        for name, named in _by_name(olds).items()
+        for each in _partners((one[0], named), (other[0], partners.get(name, [])))
+    ]
 
 
 def _partners(

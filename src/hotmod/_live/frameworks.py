@@ -269,13 +269,14 @@ def _around_events(_: None, taken: Taken) -> Iterator[Undo]:
 
 # argparse: a parser holds no state of the program, and nothing that was added to it can be taken out again
 
-_is_parser = _having("_option_string_actions", "_defaults")
-_is_chooser = _having("_name_parser_map", "_choices_actions")
+_PARSER = frozenset(("_option_string_actions", "_defaults"))
+_CHOOSER = frozenset(("_name_parser_map", "_choices_actions"))
 
 
 def refuses_repetition(value: Any) -> bool:
     """Whether an object has to be made anew when something that was told to it changes."""
-    return _is_parser(value) or _is_chooser(value)
+    space = instance_dict(value)
+    return space is not None and any(names <= space.keys() for names in (_PARSER, _CHOOSER))
 
 
 KNOWN = (

@@ -29,11 +29,17 @@ def at_once(calls: Iterable[Callable[[], object]]) -> None:
 class SavedCode:
     """Code that an undo gives back; whoever exchanges code in containers must not find it."""
 
-    __slots__ = ("__weakref__", "code")
+    __slots__ = ("__weakref__", "codes")
 
-    def __init__(self, code: types.CodeType) -> None:
-        self.code = code
+    def __init__(self, *codes: types.CodeType) -> None:
+        self.codes = codes
         _SAVED.add(self)
+
+    @property
+    def code(self) -> types.CodeType:
+        """The one that was saved."""
+        (code,) = self.codes
+        return code
 
 
 _SAVED: weakref.WeakSet[SavedCode] = weakref.WeakSet()
@@ -41,7 +47,7 @@ _SAVED: weakref.WeakSet[SavedCode] = weakref.WeakSet()
 
 def saved_codes() -> list[types.CodeType]:
     """The code that undo steps refer to, once for each reference."""
-    return [each.code for each in list(_SAVED)]
+    return [code for each in list(_SAVED) for code in each.codes]
 
 
 class Journal:

@@ -19,7 +19,7 @@ import functools
 import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from hotmod._live import functions as code_of
 from hotmod._live import held
@@ -204,7 +204,8 @@ def commit(journal: Journal, patch: Patch) -> None:
 def _undo(patch: Patch) -> Callable[[], None]:
     """What takes the changes back. It keeps no function alive: only references by others count."""
     back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(patch.changes)]
-    codes = [(weakref.ref(step.function), SavedCode(step.old)) for step in patch.steps]
+    functions = [weakref.ref(step.function) for step in patch.steps]
+    saved = SavedCode(*(step.old for step in patch.steps))
     filled = [_reference(cache) for cache in patch.caches]
     holders, succeeded = tuple(map(held.remember, patch.holders)), patch.succeeded
 
@@ -216,8 +217,8 @@ def _undo(patch: Patch) -> Callable[[], None]:
             if (target := ref()) is not None
         ]
         calls += [
-            functools.partial(setattr, function, "__code__", saved.code)
-            for ref, saved in codes
+            functools.partial(setattr, function, "__code__", code)
+            for ref, code in zip(functions, saved.codes, strict=True)
             if (function := ref()) is not None
         ]
         calls += Patch(holders=left, succeeded=succeeded).exchanges(back=True)
@@ -234,8 +235,7 @@ def _reference(target: Any) -> Callable[[], Any]:
         return lambda: target
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Fate:
+class _Fate(NamedTuple):
     """The code that is to be run instead of some other, or why not; empty for code to be left alone."""
 
     new: types.CodeType | None = None
@@ -318,7 +318,9 @@ class _Draft:
     def _fate(self, code: types.CodeType) -> _Fate:
         """What is to become of the functions that run some code."""
         pairs = self.pairs
-        if code_of.is_forwarding(code) or not pairs.is_from_here(code) or pairs.is_current(code):
+        if not pairs.is_old(code) and (
+            code_of.is_forwarding(code) or not pairs.is_from_here(code) or pairs.is_current(code)
+        ):
             return _Fate()
         old, new = pairs.counterpart(code), pairs.successor(code)
         if new is None:

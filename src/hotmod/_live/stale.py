@@ -29,7 +29,7 @@ def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
     while todo:
         one = todo.pop()
         yield one
-        todo += [const for const in one.co_consts if isinstance(const, types.CodeType)]
+        todo += [const for const in one.co_consts if type(const) is types.CodeType]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Part:
         """What happens to functions and names without running anything, for people."""
         found, running = [], {run.first for run in self.runs}
         for edit in self.edits.edits:
-            if edit.new is not None and edit.new.first not in running:
+            if edit.bodies and edit.new is not None and edit.new.first not in running:
                 place = told_place(self.module, self.text.path, edit.new.first)
                 found += [f"{place} {name}: new code, without running it" for name in edit.bodies]
         return (*found, *(f"{name} is cleared: nothing binds it any more" for name in sorted(self.removed)))

@@ -11,6 +11,7 @@ Assumes: what `Reach` assumes.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Collection, Iterable
 
 from hotmod._plan.changed import Cause, Changed
@@ -76,10 +77,9 @@ class Spread(Runs):
         edits = self._edits[module]
         if edits.whole:
             self.run_whole(module, Cause(module, 1, edits.whole))
-        position = {each: index for index, each in enumerate(self.program.statements(module))}
+        here = itertools.count()  # the edits are in the order of the new text
         for edit in edits.edits:
-            index = position[edit.new] if edit.new is not None else -1
-            self._seed(module, edit, index)
+            self._seed(module, edit, next(here) if edit.new is not None else -1)
         for name in sorted(self._keeping.released(module)):
             for index in self.program.binders(module).get(name, ()):
                 self.run(module, index, Cause(module, 0, f"{name} is not kept any more"))

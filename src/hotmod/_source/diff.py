@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from hotmod._source.align import Piece, align
 from hotmod._source.compare import CELLS_OF_CLASS, Comparison, cells_of, compare, docstring_of, same_header
 from hotmod._source.names import bound_names
-from hotmod._source.part import edited_part, parse_part
+from hotmod._source.part import edited_part, parse_part, shared_lines
 from hotmod._source.scopes import joined
-from hotmod._source.statements import Statement, Statements, names_bound, parsed
+from hotmod._source.statements import SHORT, Statement, Statements, names_bound, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Edit", "EditKind", "Edits", "Member", "diff"]
 
 _DOC = "__doc__"
-_SHORT = 60  # lines of a statement that is parsed sooner than it is looked through for its members
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -127,12 +126,22 @@ class Edits:
 
 
 def diff(old: Statements, new: Statements) -> Edits:
-    """Compare two versions of a module.
+    """Compare two versions of a module. The answer that was given last is remembered.
 
     Args:
         old: the statements before.
         new: the statements now.
     """
+    last = _last[0]
+    if last is None or last.old is not old or last.new is not new:
+        last = _last[0] = _diff(old, new)
+    return last
+
+
+_last: list[Edits | None] = [None]
+
+
+def _diff(old: Statements, new: Statements) -> Edits:
     edits: list[Edit] = []
     olds, news = old.statements, new.statements
     if old.docstring or new.docstring:
@@ -141,10 +150,14 @@ def diff(old: Statements, new: Statements) -> Edits:
         new_doc = news[0] if new.docstring else None
         edits.append(dataclasses.replace(_edit(doc, new_doc), docstring=True))
         olds, news = olds[old.docstring :], news[new.docstring :]
-    for match in align([_piece(each) for each in olds], [_piece(each) for each in news]):
-        before = None if match.old is None else olds[match.old]
-        now = None if match.new is None else news[match.new]
+    head, tail = shared_lines([each.text for each in olds], [each.text for each in news])
+    edits += map(_edit, olds[:head], news)
+    middle, new_middle = olds[head : len(olds) - tail], news[head : len(news) - tail]
+    for match in align([_piece(each) for each in middle], [_piece(each) for each in new_middle]):
+        before = None if match.old is None else middle[match.old]
+        now = None if match.new is None else new_middle[match.new]
         edits.append(_edit(before, now, reordered=match.reordered))
+    edits += map(_edit, olds[len(olds) - tail :], news[len(news) - tail :])
     return Edits(tuple(edits), old, new, _whole(old, new))
 
 
@@ -165,7 +178,7 @@ def _edit(old: Statement | None, new: Statement | None, *, reordered: bool = Fal
         kind = EditKind.UNCHANGED if old.first == new.first else EditKind.MOVED
         return Edit(kind, old, new, reordered)
     lines, new_lines = old.text.split("\n"), new.text.split("\n")
-    found = _compare_part(lines, new_lines) if len(lines) > _SHORT else None
+    found = _compare_part(lines, new_lines) if len(lines) > SHORT else None
     if found is not None and not found.outside:
         kind = EditKind.BODY if found else EditKind.MOVED
         return Edit(kind, old, new, reordered, found.bodies, found.docs)
@@ -188,8 +201,8 @@ def _edit(old: Statement | None, new: Statement | None, *, reordered: bool = Fal
 def _compare_part(old: Sequence[str], new: Sequence[str]) -> Comparison | None:
     """Compare those members of a class that were edited; None if only all of the class tells."""
     part = edited_part(old, new)
-    nodes = part and parse_part(old, part, part.old_end, "<statement>")
-    new_nodes = part and parse_part(new, part, part.new_end, "<statement>")
+    nodes = part and parse_part(old, part, part.old_end)
+    new_nodes = part and parse_part(new, part, part.new_end)
     if not part or not nodes or not new_nodes:
         return None
     return compare(nodes, new_nodes, part.owner, CELLS_OF_CLASS)

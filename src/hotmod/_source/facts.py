@@ -18,6 +18,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from hotmod._model.changes import SourceText
+from hotmod._source.diff import EditKind, diff
 from hotmod._source.memory import Memory
 from hotmod._source.regions import Builder, ClassFacts, Mode, NameImport, Region
 from hotmod._source.statements import Statement, Statements, parsed, resplit, split_nodes
@@ -171,6 +172,9 @@ def _facts_after(
         return _facts_anew(text)
     postponed = "annotations" in statements.future
     taken = {each.text: facts for each, facts in zip(before.statements, known, strict=True)}
+    for edit in diff(before, statements).edits:
+        if edit.old and edit.new and edit.kind is EditKind.BODY:  # it does what it did when it runs
+            taken.setdefault(edit.new.text, taken[edit.old.text])
     return statements, tuple(
         taken.get(each.text) or facts_of(parsed(each.text), postponed=postponed)
         for each in statements.statements

@@ -24,6 +24,7 @@ from hotmod._source.dynamic import OPAQUE, Context, root_of
 from hotmod._source.imports import ImportStatement, Scan
 from hotmod._source.lexer import Strings, Undecided
 from hotmod._source.nest import TOP, Nest
+from hotmod._source.parse import LOOKED_AT
 from hotmod._source.shortcuts import Plain, plain_calls, plain_exports
 from hotmod._source.treescan import scan_parts
 
@@ -108,10 +109,10 @@ def _with_trees(
     for (start, end, context), line in zip(ranges, starts, strict=True):
         part = text[start + 1 : end]
         if part[0] == " ":
-            (block,) = ast.parse("\n" * (line - 2) + "if 1:\n" + part).body
+            (block,) = ast.parse("\n" * (line - 2) + "if 1:\n" + part, LOOKED_AT).body
             parts.append((block.body if isinstance(block, ast.If) else [], context))
         else:
-            parts.append((ast.parse("\n" * (line - 1) + part).body, context))
+            parts.append((ast.parse("\n" * (line - 1) + part, LOOKED_AT).body, context))
     parsed = {line for first, last in zip(starts, ends, strict=True) for line in range(first, last + 1)}
     others = [each for each in plain.statements if each.line not in parsed]
     notes = [each for each in plain.notes if each.line not in parsed]

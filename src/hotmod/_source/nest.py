@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from hotmod._source.dynamic import Context
 from hotmod._source.imports import ImportKind
 from hotmod._source.lexer import Undecided, balanced, blocks
+from hotmod._source.parse import LOOKED_AT
 from hotmod._source.treescan import Guard, guard_of
 
 if TYPE_CHECKING:
@@ -171,4 +172,4 @@ def _guard(text: str, block: Block) -> Guard:
         test = found[0].partition(keyword)[2].strip()
     if not any(word in test for word in _TEST_WORDS) and not _CONSTANT.match(test):
         return Guard.PLAIN
-    return guard_of(ast.parse(f"({test.removesuffix(':')}\n)", mode="eval").body)
+    return guard_of(ast.parse(f"({test.removesuffix(':')}\n)", LOOKED_AT, mode="eval").body)

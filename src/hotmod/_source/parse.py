@@ -1,7 +1,7 @@
 """From the bytes of a file to its text and its tree, as the compiler reads them.
 
-Touches: bytes only. Warnings that the parser emits (an invalid escape, say) go to the program's own
-filters, as they do at import: silencing them here would change process-wide state under other threads.
+Touches: bytes only. Warnings that the parser emits (an invalid escape, say) are about a file of the name
+`LOOKED_AT`, which the engine has passed over: the compiler tells them again, about the real file.
 
 Guarantees: whatever is wrong with a text comes out as `SourceError` with its path and, where one can
 be named, its line; a text that decodes here decodes to what the compiler sees.
@@ -21,8 +21,9 @@ from hotmod._model.errors import SourceError
 if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
 
-__all__ = ["check", "decode", "parse", "parse_decoded"]
+__all__ = ["LOOKED_AT", "check", "decode", "parse", "parse_decoded"]
 
+LOOKED_AT = "<looked at by hotmod>"
 _BOM = b"\xef\xbb\xbf"
 _NO_FEATURE = "hotmod_stop_here"
 
@@ -73,7 +74,7 @@ def parse_decoded(decoded: str, path: str) -> ast.Module:
         SourceError: the text is no Python, or nests deeper than the parser goes.
     """
     try:
-        return ast.parse(decoded, path)
+        return ast.parse(decoded, LOOKED_AT)
     except SyntaxError as error:
         raise SourceError(path, error.lineno or 0, f"{type(error).__name__}: {error.msg}") from error
     except ValueError as error:
@@ -122,7 +123,7 @@ def check(text: SourceText) -> SourceError | None:
     # before any tree is turned into Python objects. It shifts all lines by one, so what is
     # wrong is asked of the parser.
     try:
-        compile(f"from __future__ import {_NO_FEATURE}\n{decoded}", text.path, "exec", dont_inherit=True)
+        compile(f"from __future__ import {_NO_FEATURE}\n{decoded}", LOOKED_AT, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         if isinstance(error, SyntaxError) and error.msg == f"future feature {_NO_FEATURE} is not defined":
             return None

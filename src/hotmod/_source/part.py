@@ -83,27 +83,22 @@ def edited_part(old: Sequence[str], new: Sequence[str]) -> Part | None:
     return Part(owner[1], indent, above[-1], end, end + len(new) - len(old), not below)
 
 
-def parse_part(
-    lines: Sequence[str], part: Part, end: int, path: str, above: int = 0
-) -> tuple[Sequence[ast.stmt], Sequence[str]] | None:
+def parse_part(lines: Sequence[str], part: Part, end: int) -> tuple[Sequence[ast.stmt], Sequence[str]] | None:
     """Parse the members of a class that are a part.
 
     Args:
         lines: the lines of the statement, in one of its versions.
         part: the part.
         end: its end in that version.
-        path: the file, for warnings of the parser.
-        above: the number of lines above the statement, for the same.
 
     Returns:
         The nodes, and the lines in which their positions count; None if the part is nothing by itself.
     """
     sentinel = ("" if part.is_last else " " * part.indent) + "pass"
-    begin = above + part.begin
     # The block begins on the line above, so that line numbers are those of the file.
-    block = (*[""] * (begin - 1), "if 1:", *lines[part.begin : end], sentinel)
+    block = (*[""] * (part.begin - 1), "if 1:", *lines[part.begin : end], sentinel)
     try:
-        body = parse_decoded("\n".join(block), path).body
+        body = parse_decoded("\n".join(block), "<statement>").body
     except SourceError:
         return None
     frame = body.pop(0)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from hotmod._model.changes import SourceText
 
 __all__ = [
+    "SHORT",
     "Statement",
     "Statements",
     "future_features",
@@ -50,6 +51,7 @@ __all__ = [
     "split_nodes",
 ]
 
+SHORT = 60  # lines of a statement that is parsed sooner than it is looked through for its members
 _SENTINEL = "pass"
 # What the text of a docstring can begin with: a prefix, a quote, a bracket or a continued line.
 _BEGINS_STRING = frozenset("\"'rRuU(\\")
@@ -135,9 +137,9 @@ def resplit(old: Statements, text: SourceText) -> Statements:
     below = before[following].first - 1 + shift if following < len(before) else len(lines)
     edited: Sequence[Statement] | None = None
     if following - leading == 1:
-        edited = _resplit_class(before[leading], lines, shift, (head, len(old.lines) - tail), text.path)
+        edited = _resplit_one(before[leading], lines, shift, (head, len(old.lines) - tail))
     if edited is None:
-        edited = _parse_between(lines, above, below, text.path)
+        edited = _parse_between(lines, above, below)
     if edited is None:
         return _split(decoded, text.path)
     rest = before[following:]
@@ -221,45 +223,58 @@ def _told(statements: Sequence[Statement], lines: tuple[str, ...]) -> Statements
     return Statements(tuple(statements), lines, docstring, tuple(future))
 
 
-def _resplit_class(
-    old: Statement, lines: tuple[str, ...], shift: int, edit: tuple[int, int], path: str
+def _resplit_one(
+    old: Statement, lines: tuple[str, ...], shift: int, edit: tuple[int, int]
 ) -> list[Statement] | None:
-    """A class whose members were edited, if they tell that it is still one statement.
+    """A statement that was edited below its first line, if it is plain that it is still one.
+
+    One of a few lines tells by itself, and its nodes will be asked for again; a class by its members.
 
     Args:
         old: the statement before.
         lines: all lines of the text.
         shift: how many lines there are more than before.
         edit: how many lines come before the edited ones; how many came before the end of these.
-        path: the file, for warnings of the parser.
     """
     last = old.last + shift
     if not old.first <= edit[0] or not edit[1] <= old.last:
         return None
     new_lines = lines[old.first - 1 : last]
+    text = "\n".join(new_lines)
+    if len(new_lines) <= SHORT:
+        return [Statement(old.first, last, text)] if _is_one(text, len(new_lines)) else None
     part = edited_part(old.text.split("\n"), new_lines)
-    if part is None or parse_part(new_lines, part, part.new_end, path, old.first - 1) is None:
+    if part is None or parse_part(new_lines, part, part.new_end) is None:
         return None
-    return [Statement(old.first, last, "\n".join(new_lines))]
+    return [Statement(old.first, last, text)]
 
 
-def _parse_between(lines: tuple[str, ...], above: int, below: int, path: str) -> list[Statement] | None:
+def _is_one(text: str, lines: int) -> bool:
+    """Whether some lines are one statement, that ends with them."""
+    try:
+        nodes = parsed(text)
+    except SourceError:
+        return False
+    # what joins the last line to those below is for the whole text to tell
+    return len(nodes) == 1 and nodes[0].end_lineno == lines and not text.endswith("\\")
+
+
+def _parse_between(lines: tuple[str, ...], above: int, below: int) -> list[Statement] | None:
     """The statements between two lines, if these lines are statements by themselves.
 
     Args:
         lines: all lines of the text.
         above: how many of them come before.
         below: how many come before the statement that follows.
-        path: the file, for warnings of the parser.
 
     Returns:
         The statements; None if only the whole text tells.
     """
     sentinel = [] if below == len(lines) else [_SENTINEL]
     part = (*lines[:below], *sentinel)
-    # Empty lines above keep the line numbers right, in warnings as well. They cost 0.3 ms for 10,000.
+    # Empty lines above keep the line numbers right. They cost 0.3 ms for 10,000.
     try:
-        body = parse_decoded("\n" * above + "\n".join(part[above:]), path).body
+        body = parse_decoded("\n" * above + "\n".join(part[above:]), "<statement>").body
     except SourceError:
         return None
     statements = _grouped(body, part, above)
