@@ -53,8 +53,8 @@ def name_of(cls: type) -> tuple[Any, Any]:
     return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
 
 
-def _identical(one: tuple[type, ...], two: tuple[type, ...]) -> bool:
-    """Whether two tuples hold the same classes; a metaclass may call different ones equal."""
+def _identical(one: tuple[object, ...], two: tuple[object, ...]) -> bool:
+    """Whether two tuples hold the same objects; a metaclass may call different classes equal."""
     return len(one) == len(two) and all(a is b for a, b in zip(one, two, strict=True))
 
 
@@ -149,6 +149,9 @@ def take_over(
     # also of methods that live on as those of before: what holds on to the new ones finds the class in use
     bind_cells((*members.values(), *own_dict(fresh).values()), fresh, live)
     put_members(live, members)
+    if not _identical(_type_parameters(before), _type_parameters(own_dict(live))):
+        forget_subscripts()
+        journal.record("what typing remembers", forget_subscripts)
 
 
 def _undo_of(live: type) -> Callable[[], None]:
@@ -349,6 +352,20 @@ def forget_checks() -> None:
         found += [one] if isinstance(one, abc.ABCMeta) else []
     for each in found:
         abc.ABCMeta._abc_caches_clear(each)  # type: ignore[attr-defined]  # noqa: SLF001 - for this purpose
+
+
+def _type_parameters(space: Mapping[str, Any]) -> tuple[object, ...]:
+    found = space.get("__parameters__")
+    return found if type(found) is tuple else ()
+
+
+def forget_subscripts() -> None:
+    """Let `C[int]` be made anew for a class with other type parameters: typing remembers what it gave.
+
+    It can't forget that of one class alone. What has been made stays, and is equal to what will be.
+    """
+    for clear in getattr(typing, "_cleanups", ()):
+        clear()
 
 
 def bind_cells(members: Iterable[object], fresh: type, live: type) -> None:
