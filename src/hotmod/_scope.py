@@ -21,9 +21,10 @@ import sysconfig
 import types
 from collections.abc import Iterable, Sequence
 
+from hotmod._config import Config
 from hotmod._model.errors import ConfigError
 
-__all__ = ["Scope", "Target", "everything", "scope_of"]
+__all__ = ["Scope", "Target", "everything", "scope_for", "scope_of"]
 
 Target = str | os.PathLike[str] | types.ModuleType
 
@@ -133,6 +134,16 @@ def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: It
         names += [name] if name else []
         folders += [folder] if folder else []
     return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude))
+
+
+def scope_for(targets: Sequence[Target], config: Config) -> Scope:
+    """The scope of the targets as the user gave them, with what the options add and leave out.
+
+    Raises:
+        ConfigError: as `scope_of`.
+    """
+    more = config.paths if targets else ()
+    return scope_of((*targets, *more), config.include, config.unwatched())
 
 
 def everything(include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:

@@ -18,7 +18,7 @@ from hotmod._config import configure
 from hotmod._engine.foresee import foresee
 from hotmod._model.errors import SourceError
 from hotmod._plan import Plan
-from hotmod._scope import scope_of
+from hotmod._scope import scope_for
 
 __all__ = ["watch"]
 
@@ -27,7 +27,7 @@ def watch(options: argparse.Namespace) -> int:
     """Tell of saves until the user interrupts."""
     config = configure(strategy=options.strategy)
     look_here()
-    scope = scope_of(options.targets, config.include, config.exclude)
+    scope = scope_for(options.targets, config)
     paint = Paint(sys.stdout)
     with contextlib.closing(foresee(scope, config)) as saves:
         for found in saves:
