@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from hotmod._config import Config
 from hotmod._model.errors import ConfigError
 
-__all__ = ["Scope", "Target", "everything", "scope_for", "scope_of"]
+__all__ = ["Scope", "Target", "everything", "matches", "relative", "scope_for", "scope_of", "translated"]
 
 Target = str | os.PathLike[str] | types.ModuleType
 
@@ -74,10 +74,10 @@ class Scope:
         """Whether the include and exclude patterns let the file through."""
         if not self.include and not self.exclude:
             return True
-        relative = _relative(path)
-        if self.exclude and matches(relative, self.exclude):
+        text = relative(path)
+        if self.exclude and matches(text, self.exclude):
             return False
-        return not self.include or matches(relative, self.include)
+        return not self.include or matches(text, self.include)
 
     def owns(self, name: str, path: str | None) -> bool:
         """Whether a module of this name and file is in scope."""
@@ -100,7 +100,7 @@ class Scope:
         return list(dict.fromkeys(found))
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
     """A path as seen from the working directory; where that is gone, from the one in which we were loaded."""
     try:
         return os.path.relpath(path)
@@ -278,12 +278,18 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 def _pattern(pattern: str) -> re.Pattern[str]:
     """A gitignore-style pattern as a regular expression over slash-separated relative paths."""
     body = pattern.rstrip("/")
-    anchored = "/" in body
-    tokens = re.split(r"(\*\*/|/\*\*|\*|\?|\[[^\]]+\])", body.removeprefix("/"))
+    head = "^" if "/" in body else "(?:^|/)"
+    tail = "/" if pattern.endswith("/") else "(?:/|$)"
+    return re.compile(head + translated(body.removeprefix("/")).pattern + tail)
+
+
+@functools.lru_cache(maxsize=512)
+def translated(pattern: str) -> re.Pattern[str]:
+    """What matches a pattern as a whole: a slash-separated path with `*`, `**`, `?` and `[...]`."""
+    tokens = re.split(r"(\*\*/|/\*\*|\*|\?|\[[^\]]+\])", pattern)
     known = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
     parts = [
         known.get(token) or (token.replace("[!", "[^", 1) if token.startswith("[") else re.escape(token))
         for token in tokens
     ]
-    head = "^" if anchored else "(?:^|/)"
-    return re.compile(head + "".join(parts) + ("/" if pattern.endswith("/") else "(?:/|$)"))
+    return re.compile("".join(parts))

@@ -56,6 +56,7 @@ def _text(found: Plan | SourceError, paint: Paint) -> str:
         said = paint(f"{place}: {found.reason}. A program would go on with the code that it has.", "bad")
         return f"{said}\n\n"
     saved = ", ".join(
-        f"{os.path.relpath(change.path)} {change.kind.value}" for change in found.changes.changes
+        change.why if change.read else f"{os.path.relpath(change.path)} {change.why}"
+        for change in found.changes.changes
     )
     return f"{paint(saved, 'bold')}\n{painted(found, paint)}\n\n"

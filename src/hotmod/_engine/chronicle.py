@@ -60,7 +60,7 @@ class Chronicle:
         if not why.isEnabledFor(logging.DEBUG):
             return
         for change in plan.changes.changes:
-            why.debug("changed %s: %s, %s", change.module, change.kind.value, change.path)
+            why.debug("changed %s: %s, %s", change.module, change.why, change.path)
         for step in plan.steps:
             for note in step.notes:
                 why.debug("in place %s", note)

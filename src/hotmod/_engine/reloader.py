@@ -21,6 +21,7 @@ from hotmod._engine import hooks, stress
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.canary import Check, check_of
 from hotmod._engine.chronicle import Chronicle
+from hotmod._engine.data import DataFiles
 from hotmod._engine.gate import GATE, Occupied, patiently
 from hotmod._engine.lingering import lingering
 from hotmod._engine.loaded import Ledger
@@ -107,7 +108,7 @@ class Reloader:
         self._check_program = verify
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         with turn():
-            self.ledger = Ledger(scope, view)
+            self.ledger = Ledger(scope, view, DataFiles(config.depends))
             self.chronicle = Chronicle(config, self.ledger)
             self.planner = planner = Planner(config, self.ledger)
             self._ahead = Ahead(self.ledger, planner.graph, planner.import_time, planner.call_time)
