@@ -49,6 +49,10 @@ class LogOnly:
         if len(self._saved) > before:
             self._last = now
 
+    def look_again(self, now: float) -> None:
+        """Events may have been lost: look at every file that is known."""
+        self.saved(now, self._digests)
+
     def tell(self, now: float) -> None:
         """Tell of what was saved, if that is over."""
         if not self._saved or now < self._last + self._delay:

@@ -211,12 +211,13 @@ class Lookout:
         self._modules = len(sys.modules)
         for _ in range(TRIES):
             territory = self._territory = self._survey(loaded)
+            self._log_only.survey(territory)
             self._notifier.arm(territory.folders)
             # A folder that came after it was looked for, and before it would have been an event, is one more;
             # so is one that was gone for just the moment in which it was to be watched.
             there = filter(os.path.isdir, self._survey(loaded).folders)
             if frozenset(there) == self._notifier.folders:
-                self._log_only.survey(territory)
+                self._log_only.look_again(time.monotonic())
                 return
         self._asked = True  # somebody makes folders faster than they can be watched: look again
 
