@@ -21,7 +21,7 @@ from hotmod._config import Config
 from hotmod._engine.data import Glob
 from hotmod._scope import Scope, matches, relative
 
-__all__ = ["SKIPPED", "News", "Territory", "survey_folders"]
+__all__ = ["SKIPPED", "News", "Territory", "barred", "survey_folders"]
 
 SKIPPED = frozenset(("__pycache__", "node_modules", "site_packages", "dist_packages"))
 _SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
@@ -163,6 +163,22 @@ def survey_folders(
 
 def _may_hold_modules(entry: str) -> bool:
     return entry.isidentifier() and entry not in SKIPPED
+
+
+def barred(root: str, path: str) -> tuple[str, str] | None:
+    """The first folder on the way from a root to a file that is not entered, and why; None if all are."""
+    folder = root
+    for entry in os.path.relpath(os.path.dirname(path), root).split(os.sep):
+        if entry in (os.curdir, os.pardir):
+            continue
+        folder = os.path.join(folder, entry)
+        if entry in SKIPPED:
+            return folder, "folders of that name hold no modules of yours"
+        if not entry.isidentifier():
+            return folder, "its name is no identifier, so no import leads into it"
+        if os.path.exists(os.path.join(folder, "pyvenv.cfg")):
+            return folder, "it is a virtual environment"
+    return None
 
 
 class _Walk:
