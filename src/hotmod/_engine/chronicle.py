@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hotmod._config import Config
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.metrics import count
 from hotmod._engine.saying import say
 from hotmod._engine.survey import left_behind
 from hotmod._model.report import Location, Report, Status
@@ -85,6 +86,7 @@ class Chronicle:
     def record(self, report: Report) -> Report:
         """Remember a report, and log it in one line."""
         self.history.append(report)
+        count(report)
         level = logging.INFO if report else logging.WARNING
         if report.is_rude and self._config.on_rude == "raise":
             level = logging.ERROR  # a watcher has nobody to raise to

@@ -63,6 +63,11 @@ class Lookout:
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
 
     @property
+    def last(self) -> float:
+        """When the last of the saves that wait was noticed; 0 where none waits."""
+        return self.burst.last if self.burst else 0.0
+
+    @property
     def folders(self) -> frozenset[str]:
         """The folders watched now."""
         return self._notifier.folders
