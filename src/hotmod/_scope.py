@@ -24,7 +24,17 @@ from collections.abc import Iterable, Sequence
 from hotmod._config import Config
 from hotmod._model.errors import ConfigError
 
-__all__ = ["Scope", "Target", "everything", "matches", "relative", "scope_for", "scope_of", "translated"]
+__all__ = [
+    "Scope",
+    "Target",
+    "everything",
+    "locations",
+    "matches",
+    "relative",
+    "scope_for",
+    "scope_of",
+    "translated",
+]
 
 Target = str | os.PathLike[str] | types.ModuleType
 

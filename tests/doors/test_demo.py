@@ -357,7 +357,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: pathlib.Path) -> None:
         ("manual", "HOTMOD=manual is set"),
         ("maybe", "HOTMOD='maybe': allowed are on, off, manual"),
     ],
-    ids=["off", "bad"],
+    ids=["off", "manual", "bad"],
 )
 def test_hotmod_switched_off_shows_nothing(value: str, complaint: str, tmp_path: pathlib.Path) -> None:
     """With HOTMOD=off, or a value that means nothing, the demo says so and exits with 2."""

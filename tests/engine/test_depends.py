@@ -119,8 +119,8 @@ def test_new_and_deleted_files_count(here: Project) -> None:
     listing.SEEN.append(1)
     reloader = hotmod.Reloader("shop", depends={"shop.listing": "shop/config/*.json"})
     more = here.folder / "shop/config/more.json"
-    for edit, words in [(more.touch, "was added"), (more.unlink, "was deleted")]:
-        edit()
+    for edit, words in (("touch", "was added"), ("unlink", "was deleted")):
+        getattr(more, edit)()
         assert f"shop/config/more.json {words}" in str(reloader.plan())
         assert reloader.reload().status == "applied"
         assert str(listing.FILES) == fresh(here, "shop.listing.FILES", "shop.listing")

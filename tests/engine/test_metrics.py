@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def since(before: hotmod.Metrics) -> dict[str, object]:
     return {name: value for name, value in grown.items() if value}
 
 
-def _grown(was: object, now: object) -> object:
+def _grown(was: Any, now: Any) -> Any:
     if isinstance(now, dict):
         each = {key: value - was.get(key, 0) for key, value in now.items()}
         return {key: value for key, value in each.items() if value}

@@ -118,7 +118,7 @@ def _add_plans(commands: _Commands) -> None:
         "plans:explain",
         "tell what the save of a file would do to a running program, statement by statement, and why",
     )
-    explain.add_argument("file", metavar="FILE", help="the file of a module")
+    explain.add_argument("file", metavar="FILE", help="the file of a module, or one that modules read")
     _add_reference(explain, "REV|FILE", "what the program has loaded: a revision of git, or a file")
     plan = commands.add(
         "plan",

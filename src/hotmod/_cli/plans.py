@@ -20,6 +20,7 @@ __all__ = ["explain", "plan"]
 
 def explain(options: argparse.Namespace) -> int:
     """Tell what the save of a file would do."""
+    look_here()
     return _tell(plan_of_file(options.file, options.against, configure(strategy=options.strategy)), options)
 
 
