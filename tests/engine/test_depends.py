@@ -267,3 +267,31 @@ def test_a_link_is_followed_to_what_it_points_to(here: Project, tmp_path: pathli
     with watching("shop", depends=DEPENDS) as watcher:
         target.write_text('{"tax": 3}')
         assert watcher.next_report(timeout=LONG).changed == ("shop.settings",)
+
+
+def test_a_file_that_is_still_to_come_is_no_change(here: Project) -> None:
+    """A file that is named and not there is nothing until it comes."""
+    depends = {"shop.settings": [*DEPENDS["shop.settings"], "shop/local.json", "nowhere/*.json"]}
+    with watching("shop", depends=depends) as watcher:
+        here.write({"nowhere/one.json": "{}"})
+        report = watcher.next_report(timeout=LONG)
+        assert [reason.why for reason in report.reasons if "nowhere/one.json was added" in reason.why]
+        here.write({"shop/local.json": "{}"})
+        report = watcher.next_report(timeout=LONG)
+        assert [reason.why for reason in report.reasons if "shop/local.json was added" in reason.why]
+        assert len(watcher.history) == 2
+
+
+def test_two_reloaders_that_know_of_different_files(here: Project) -> None:
+    """One that does not know of the files takes none of them away from one that does."""
+    api = here.load("shop.api")
+    plain, knowing = hotmod.Reloader("shop"), hotmod.Reloader("shop", depends=DEPENDS)
+    here.write({"shop/settings.py": SETTINGS + "EXTRA = 1\n"})
+    assert plain.reload().status == "applied"
+    assert knowing.reload().status == "unchanged"
+    here.write({"shop/config/rates.json": '{"tax": 4}'})
+    assert plain.reload().status == "unchanged"
+    assert (knowing.reload().status, api.total(1)) == ("applied", 5)
+    knowing.rollback()
+    assert (knowing.reload().status, api.total(1)) == ("applied", 5)
+    assert not plain.plan()

@@ -121,7 +121,7 @@ class DataFiles:
 
     def files(self) -> list[str]:
         """The files that there are, of all modules."""
-        return sorted({path for each in self.globs() for path in each.files()})
+        return sorted({path for each in self.globs() for path in each.files() if os.path.isfile(path)})
 
     def now(self, module: str) -> Digests:
         """What the files of a module hold now."""

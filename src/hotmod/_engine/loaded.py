@@ -24,7 +24,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from hotmod._engine.data import DataFiles, Digests
 from hotmod._engine.records import Loaded, edit_of, is_same, with_data
-from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
+from hotmod._engine.sightings import SOURCE, UNKNOWN, Census, View, main_module, source_of
 from hotmod._engine.texts import (
     files_of,
     is_too_large,
@@ -192,9 +192,9 @@ class Ledger:
         """A module ran from this text."""
         module = sys.modules.get(name)
         is_package = isinstance(module, types.ModuleType) and vars(module).get("__path__") is not None
-        loaded = Loaded(name, text.path, is_package, text, again=True, data=self._data_after(name))
         for ledger in self._sharing(name, text.path):
-            ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+            data = ledger._data_after(name)  # noqa: SLF001 - another ledger
+            ledger._put(name, Loaded(name, text.path, is_package, text, again=True, data=data))  # noqa: SLF001 - the same
             ledger._refused.pop(name, None)  # noqa: SLF001 - the same
 
     def _data_after(self, name: str) -> Digests:
@@ -223,6 +223,14 @@ class Ledger:
             known = loaded or self.loaded(name)
             for ledger in self._sharing(name, known.path if known else None):
                 ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+                if loaded is not None and ledger is not self and name in ledger.data:
+                    ledger._doubt(name)  # noqa: SLF001 - the same
+
+    def _doubt(self, name: str) -> None:
+        """It is not known what the other files of a module held when it ran: they count as changed."""
+        loaded = self.modules[name]
+        data = tuple((path, UNKNOWN) for path, _ in self.data.now(name))
+        self.modules[name] = dataclasses.replace(loaded, data=data)
 
     def _sharing(self, name: str, path: str | None) -> list[Ledger]:
         """This ledger and every other one that has the module in scope."""
