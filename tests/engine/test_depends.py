@@ -198,6 +198,63 @@ def test_what_may_read_the_file_runs(text: str, runs: object) -> None:
     assert ("RATES" in names, "STATE" in names, bool(plan.parts)) == (runs, False, True)
 
 
+WAYS = {
+    "path": "TAX = json.loads(pathlib.Path(FILE).read_text())['tax']\n",
+    "with": "with open(FILE) as file:\n    TAX = json.load(file)['tax']\n",
+    "helper": "from shop.io import load\nTAX = load(FILE)['tax']\n",
+    "cache": "from shop.io import cached\nTAX = cached(FILE)['tax']\n",
+    "own cache": "@functools.cache\ndef rates():\n    return read(FILE)\n\nTAX = rates()['tax']\n",
+    "instance": "SOURCE = Source(FILE)\nTAX = SOURCE.get()['tax']\n",
+    "class body": "class Rates:\n    tax = read(FILE)['tax']\n\nTAX = Rates.tax\n",
+    "default": "def later(tax=read(FILE)['tax']):\n    return tax\n\nTAX = later()\n",
+    "computed": "TAX = sum(read(each)['tax'] for each in glob.glob(FILES))\n",
+    "in others": "def rates():\n    return read(FILE)\n\nTAX = rates()['tax']\n",
+}
+WAY = """\
+import functools, glob, json, pathlib
+
+STATE = []
+FILE, FILES = "{path}", "{folder}/*.json"
+
+def read(path):
+    return json.loads(pathlib.Path(path).read_text())
+
+class Source:
+    def __init__(self, path):
+        self.path = path
+
+    def get(self):
+        return read(self.path)
+
+"""
+IO = """\
+import functools, json
+
+def load(path):
+    with open(path) as file:
+        return json.load(file)
+
+cached = functools.lru_cache(load)
+"""
+USER = "from shop import way\nTAX = getattr(way, 'rates', dict)().get('tax', 0) + way.TAX\n"
+
+
+@pytest.mark.parametrize(("way", "strategy"), [*((way, "minimal") for way in WAYS), ("helper", "modules")])
+def test_however_it_is_read(here: Project, way: str, strategy: str) -> None:
+    """After an edit of the file the program is what a fresh process makes of it, however it is read."""
+    path = here.folder / "shop/config/rates.json"
+    text = WAY.format(path=path, folder=path.parent) + WAYS[way]
+    here.write({"shop/io.py": IO, "shop/way.py": text, "shop/user.py": USER})
+    user, way_ = here.load("shop.user"), here.load("shop.way")
+    state = way_.STATE
+    reloader = hotmod.Reloader("shop", depends={"shop.way": ["shop/config/*.json"]}, strategy=strategy)
+    for tax in (5, 7):
+        path.write_text(f'{{"tax": {tax}}}')
+        assert reloader.reload().status == "applied"
+    assert str((way_.TAX, user.TAX)) == fresh(here, "(shop.way.TAX, shop.user.TAX)", "shop.user")
+    assert (way_.STATE is state) == (strategy == "minimal")
+
+
 def test_the_plain_strategy_executes_the_module(here: Project) -> None:
     """With `strategy="modules"` the module and its importers are executed, and the plan says why."""
     api = here.load("shop.api")
