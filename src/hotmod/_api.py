@@ -282,8 +282,8 @@ def diagnose(file: TextIO | None = None) -> None:
 def metrics() -> Metrics:
     """What the reloads of this process have come to: how many, how long, what they ran, which hazards.
 
-    Costs some microseconds and a look at the memory of the process, and loads nothing of the engine. With
-    `HOTMOD=off` all numbers are 0, but for that of the memory.
+    Waits for nothing, and loads nothing of the engine. With `HOTMOD=off` all numbers are 0, but for that of
+    the memory.
     """
     from hotmod._engine.metrics import metrics as counted  # noqa: PLC0415 - see the guarantees
 
