@@ -124,7 +124,11 @@ class HotmodMagics(Magics):  # type: ignore[misc]  # IPython has no types
         config = configure()
         if config.on_rude == "restart":  # that is for programs: nobody wants to lose a session to a save
             config = dataclasses.replace(config, on_rude="report")
-        scope = scope_for(targets, config) if targets else everything(config.include, config.unwatched())
+        scope = (
+            scope_for(targets, config)
+            if targets
+            else everything(config.include, config.exclude, config.log_only)
+        )
         keeper = Keeper(self.shell, Glance(Beginning(config, scope).reloader(), config.delay))
         self.stop()
         self.keeper = keeper

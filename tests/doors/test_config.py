@@ -89,7 +89,7 @@ def test_the_answer_is_that_of_a_watcher(capsys: pytest.CaptureFixture[str]) -> 
 
     config = configure()
     scope = scope_for(["tool"], config)
-    territory = survey_folders(scope, [], DataFiles(config.depends).globs(), config)
+    territory = survey_folders(scope, [], DataFiles(config.depends).globs())
     for path in pathlib.Path.cwd().rglob("*.*"):
         news = territory.news([str(path)]) if str(path.parent) in territory.folders else None
         takes = news is not None and str(path) in news.files

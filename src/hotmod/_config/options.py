@@ -63,10 +63,6 @@ class Config:
         """What has to be equal for two doors to use one reloader: everything but what watchers alone need."""
         return dataclasses.replace(self, delay=0.0, polling="auto")
 
-    def unwatched(self) -> tuple[str, ...]:
-        """The patterns of files that no reload touches."""
-        return (*self.exclude, *self.log_only)
-
     def kept(self) -> dict[str, frozenset[str]]:
         """The names to keep, by module."""
         found: dict[str, set[str]] = {}

@@ -34,12 +34,12 @@ class LogOnly:
 
     def survey(self, territory: Territory) -> None:
         """Take in the files of some folders as they are now."""
-        if not territory.config.log_only:
+        if not territory.scope.log_only:
             return
         for folder in {known for places in territory.inside.values() for known in places}:
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
                 path = os.path.join(folder, name)
-                if path not in self._digests and territory.is_logged(path):
+                if path not in self._digests and territory.scope.logs(path):
                     self._digests[path] = digest_of_file(path)
 
     def saved(self, now: float, paths: Iterable[str]) -> None:

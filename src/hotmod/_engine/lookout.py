@@ -227,8 +227,7 @@ class Lookout:
         self._asked = True  # somebody makes folders faster than they can be watched: look again
 
     def _survey(self, loaded: set[str]) -> Territory:
-        reloader = self.reloader
-        return survey_folders(reloader.scope, loaded, reloader.ledger.data.globs(), reloader.config)
+        return survey_folders(self.reloader.scope, loaded, self.reloader.ledger.data.globs())
 
     def _has_new_places(self) -> bool:
         """Whether a module was imported from a folder that is not watched."""

@@ -17,9 +17,8 @@ import importlib.machinery
 import os
 from collections.abc import Collection, Iterable, Mapping
 
-from hotmod._config import Config
 from hotmod._engine.data import Glob
-from hotmod._scope import Scope, matches, relative
+from hotmod._scope import Scope
 
 __all__ = ["SKIPPED", "News", "Territory", "barred", "survey_folders"]
 
@@ -55,11 +54,10 @@ class Territory:
         anchors: folders watched for the sake of some entries only: parents of roots.
         links: real paths of linked source files, and the paths under which modules know them.
         files: files of loaded modules, whatever their names.
-        scope: which files are let through.
+        scope: which files are let through, and which are only logged.
         data: folders of other files that modules read: the real path of each, and the paths by which the
             patterns know it.
         globs: these patterns.
-        config: which saves are only logged.
     """
 
     inside: Mapping[str, tuple[str, ...]]
@@ -69,7 +67,6 @@ class Territory:
     scope: Scope
     data: Mapping[str, tuple[str, ...]]
     globs: tuple[Glob, ...]
-    config: Config
 
     @property
     def folders(self) -> frozenset[str]:
@@ -89,7 +86,7 @@ class Territory:
                 seen.add(path)
             own = {each for each in seen if self._is_source(each, entry)}
             files.update(each for each in own if self.scope.allows(each))
-            logged.update(filter(self.is_logged, seen))
+            logged.update(filter(self.scope.logs, seen))
             read = {os.path.join(known, entry) for known in self.data.get(folder, ())}
             files.update(each for each in read if any(glob.matches(each) for glob in self.globs))
             # an anchor that is gone is followed by one above it
@@ -97,14 +94,6 @@ class Territory:
             folders = folders or itself or (bool(seen - own) and self._is_folder(path, entry))
             folders = folders or (bool(read) and any(map(self._is_entered, read)))
         return News(frozenset(files), folders, frozenset(logged))
-
-    def is_logged(self, path: str) -> bool:
-        """Whether no more is wanted of a file than to know that it was saved."""
-        patterns = self.config.log_only
-        if not patterns:
-            return False
-        text = relative(path)
-        return matches(text, patterns) and not matches(text, self.config.exclude)
 
     def _is_entered(self, path: str) -> bool:
         """Whether this is a folder that came, in which there may be files that modules read."""
@@ -121,16 +110,13 @@ class Territory:
         return _may_hold_modules(entry) and os.path.isdir(path)
 
 
-def survey_folders(
-    scope: Scope, loaded: Collection[str], globs: Iterable[Glob] = (), config: Config | None = None
-) -> Territory:
+def survey_folders(scope: Scope, loaded: Collection[str], globs: Iterable[Glob] = ()) -> Territory:
     """The folders to watch for a scope.
 
     Args:
         scope: the modules that are ours.
         loaded: the files of those that are loaded.
         globs: the other files that modules read.
-        config: the options.
     """
     walk = _Walk()
     globs = tuple(globs)
@@ -157,7 +143,6 @@ def survey_folders(
         scope,
         {real: tuple(dict.fromkeys(known)) for real, known in walk.read.items()},
         globs,
-        config or Config(),
     )
 
 
