@@ -209,6 +209,34 @@ class Hotmod:
         return [str(each) for each in answer.differences if each.why != "kept"]
 
 
+class Late(Hotmod):
+    """A reloader that is made when the first save has come, as that of a watcher that has just begun."""
+
+    def __init__(
+        self,
+        player: Player,
+        targets: Sequence[str],
+        strategy: str,
+        verify: Callable[[], object] | None,
+        paranoid: bool,
+    ) -> None:
+        import hotmod
+        from hotmod._config import configure
+        from hotmod._engine.beginning import Beginning
+        from hotmod._scope import scope_of
+
+        self.hotmod = hotmod
+        places = [os.path.join(player.root, target) if "/" in target else target for target in targets]
+        self.beginning = Beginning(
+            configure(strategy=strategy, paranoid=paranoid), scope_of(places, (), ()), verify
+        )
+
+    @property
+    def reloader(self) -> Any:
+        """The reloader."""
+        return self.beginning.reloader()
+
+
 def _told(report: Any) -> dict[str, Any]:
     """A report as JSON-ready values."""
     values: dict[str, Any] = report.as_dict()
@@ -253,4 +281,4 @@ class Importlib:
         return {"status": "applied" if changed else "unchanged", "error": None, "text": "", "hazards": []}
 
 
-_TOOLS: dict[str, Callable[..., Any]] = {"hotmod": Hotmod, "importlib": Importlib}
+_TOOLS: dict[str, Callable[..., Any]] = {"hotmod": Hotmod, "late": Late, "importlib": Importlib}

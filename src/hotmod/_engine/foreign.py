@@ -3,7 +3,7 @@
 Touches: nothing; compares namespaces with the names that the modules' texts bind.
 
 Guarantees: a name is called foreign only if the text that ran can't have bound it, and no text about to
-run assigns an attribute of that name.
+run assigns an attribute of that name. Where it is not known which text ran, none is.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def foreign_attributes(
     found: dict[str, dict[str, Any]] = {}
     for name, space in before.items():
         loaded = ledger.modules.get(name)
-        if loaded is None or loaded.text is None:
+        if loaded is None or loaded.text is None or not loaded.certain:
             continue
         bound = _bound_names(ledger, name)
         if bound is None:

@@ -20,11 +20,19 @@ import os
 import sys
 import types
 import weakref
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hotmod._engine.data import DataFiles, Digests
 from hotmod._engine.records import Loaded, edit_of, is_same, with_data
-from hotmod._engine.sightings import SOURCE, UNKNOWN, Census, View, main_module, source_of
+from hotmod._engine.sightings import (
+    SOURCE,
+    UNKNOWN,
+    Census,
+    View,
+    end_of_modules,
+    main_module,
+    source_of,
+)
 from hotmod._engine.texts import (
     files_of,
     is_too_large,
@@ -58,7 +66,7 @@ class Ledger:
         self.data = data or DataFiles()
         self.modules: dict[str, Loaded] = {}
         self.main = self._main(view)  # not one of the modules: it can be patched, but never be executed again
-        self.rank: dict[str, int] = {}  # the order of first imports of the loaded modules
+        self.rank: dict[str, int] = {}  # the order in which the loaded modules came to their end
         self.idle: dict[str, str] = {}  # digests of files whose modules are not loaded
         self.looks = 0  # how often all modules of the process were looked at
         self._census = view.census if view is not None else Census(scope)
@@ -137,11 +145,11 @@ class Ledger:
 
     def _is_as_seen(self) -> bool:
         """Whether no module can have come or gone since the last look; costs the same for any number."""
-        return not self._stirred and self._end == _end_of_modules()
+        return not self._stirred and self._end == end_of_modules()
 
     def _take_in(self, view: View | None) -> None:
         self.looks += 1
-        self._stirred, self._end = False, _end_of_modules()
+        self._stirred, self._end = False, end_of_modules()
         for name in [name for name in self.modules if name not in sys.modules]:
             self._put(name, None)
         for name, module, path in self._census.ours(self._objects):
@@ -217,6 +225,26 @@ class Ledger:
         for ledger in self._sharing(name, known.path if known else None):
             ledger._put(name, None)  # noqa: SLF001 - another ledger
 
+    def put_order(self, names: Sequence[str]) -> list[str]:
+        """Modules came to their end in this order when they ran; gives that in which they did before."""
+        before = sorted((name for name in names if name in self._order), key=self._order.__getitem__)
+        for ledger in list(_LEDGERS):
+            ledger._arrange([name for name in names if name in ledger._order])  # noqa: SLF001 - another ledger
+        return before
+
+    def _arrange(self, names: Sequence[str]) -> None:
+        places = sorted(self._order[name] for name in names)
+        if places == [self._order[name] for name in names]:
+            return
+        self._order.update(zip(names, places, strict=True))
+        self.rank.update((name, self._order[name]) for name in names if name in self.rank)
+        self._sort()
+
+    def _sort(self) -> None:
+        ranked = sorted(self.modules.items(), key=lambda item: self._order[item[0]])
+        self.modules.clear()
+        self.modules.update(ranked)
+
     def restore(self, state: Mapping[str, Loaded | None]) -> None:
         """Put the records of some modules back; None for one that was not loaded."""
         for name, loaded in state.items():
@@ -259,9 +287,7 @@ class Ledger:
         self._objects[name] = id(sys.modules.get(name))
         self.idle.pop(name, None)
         if late:  # a module that comes back takes its old place
-            ranked = sorted(self.modules.items(), key=lambda item: self._order[item[0]])
-            self.modules.clear()
-            self.modules.update(ranked)
+            self._sort()
 
     def changes(self, paths: Collection[str] | None = None) -> ChangeSet:
         """What differs between disk and memory now. Every file is read once.
@@ -421,15 +447,6 @@ class Ledger:
             origin = spec.origin if spec is not None and spec.has_location else None
             text = read_if_there(origin) if origin else None
         return text
-
-
-def _end_of_modules() -> object:
-    """What tells apart two states of `sys.modules`, which grows at its end."""
-    try:
-        name, module = next(reversed(sys.modules.items()))
-    except (RuntimeError, StopIteration):  # another thread imports at this moment
-        return object()
-    return len(sys.modules), name, id(module)
 
 
 _LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()

@@ -29,10 +29,11 @@ from hotmod._engine.paranoid import Look, drift
 from hotmod._engine.planning import Planner
 from hotmod._engine.restart import restart, see_that_it_compiles
 from hotmod._engine.saying import say
+from hotmod._engine.settling import show_running_texts
 from hotmod._engine.sightings import View
 from hotmod._engine.stable import refuse_inside_block
 from hotmod._engine.survey import repeated, survey
-from hotmod._engine.transaction import Transaction, show_running_texts
+from hotmod._engine.transaction import Transaction
 from hotmod._engine.turn import LOCK, alone, refuse_inside, refuse_inside_import, reloads_here, turn
 from hotmod._engine.verifying import verify as compared
 from hotmod._model.changes import ChangeSet

@@ -27,7 +27,7 @@ from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties, resolved
 from hotmod._live.journal import Journal
-from hotmod._model.changes import SourceText
+from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan import Plan, Tie
@@ -36,7 +36,7 @@ from hotmod._source.effects import Effect, effects
 from hotmod._source.parse import decode
 from hotmod._source.scan import scanned
 
-__all__ = ["Outcome", "Settling"]
+__all__ = ["Outcome", "Settling", "show_running_texts"]
 
 
 @dataclasses.dataclass(slots=True)
@@ -189,10 +189,12 @@ class Settling:
                 self.outcome.rebound += bindings.rebind_definitions(self.journal, importer, space, replaced)
 
     def _came_by_import(self, module: str, name: str) -> bool:
-        """Whether the text that a module ran from before binds a name by an import statement."""
+        """Whether the text that a module ran from before may bind a name by an import statement."""
         loaded = self.ledger.loaded(module)
         if loaded is None or loaded.text is None:
             return False
+        if not loaded.certain:
+            return True
         return any(each.star or name in each.bound for each in scanned(loaded.text).statements)
 
     def _pin(self) -> None:
@@ -260,3 +262,11 @@ class Settling:
 
 def _decoded(text: SourceText | None) -> str | None:
     return None if text is None else decode(text)
+
+
+def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:
+    """After a rejection: let tracebacks show the texts that still run, not those on disk."""
+    for change in changes.changes:
+        loaded = ledger.loaded(change.module)
+        if loaded is not None and loaded.text is not None:
+            modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})

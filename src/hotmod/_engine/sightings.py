@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from hotmod._scope import Scope
 
-__all__ = ["SOURCE", "UNKNOWN", "Census", "View", "main_module", "source_of"]
+__all__ = ["SOURCE", "UNKNOWN", "Census", "View", "end_of_modules", "main_module", "source_of"]
 
 UNKNOWN = "?"  # the digest of a file that may have changed since it was read
 
@@ -199,3 +199,12 @@ def source_of(module: types.ModuleType) -> str | None:
     if path.startswith("/") and not ("/./" in path or "/../" in path or "//" in path):
         return path
     return os.path.abspath(path)
+
+
+def end_of_modules() -> object:
+    """What tells apart two states of `sys.modules`, which grows at its end."""
+    try:
+        name, module = next(reversed(sys.modules.items()))
+    except (RuntimeError, StopIteration):  # another thread imports at this moment
+        return object()
+    return len(sys.modules), name, id(module)

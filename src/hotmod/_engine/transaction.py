@@ -22,7 +22,7 @@ from typing import Any
 
 from hotmod._engine import hooks
 from hotmod._engine.canary import run_check
-from hotmod._engine.grace import let_calls_end
+from hotmod._engine.grace import let_calls_end, let_imports_end
 from hotmod._engine.hooks import FINDER, Kept, Rerun, compile_text, to_front
 from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.keeping import code_without
@@ -38,12 +38,12 @@ from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Registries
 from hotmod._live.stale import codes_in
-from hotmod._model.changes import ChangeSet, SourceText
+from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._plan import Part
-from hotmod._source.parse import check, decode
+from hotmod._source.parse import check
 
-__all__ = ["Outcome", "Transaction", "show_running_texts"]
+__all__ = ["Outcome", "Transaction"]
 
 _GENERATORS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 DISPOSE, RELOADED = "__hotmod_dispose__", "__hotmod_reloaded__"
@@ -71,10 +71,11 @@ class Transaction(Settling):
             self.outcome.phases[name] = time.perf_counter() - started
 
     def prepare(self) -> None:
-        """Compile every text that will run. Changes nothing.
+        """Compile every text that will run, and let imports of it end. Changes nothing.
 
         Raises:
             SyntaxError, SourceError: the first text that can't be compiled; all are in `problems`.
+            HotmodError: another thread is importing what will run.
         """
         with self._phase("prepare"):
             for name in self.plan.executed:
@@ -92,6 +93,9 @@ class Transaction(Settling):
                     self._prepared.append(prepared(part, self._old_text(part), _loader(part.module)))
         if self.problems:
             raise self.problems[0]
+        anew = {*self.plan.executed, *self.plan.removed}
+        anew |= {name for name in self.ledger.modules if name.rpartition(".")[0] in anew} if anew else set()
+        let_imports_end(anew, [part.module for part in self.plan.parts])
 
     def _old_text(self, part: Part) -> SourceText:
         loaded = self.ledger.loaded(part.module)
@@ -219,7 +223,7 @@ class Transaction(Settling):
         """What merges old and new objects of the modules of which something runs."""
         before = self._snapshot.spaces(running)
         texts: dict[str, tuple[SourceText | None, SourceText]] = {
-            name: (loaded.text if (loaded := self.ledger.loaded(name)) else None, text)
+            name: (loaded.text if (loaded := self.ledger.loaded(name)) and loaded.certain else None, text)
             for name, (text, _) in self._codes.items()
         }
         texts.update(
@@ -392,6 +396,8 @@ class Transaction(Settling):
         ledger, state = self.ledger, {name: self.ledger.loaded(name) for name in names}
         # not by way of this object, which has the journal: only the collector would free the two of them
         self.journal.record("ledger", lambda: ledger.restore(state))
+        before = ledger.put_order(ran)
+        self.journal.record("order of modules", lambda: ledger.put_order(before))
         for name in self.plan.removed:
             self.ledger.drop(name)
         for name in ran:
@@ -428,14 +434,6 @@ class Transaction(Settling):
         self._codes, self._without, self._prepared, self._rerun = {}, {}, [], None
         self._parts = Parts(self.journal, ())
         self._identity.left, self._definitions = Leftovers(), Definitions({}, {})
-
-
-def show_running_texts(ledger: Ledger, changes: ChangeSet) -> None:
-    """After a rejection: let tracebacks show the texts that still run, not those on disk."""
-    for change in changes.changes:
-        loaded = ledger.loaded(change.module)
-        if loaded is not None and loaded.text is not None:
-            modules.pin_lines(None, {loaded.path: (decode(loaded.text), None)})
 
 
 def _let_calls_end(ledger: Ledger, names: Collection[str]) -> None:

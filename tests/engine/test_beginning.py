@@ -1,0 +1,157 @@
+"""What is saved or imported while a watcher begins: between `watch()` and the first look at the files."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import hotmod
+from hotmod._config import configure
+from hotmod._engine import grace, transaction
+from hotmod._engine.beginning import Beginning
+from hotmod._scope import scope_of
+from tests.engine.watching import LONG
+from tests.oracle.cases import Case, all_cases
+from tests.oracle.check import play
+from tests.oracle.project import Project
+
+SLOW = """
+    TAX = {tax}
+    import gate
+
+    gate.started.set()
+    gate.go.wait(60)
+    LATER = TAX
+
+
+    def total():
+        return {total}
+    """
+LATE = (
+    "files/emptied",
+    "files/module-deleted",
+    "files/no-final-newline",
+    "identity/imported-value-becomes-own",
+    "imports/package-lets-go-of-a-submodule",
+    "registries/shadowed-class",
+    "tricks/exec-names",
+)
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in all_cases() if each.name in LATE], ids=lambda each: each.name
+)
+def test_what_is_saved_before_the_engine_is_loaded(case: Case, tmp_path: pathlib.Path) -> None:
+    """Of which text a module ran is not known then; what comes of it is what a fresh process has."""
+    assert play(case, tmp_path, strategy="minimal", tool="late").problems == []
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
+    """What a module waits for in the middle of its import."""
+    found = types.ModuleType("gate")
+    found.started, found.go = threading.Event(), threading.Event()
+    monkeypatch.setitem(sys.modules, "gate", found)
+    yield found
+    found.go.set()
+
+
+class Importing(threading.Thread):
+    """Imports a module in a thread of its own, and keeps what is raised."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(daemon=True)
+        self.wanted = name
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Import it."""
+        try:
+            importlib.import_module(self.wanted)
+        except BaseException as error:
+            self.error = error
+
+
+def begun(shop: Project, gate: types.ModuleType) -> tuple[hotmod.Reloader, Importing]:
+    """A reloader that finds a module saved since the beginning, and in the middle of its import."""
+    shop.write({"shop/slow.py": SLOW.format(tax=1, total=1)})
+    beginning = Beginning(configure(strategy="minimal"), scope_of(["shop"], (), ()))
+    shop.write({"shop/slow.py": SLOW.format(tax=2, total=2)})
+    thread = Importing("shop.slow")
+    thread.start()
+    assert gate.started.wait(LONG)
+    return beginning.reloader(), thread
+
+
+def test_a_module_in_the_middle_of_its_import_is_let_end(
+    shop: Project, gate: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload waits for the import of another thread, which finds the module in its place."""
+    reloader, thread = begun(shop, gate)
+    wait: Callable[..., None] = transaction.let_imports_end
+
+    def let_imports_end(*names: object) -> None:
+        threading.Timer(0, gate.go.set).start()
+        wait(*names)
+
+    monkeypatch.setattr(transaction, "let_imports_end", let_imports_end)
+    assert reloader.reload().status == "applied"
+    thread.join(LONG)
+    slow = shop.load("shop.slow")
+    assert (thread.error, slow.TAX, slow.LATER, slow.total()) == (None, 2, 2, 2)
+
+
+def test_a_module_whose_import_does_not_end(
+    shop: Project, gate: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not run again, which is told; all else is applied, and it is waited for once."""
+    reloader, thread = begun(shop, gate)
+    monkeypatch.setattr(grace, "IMPORT_GRACE", 0.05)
+    report = reloader.reload()
+    assert report.status == "rejected"
+    assert "shop.slow can't run again: another thread is importing it" in str(report.error)
+    monkeypatch.setattr(grace, "IMPORT_GRACE", LONG)
+    assert reloader.reload().status == "rejected"
+    gate.go.set()
+    thread.join(LONG)
+    assert thread.error is None
+    assert reloader.reload().status == "applied"
+    assert shop.load("shop.slow").total() == 2
+
+
+LOOP = """
+    import gate
+
+
+    def total():
+        return {total}
+
+
+    gate.started.set()
+    gate.go.wait(60)
+    """
+
+
+def test_a_module_whose_top_level_is_the_program(
+    shop: Project, gate: types.ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inner edits of a module whose import never ends are applied, and only the first of them waits."""
+    shop.write({"shop/loop.py": LOOP.format(total=1)})
+    reloader = hotmod.Reloader("shop", strategy="minimal")
+    thread = Importing("shop.loop")
+    thread.start()
+    assert gate.started.wait(LONG)
+    for number, grace_period in ((2, 0.05), (3, 10 * LONG)):
+        monkeypatch.setattr(grace, "IMPORT_GRACE", grace_period)
+        shop.write({"shop/loop.py": LOOP.format(total=number)})
+        assert reloader.reload().status == "applied"
+        assert sys.modules["shop.loop"].total() == number
+    gate.go.set()
+    thread.join(LONG)
+    assert thread.error is None
