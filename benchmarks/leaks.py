@@ -3,9 +3,9 @@
 A package of 50 modules is edited at random: bodies, constants, signatures, decorators, bases, slots,
 members of enumerations, imports, several files at once, files that are deleted and come back, texts that do
 not parse, texts that fail when they run, and rollbacks. After each tenth of the edits the first texts are
-applied again, and what is alive then is compared. What statements mean is remembered, up to some thousands,
-so it takes a thousand edits until memory is nearly flat: only what comes after the first half counts. It
-fails when an edit leaves more than 2 objects or 5 blocks of memory behind (a version that lives on has
+applied again, and what is alive then is compared. Of each file what belongs to its last four texts is
+remembered, so it takes some hundred edits until memory is flat: only what comes after the first half counts.
+It fails when an edit leaves more than 2 objects or 5 blocks of memory behind (a version that lives on has
 hundreds), when a function or class of an earlier version is alive that nobody holds, when one that
 somebody holds is not told, or when the same 36 edits took more than 1.3 times as long as in the middle.
 """
@@ -30,6 +30,7 @@ import hotmod
 MODULES = 50
 BODIES = 0.45  # so many edits of real histories change nothing but the inside of functions
 MAX_OBJECTS, MAX_BLOCKS, MAX_SLOWDOWN = 2, 5, 1.3
+COMPUTING = 5  # each so many modules one calls its functions at its top level, so that edited bodies run
 PACKAGE = "depot"
 
 REGISTRY = """\
@@ -115,10 +116,13 @@ async def later():
     yield {body}
 
 
+{computed}
+{tail}"""
+COMPUTED = """\
 held = factory({constant})
 one = Item()
 SUM = total(1) + NUMBER
-{tail}"""
+"""
 
 CHOICES = {
     "body": [str(number) for number in range(9)],
@@ -173,7 +177,10 @@ class Package:
         imports += [f"from depot.m{left[0]} import *"] if star and left else []
         base = state.pop("base").replace("Order0", f"Order{left[0]}" if left else "object")
         decorator = state.pop("decorator").format(name=f"m{number}")
-        text = TEXT.format(imports="\n".join(imports), base=base, decorator=decorator, **state)
+        computed = COMPUTED.format(**state) if number % COMPUTING == 0 else ""
+        text = TEXT.format(
+            imports="\n".join(imports), base=base, decorator=decorator, computed=computed, **state
+        )
         self.path(number).write_text(text + more, "utf-8")
 
     def reload(self) -> hotmod.Report:

@@ -292,3 +292,33 @@ def test_what_was_frozen_follows_by_name_only(project: Project) -> None:
         gc.unfreeze()
     assert report.hazards == ()
     assert (live.space["f"](), live.space["made"]()) == (3, 10)
+
+
+METHODS = """
+def of_{0}():
+    return {0}
+
+
+class C:
+    def method_{0}(self):
+        return of_{0}()
+
+
+X = C().method_{0}()
+"""
+
+
+def test_what_is_gone_from_the_text_is_forgotten(project: Project) -> None:
+    """What is known of functions and modules from one plan to the next is no more than the program has."""
+    project.write({"shop/__init__.py": "", "shop/m.py": "", "shop/n.py": "import shop.m\n"}).load("shop.n")
+    reloader = hotmod.Reloader("shop", strategy="minimal")
+    for number in range(8):
+        project.write({"shop/m.py": METHODS.format(number)})
+        assert reloader.reload().status == "applied"
+    known = reloader.planner.import_time
+    names = [*known.index, *(name for _, name in known._meeting)]
+    assert {name.rpartition("_")[2] for name in names} == {"7"}
+    project.delete("shop/m.py")
+    project.write({"shop/n.py": ""})
+    assert reloader.reload().status == "applied"
+    assert "shop.m" not in {*known._digests, *known._defined}

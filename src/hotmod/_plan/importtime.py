@@ -13,12 +13,15 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TypeVar
 
 from hotmod._plan.changed import Changed
 from hotmod._plan.program import Program
 from hotmod._plan.reach import Reach
 
 __all__ = ["EVERYTHING", "ImportTime"]
+
+_Name = TypeVar("_Name")
 
 
 class _Everything(set[str]):
@@ -139,9 +142,9 @@ class ImportTime:
     def _drop(self, key: str) -> None:
         known = self._known.pop(key, None)
         for name in known.digests if known is not None else ():
-            self._looking[name].discard(key)
+            _take_out(self._looking, name, key)
         for function in known.met if known is not None else ():
-            self._meeting[function].discard(key)
+            _take_out(self._meeting, function, key)
 
     def _forget_names(self, program: Program, modules: Iterable[str]) -> None:
         """Forget what had looked for methods of names that came or went, or may belong to another class."""
@@ -152,11 +155,26 @@ class ImportTime:
                 continue
             words = program.words(module)
             had, classes = self._defined.get(module, (frozenset(), frozenset()))
-            self._digests[module] = digest
-            self._defined[module] = frozenset(words.bodies), words.classes
+            if module in program:
+                self._digests[module] = digest
+                self._defined[module] = frozenset(words.bodies), words.classes
+            else:
+                self._digests.pop(module, None)
+                self._defined.pop(module, None)
             names |= words.bodies.keys() ^ had if words.classes == classes else words.bodies.keys() | had
             for name in words.bodies:
                 self.index.setdefault(name, {})[module] = None
+            for name in had - words.bodies.keys():
+                self.index[name].pop(module, None)
+                if not self.index[name]:
+                    del self.index[name]
         for module, known in list(self._known.items()) if names else ():
             if not known.names.isdisjoint(names):
                 self._drop(module)
+
+
+def _take_out(index: dict[_Name, set[str]], name: _Name, key: str) -> None:
+    """Take a key out of an index, and with the last one the name, which may never come again."""
+    index[name].discard(key)
+    if not index[name]:
+        del index[name]

@@ -157,7 +157,8 @@ class Program:
     def region(self, module: str, index: int, qualname: str) -> Region | None:
         """What a function of a statement does when it is called."""
         try:
-            return functions_of(self.statements(module)[index].text).get(qualname)
+            statements, facts = self._read(module)
+            return functions_of(statements[index].text, facts[index]).get(qualname)
         except (SourceError, RecursionError, MemoryError) as error:
             raise Unreadable(module) from error
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import enum
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 
 from hotmod._model.changes import SourceText
@@ -65,6 +64,7 @@ class Facts:
         keywords: the names of the keywords that its decorators are called with.
         annotates: the names of the module that it annotates.
         words: every word in what runs.
+        inside: what `functions_of` found, once it was asked: it is kept for as long as the facts are.
     """
 
     kind: Kind
@@ -77,6 +77,7 @@ class Facts:
     annotates: tuple[str, ...]
     words: frozenset[str]
     keywords: frozenset[str] = frozenset()
+    inside: list[Mapping[str, Region]] = dataclasses.field(default_factory=list, compare=False, repr=False)
 
 
 def facts_of(nodes: Sequence[ast.stmt], *, postponed: bool = False) -> Facts:
@@ -122,16 +123,21 @@ def _words(region: Region, imports: Iterable[NameImport]) -> frozenset[str]:
     return frozenset(found)
 
 
-@functools.lru_cache(maxsize=20_000)
-def functions_of(text: str) -> Mapping[str, Region]:
+def functions_of(text: str, facts: Facts) -> Mapping[str, Region]:
     """What each function of a statement does when it is called, by its qualified name.
+
+    Args:
+        text: the text of the statement.
+        facts: its facts.
 
     Raises:
         SourceError, RecursionError: the text is no statement by itself, or nests too deeply.
     """
-    visitor = Visitor(Builder(), postponed=True, inside=True)
-    visitor.block(parsed(text))
-    return {name: builder.done() for name, builder in visitor.functions.items()}
+    if not facts.inside:
+        visitor = Visitor(Builder(), postponed=True, inside=True)
+        visitor.block(parsed(text))
+        facts.inside.append({name: builder.done() for name, builder in visitor.functions.items()})
+    return facts.inside[0]
 
 
 _KNOWN = Memory[tuple[Statements, tuple[Facts, ...]]]()

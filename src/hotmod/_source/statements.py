@@ -162,7 +162,7 @@ def parsed(text: str) -> tuple[ast.stmt, ...]:
     return tuple(parse_decoded(f"{text}\n", "<statement>").body)
 
 
-@functools.lru_cache(maxsize=16384)
+@functools.lru_cache(maxsize=1024)  # asked of edited statements only
 def names_bound(text: str) -> tuple[str, ...]:
     """The names that a statement binds at module level when it runs, in the order of the text, each once.
 
