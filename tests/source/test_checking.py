@@ -74,3 +74,11 @@ def test_a_cycle_is_told_once() -> None:
     [hazard] = found_in(a="\nimport b", b="import c", c="import a", d="def f():\n    import e", e="import d")
     assert (hazard.code, hazard.module, hazard.line) == ("import-cycle", "a", 2)
     assert hazard.message.startswith("it imports b, which imports it again by way of c,")
+
+
+def test_a_star_is_told_where_the_names_are_not_known() -> None:
+    """A star import is a hazard if the module that it takes from binds names by `exec`, `globals()`..."""
+    assert found_in(a="from b import *", b="X = 1\n__all__ = ['X']") == ()
+    [hazard] = found_in(a="\nfrom b import *", b="exec('X = 1')", c="from b import X")
+    assert (hazard.code, hazard.module, hazard.line) == ("star-import", "a", 2)
+    assert hazard.message == "it takes all names of b, which binds some that its text does not spell"

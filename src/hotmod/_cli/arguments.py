@@ -16,7 +16,10 @@ from hotmod._config import ON_RUDE, STRATEGIES
 
 __all__ = ["CHECKED", "parser"]
 
-CHECKED = ("import-cycle", "dynamic-import", "heavy-import", "repeated-effect", "unsafe-singleton")
+CHECKED = (
+    *("import-cycle", "star-import", "dynamic-import"),
+    *("heavy-import", "repeated-effect", "unsafe-singleton"),
+)
 FORMATS = ("text", "mermaid", "dot", "json", "html")
 TARGET = "a package, a module, a folder or a file"
 

@@ -25,6 +25,7 @@ HAZARDS: dict[str, str] = {
     "closure-shape": "a function could not be changed in place: its free variables differ",
     "kind-change": "a function could not be changed in place: plain, generator and async differ",
     "import-cycle": "the modules that ran again import each other",
+    "star-import": "a star import of which the text does not tell what it takes",
     "dynamic-import": "an import that the scan of the text could not resolve",
     "repeated-effect": "a statement with an effect outside the module ran again",
     "heavy-import": "running a module's statements again takes long",

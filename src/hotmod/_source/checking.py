@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
+from hotmod._source.definitions import bindings
 from hotmod._source.effects import effects, is_main_guard, running_calls
 from hotmod._source.hazardous import aliases_in, long_loop, resource_of, slow_call, spelled
 from hotmod._source.keeping import declared
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Code", "check"]
 
-Code = Literal["import-cycle", "dynamic-import", "heavy-import", "repeated-effect", "unsafe-singleton"]
+Code = Literal[
+    "import-cycle", "star-import", "dynamic-import", "heavy-import", "repeated-effect", "unsafe-singleton"
+]
 
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -39,7 +42,7 @@ def check(graph: ImportGraph) -> tuple[Hazard, ...]:
 
     Modules whose text can't be parsed are left out: the graph's `errors` name them.
     """
-    found = [*_cycles(graph), *_unsure(graph)]
+    found = [*_cycles(graph), *_stars(graph), *_unsure(graph)]
     for module in graph:
         text = graph.text(module)
         if text is not None:
@@ -67,6 +70,28 @@ def _cycles(graph: ImportGraph) -> Iterator[Hazard]:
             path=text.path if text is not None else "",
             line=edge.line,
         )
+
+
+def _stars(graph: ImportGraph) -> Iterator[Hazard]:
+    for edge in (edge for module in graph for edge in graph.imports(module) if edge.star):
+        text, taken = graph.text(edge.importer), graph.text(edge.imported)
+        if text is None or taken is None or not _binds_unspelled(taken):
+            continue
+        yield Hazard(
+            "star-import",
+            edge.importer,
+            message=f"it takes all names of {edge.imported}, which binds some that its text does not spell",
+            advice="Name what you import.",
+            path=text.path,
+            line=edge.line,
+        )
+
+
+def _binds_unspelled(text: SourceText) -> bool:
+    try:
+        return bindings(text).unsure
+    except SourceError:
+        return False
 
 
 def _listed(names: list[str], most: int = 4) -> str:
