@@ -9,6 +9,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from hotmod._live.journal import SavedCode
+
 __all__ = ["portrait"]
 
 _LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
@@ -19,7 +21,8 @@ _PLAIN = (str, bytes, int, float, bool, type(None), types.CodeType, types.Builti
 def portrait(prefix: str, *more: object) -> dict[str, Any]:
     """Every object that modules of a prefix and some values lead to, by a path, with what it holds.
 
-    The objects themselves stand in the answer, so that none of them can go and leave its id to another.
+    The objects themselves stand in the answer, so that none of them can go and leave its id to another; code
+    as a journal has it, so that no reload takes the answer for somebody who holds code and wants the new one.
     """
     found: dict[str, Any] = {}
     seen: dict[int, str] = {}
@@ -43,7 +46,8 @@ def portrait(prefix: str, *more: object) -> dict[str, Any]:
         todo += [(f"{path} {name}", part) for name, part in parts.items()]
     listed = tuple(f"{name} {id(modules[name]):x}" for name in inside)  # in the order of `sys.modules`
     found_by_id = {path: _identified(entry) for path, entry in found.items()}
-    return found_by_id | {"sys.modules": ("", listed), "keep": list(found.values())}
+    kept = [SavedCode(value) if type(value) is types.CodeType else value for value, _, _ in found.values()]
+    return found_by_id | {"sys.modules": ("", listed), "keep": kept}
 
 
 def _identified(entry: tuple[Any, type, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
