@@ -61,6 +61,14 @@ FAULTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Lets SIGINT interrupt, which it does not in what a shell started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def differs_from(before: dict[str, Any]) -> dict[str, Any]:
     """What differs from a portrait."""
     gc.collect()

@@ -24,15 +24,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hotmod._engine.data import DataFiles, Digests
 from hotmod._engine.records import Loaded, edit_of, is_same, with_data
-from hotmod._engine.sightings import (
-    SOURCE,
-    UNKNOWN,
-    Census,
-    View,
-    end_of_modules,
-    main_module,
-    source_of,
-)
+from hotmod._engine.sightings import SOURCE, UNKNOWN, Census, View, end_of_modules, main_module, source_of
 from hotmod._engine.texts import (
     files_of,
     is_too_large,
