@@ -17,6 +17,7 @@ import operator
 import sys
 import types
 import typing
+import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ own_dict: Callable[[type], Mapping[str, Any]] = type.__dict__["__dict__"].__get_
 bases_of: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get__
 # the name of its module is what two classes have in common; setting it would drop __firstlineno__ (3.13)
 _SKIP = frozenset(("__weakref__", "__abstractmethods__", "_abc_impl", "__module__"))
+_MARKS = ("_abc_impl", "__abstractmethods__")  # of classes that `ABCMeta` has made
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)  # that the interpreter makes
@@ -139,6 +141,7 @@ def take_over(
             that live on in place of their successors.
     """
     before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
+    was_abstract = _makes_abstract(live)
     journal.record(f"class {live.__module__}.{live.__qualname__}", _undo_of(live))
     if not _identical(had, bases):
         _SETTERS["__bases__"].__set__(live, bases)
@@ -149,6 +152,8 @@ def take_over(
     # also of methods that live on as those of before: what holds on to the new ones finds the class in use
     bind_cells((*members.values(), *own_dict(fresh).values()), fresh, live)
     put_members(live, members)
+    if _makes_abstract(live) is not was_abstract:
+        _follow_metaclass(journal, live)
     if not _identical(_type_parameters(before), _type_parameters(own_dict(live))):
         forget_subscripts()
         journal.record("what typing remembers", forget_subscripts)
@@ -224,6 +229,36 @@ def put_members(cls: type, members: Mapping[str, Any]) -> None:
         _update_abstract(cls)
 
 
+def _makes_abstract(cls: type) -> bool:
+    """Whether a class is a metaclass whose classes can be abstract."""
+    return issubclass(cls, type) and abc.ABCMeta in type.mro(cls)
+
+
+def _follow_metaclass(journal: Journal, metaclass: type) -> None:
+    """Let the classes that a metaclass has made be such as it makes from now on: abstract ones, or not."""
+    becomes = _makes_abstract(metaclass)
+    for cls in _heirs(object):
+        if metaclass in type.mro(type(cls)) and ("_abc_impl" in own_dict(cls)) is not becomes:
+            journal.record(f"class {'.'.join(map(str, name_of(cls)))}", _undo_of_marks(cls))
+            if becomes:
+                abc._abc_init(cls)  # type: ignore[attr-defined]  # noqa: SLF001 - what `ABCMeta.__new__` calls
+            else:
+                _put_marks(cls, dict.fromkeys(_MARKS, _MISSING))
+
+
+def _undo_of_marks(cls: type) -> Callable[[], None]:
+    ref, before = weakref.ref(cls), {name: own_dict(cls).get(name, _MISSING) for name in _MARKS}
+    return lambda: _put_marks(ref(), before)
+
+
+def _put_marks(cls: type | None, marks: Mapping[str, Any]) -> None:
+    for name, value in marks.items():
+        if cls is not None and value is not _MISSING:
+            type.__setattr__(cls, name, value)
+        elif cls is not None and name in own_dict(cls):
+            type.__delattr__(cls, name)
+
+
 def _update_abstract(cls: type) -> None:
     """Let a class and its heirs, which may not be built again, know what is abstract now."""
     update: Callable[[type], object] = abc.update_abstractmethods
@@ -233,14 +268,14 @@ def _update_abstract(cls: type) -> None:
 
 def _heirs(cls: type) -> list[type]:
     """The classes below a class, each after its bases below the same one."""
-    found: list[type] = []
-    left: list[type] = type.__subclasses__(cls)
+    found: dict[int, type] = {}
+    left = collections.deque[type](type.__subclasses__(cls))
     while left:
-        one = left.pop(0)
-        found = [each for each in found if each is not one]
-        found.append(one)
+        one = left.popleft()
+        found.pop(id(one), None)
+        found[id(one)] = one
         left += type.__subclasses__(one)
-    return found
+    return list(found.values())
 
 
 # Attributes of classes that are computed by `type`: what a class body binds under such a name (a proxy's
