@@ -17,6 +17,7 @@ import dataclasses
 import fnmatch
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ from hotmod.pytest_plugin import plugins
 from hotmod.pytest_plugin.keys import Keys
 from hotmod.pytest_plugin.reach import Reach
 from hotmod.pytest_plugin.rewriting import install
-from hotmod.pytest_plugin.runs import Inside, Runs
+from hotmod.pytest_plugin.runs import SIGNAL, Inside, Runs
 from hotmod.pytest_plugin.warm import warm_up
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Hot:
         install(config)
         self._runs, self._keys = Runs(config), Keys()
         self._reach = Reach(self._reloader.ledger, str(config.rootpath), self._import_folders)
-        self._todo: collections.deque[Callable[[], None]] = collections.deque()
+        self._todo: collections.deque[Callable[[], object]] = collections.deque()
         self._reports: list[Report] = []
         self._last: Report | None = None
         self._taken: dict[str, SourceText] = {}  # texts of plugins as pytest has taken them in
@@ -85,11 +86,11 @@ class Hot:
         if capture is not None:
             capture.suspend_global_capture(in_=True)
         self._reach.look()
-        self._taken = {path: text for path in plugins.files_of(config) if (text := self._reach.texts.get(path))}
+        self._taken = {
+            path: text for path in plugins.files_of(config) if (text := self._reach.texts.get(path))
+        }
         try:
             self._run(self._runs.pending if self._runs.again else None)
-            warm_up(config, self._runs.outcome.path or sys.path, self._runs.outcome.modules, self._runs.files)
-            self._reloader.prepare(PREPARING)
             with Watcher(self._beginning, self._reports.append, self._hand_over, self._delay) as watcher:
                 while not self._runs.interrupted and self._go_on(watcher):
                     pass
@@ -113,6 +114,7 @@ class Hot:
 
     def _apply(self, watcher: Watcher) -> dict[str, SourceText | None]:
         """Apply what was saved; gives the files that are not as they were, with the texts that they had."""
+        self._reports.clear()
         changed: dict[str, SourceText | None] = {}
         new = self._reach.look()
         while True:
@@ -128,14 +130,14 @@ class Hot:
 
     def _answer(self, changed: Mapping[str, SourceText | None]) -> None:
         """Run what an edit can affect."""
-        runs, report = self._runs, self._reports[-1] if self._reports else None
-        self._reports.clear()
+        runs = self._runs
+        told = [report for report in self._reports if report.status != "unchanged"] or self._reports
         new = {path for path in changed if self._may_hold_tests(path)}
         wanted = self._reach.affected(changed, runs.files | new, plugins.files_of(self.config)) | runs.pending
         wanted = {path for path in wanted if os.path.exists(path)}
         behind = self._is_behind()
-        why = "" if behind else self._why_anew(changed, report)
-        done = _told(report) if report is not None else f"saved {_names(changed)}"
+        why = "" if behind else self._why_anew(changed)
+        done = _told(told[-1]) if told else f"saved {_names(changed)}"
         files = f"{len(wanted)} of {_counted(len(runs.files | new), 'test file')} can be affected"
         self._say(f"{done}; {files}{f'; {why}: a new process' if why else ''}", bad=behind)
         if why:
@@ -147,9 +149,14 @@ class Hot:
 
     def _run(self, wanted: Collection[str] | None, *, cold: bool = False) -> None:
         """Run the tests of some files, or all, and tell what can be done next."""
-        (self._runs.cold if cold else self._runs.warm)(wanted)
-        if self._runs.code > 128:
-            self._say(f"the run was ended by signal {self._runs.code - 128}", bad=True)
+        if cold:
+            self._runs.cold(wanted)
+        else:
+            self._runs.warm(wanted)
+            warm_up(self.config, self._runs.outcome, self._runs.files)
+            self._reloader.prepare(PREPARING)
+        if self._runs.code > SIGNAL:
+            self._say(f"the run was ended by {signal.Signals(self._runs.code - SIGNAL).name}", bad=True)
         elsewhere = self._runs.failing(wanted) if wanted is not None else 0
         failing = f"{_counted(elsewhere, 'test')} of other files failed before; " if elsewhere else ""
         if not self._runs.interrupted:
@@ -164,9 +171,9 @@ class Hot:
         except HotmodError:
             return True
 
-    def _why_anew(self, changed: Mapping[str, SourceText | None], report: Report | None) -> str:
+    def _why_anew(self, changed: Mapping[str, SourceText | None]) -> str:
         """Why an edit that was applied takes a new process all the same; empty if it does not."""
-        for hazard in report.hazards if report is not None else ():
+        for hazard in (hazard for report in self._reports for hazard in report.hazards):
             if hazard.code not in _HARMLESS:
                 return f"{hazard.code} in {hazard.module}"
         texts = self._reach.texts

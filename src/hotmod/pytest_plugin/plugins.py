@@ -96,23 +96,23 @@ class _Outline:
     """The statements of a module."""
 
     def __init__(self, text: SourceText) -> None:
-        self._body = ast.parse(text.data).body
+        self.body = ast.parse(text.data).body
 
     def names(self) -> set[str]:
         """What the module binds."""
-        return {name for statement in self._body for name in _bound(statement)}
+        return {name for statement in self.body for name in _bound(statement)}
 
     def hooks(self) -> Mapping[str, object]:
         """The hooks, each with what tells pytest how to call it."""
         return {
             statement.name: (ast.dump(statement.args), [ast.dump(each) for each in statement.decorator_list])
-            for statement in self._body
+            for statement in self.body
             if isinstance(statement, ast.FunctionDef) and statement.name.startswith("pytest_")
         }
 
     def changed(self, other: _Outline) -> set[str]:
         """The names that another text binds by other statements; `*` where one binds none."""
-        mine, others = ({ast.dump(each): each for each in outline._body} for outline in (self, other))
+        mine, others = ({ast.dump(each): each for each in body} for body in (self.body, other.body))
         differing = [mine.get(key) or others[key] for key in mine.keys() ^ others.keys()]
         return {name for statement in differing for name in _bound(statement) or (_ANY,)}
 
@@ -121,7 +121,7 @@ class _Outline:
         found, left = {name}, {name}
         while left:
             current = left.pop()
-            for statement in self._body:
+            for statement in self.body:
                 if current in _bound(statement):
                     new = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)} - found
                     found |= new

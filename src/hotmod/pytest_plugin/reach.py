@@ -58,8 +58,8 @@ class Reach:
         """Read all files.
 
         Returns:
-            Those that have changed since the last look, with the text that they had then; None where there was
-            none.
+            Those that have changed since the last look, with the text that they had then; None where there
+            was none.
         """
         before, sources = self.texts, self._found()
         self.texts = {source.text.path: source.text for source in sources.values()}
@@ -150,8 +150,9 @@ class Reach:
             children.setdefault(package, {})[last] = name
         users: dict[str, set[str]] = {path: set(found) for path, found in self._users.items()}
         for name, source in sources.items():
-            targets = {name, *graph.targets(name)}
-            for target in list(targets):
+            imported = {name, *graph.targets(name)}
+            targets = set(imported)
+            for target in imported:
                 targets.update(_packages(target))
                 below = children.get(target, {})
                 if below and may_reach(source.text, frozenset(below)):

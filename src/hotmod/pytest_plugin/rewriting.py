@@ -30,14 +30,14 @@ class _Loader(importlib.machinery.SourceFileLoader):
         super().__init__(name, path)
         self._hook = hook
 
-    def source_to_code(self, data: Any, path: Any, **_: object) -> types.CodeType:
+    def source_to_code(self, data: Any, path: Any, **_: object) -> types.CodeType:  # type: ignore[override]
         """Compile a text, or a part of it, with rewriting."""
         source = data if isinstance(data, bytes) else bytes(data)
         tree = ast.parse(source, filename=path)
         rewrite.rewrite_asserts(tree, source, str(path), self._hook.config)
         return compile(tree, path, "exec", dont_inherit=True)
 
-    def get_code(self, fullname: str) -> types.CodeType:
+    def get_code(self, _: str) -> types.CodeType:
         """The code of the file, by way of pytest's cache."""
         hook, path = self._hook, pathlib.Path(self.path)
         state = hook.config.stash[rewrite.assertstate_key]
@@ -71,4 +71,4 @@ def install(config: pytest.Config) -> None:
     """Let what is imported from now on be rewritten so, where it is rewritten."""
     for place, finder in enumerate(sys.meta_path):
         if isinstance(finder, rewrite.AssertionRewritingHook) and finder.config is config:
-            sys.meta_path[place] = _Finder(finder)  # type: ignore[call-overload]
+            sys.meta_path[place] = _Finder(finder)

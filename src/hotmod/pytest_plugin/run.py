@@ -14,8 +14,11 @@ import os
 import pathlib
 import sys
 import types
+from collections.abc import Callable
 
 import pytest
+
+from hotmod._scope import is_installed
 
 __all__ = ["Outcome", "Request", "join"]
 
@@ -47,7 +50,8 @@ class Outcome:
         files: the files that were looked at for tests.
         tests: how each test that began ended, by its id: its file, and whether it failed.
         unfinished: files with tests that did not come to their end, or that can't be collected.
-        modules: the modules that collecting imported, in that order: name and file.
+        modules: name and file of the modules that collecting imported, in that order, then of those that
+            tests imported and that are installed.
         path: `sys.path` after it.
         whole: whether it was told at the end of a session.
     """
@@ -83,7 +87,7 @@ class Run:
         self._folder, self._root = folder, config.rootpath
         self._skipped, self._first = frozenset(request.skipped), frozenset(request.first)
         # What these select depends on all tests that there are.
-        self._late = any(config.getoption(name, False) for name in ("lf", "stepwise", "stepwise_skip"))
+        self._late = any(config.getoption(name, default=False) for name in ("lf", "stepwise", "stepwise_skip"))
         self._worker = hasattr(config, "workerinput")
         self._before = frozenset(sys.modules)
         self._outcome = Outcome()
@@ -131,10 +135,7 @@ class Run:
         self._left = {item.nodeid: str(item.path) for item in session.items}
         self._outcome.files += dict.fromkeys(self._left.values())
         self._outcome.path = list(sys.path)
-        for name, module in list(sys.modules.items()):
-            path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
-            if name not in self._before and isinstance(path, str):
-                self._outcome.modules.append((name, path))
+        self._note_modules(lambda _: True)
         self._tell()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -147,8 +148,19 @@ class Run:
 
     def pytest_unconfigure(self) -> None:
         """Tell what came of it."""
+        # What is not installed is left to each run, so that tests find it loaded when a fresh process has it
+        # loaded. Of what is installed pytest's own plugins load much as late as this.
+        self._note_modules(is_installed)
         self._outcome.whole = True
         self._tell()
+
+    def _note_modules(self, wanted: Callable[[str], bool]) -> None:
+        """Note modules that have been imported since the last time, or since the run began."""
+        for name, module in list(sys.modules.items()):
+            path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
+            if name not in self._before and isinstance(path, str) and wanted(path):
+                self._outcome.modules.append((name, path))
+        self._before = frozenset(sys.modules)
 
     def _tell(self) -> None:
         if self._worker:
@@ -163,5 +175,3 @@ class Run:
 def _file_of(argument: str, config: pytest.Config) -> str:
     """The file that an argument of the command line names."""
     return os.path.join(config.invocation_params.dir, argument.partition("::")[0])
-
-

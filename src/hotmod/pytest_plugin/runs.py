@@ -29,9 +29,11 @@ from hotmod._engine.hooks import FINDER
 from hotmod._engine.restart import restart
 from hotmod.pytest_plugin.run import Outcome, Request, Run, join
 
-__all__ = ["Inside", "Runs"]
+__all__ = ["SIGNAL", "Inside", "Runs"]
 
+SIGNAL = 128
 _CARRIED = "_HOTMOD_PYTEST"  # no option: those begin with HOTMOD_
+_REMEMBERING = ("lfplugin", "nfplugin", "stepwiseplugin")
 _ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
@@ -54,7 +56,8 @@ class Runs:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._folder = tempfile.mkdtemp(prefix="hotmod-pytest-")
-        self._owner, self._fork, self._run = os.getpid(), 0, None
+        self._owner, self._fork = os.getpid(), 0
+        self._run: Run | None = None
         self.files: set[str] = set()
         self.pending: set[str] = set()
         self._failed: dict[str, str] = {}  # tests that failed when they ran last, and their files
@@ -81,7 +84,9 @@ class Runs:
         self._ask(wanted)
         self._flush()
         with _deaf() as heard, warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # other threads are hotmod's, and hold nothing
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # other threads are hotmod's, and hold nothing
             pid = os.fork()
             if not pid:
                 self._enter()
@@ -94,8 +99,9 @@ class Runs:
         self._ask(wanted)
         self._flush()
         with _deaf() as heard:
+            here = self._config.invocation_params.dir
             command = [*_command(self._config), f"--hot-run={self._folder}"]
-            code = subprocess.run(command, check=False, cwd=self._config.invocation_params.dir).returncode
+            code = subprocess.run(command, check=False, cwd=here).returncode  # noqa: S603 - our own program
         self._note(wanted, code, heard())
 
     def anew(self, wanted: Iterable[str], sources: Iterable[str]) -> NoReturn:
@@ -114,7 +120,7 @@ class Runs:
         """Take in what came of a run."""
         found = self.outcome = Outcome.load(self._folder)
         self.interrupted = interrupted
-        self.code = code if code >= 0 else 128 - code  # as a shell says it of what a signal ended
+        self.code = code if code >= 0 else SIGNAL - code  # as a shell says it of what a signal ended
         ran = self.files if wanted is None else set(wanted)
         self.files |= set(found.files)
         whole = found.whole and code in _ENDED
@@ -142,15 +148,17 @@ class Runs:
             logging.getLogger("hotmod").removeHandler(handler)
         # These have read what the last run left when pytest was configured.
         manager = config.pluginmanager
-        for name in ("lfplugin", "nfplugin", "stepwiseplugin"):
+        for name in _REMEMBERING:
             plugin = manager.get_plugin(name)
             if plugin is not None:
-                manager.unregister(plugin)
+                for other, part in manager.list_name_plugin():
+                    if other.partition("-")[0] == name:
+                        manager.unregister(part)
                 manager.register(type(plugin)(config), name)
         if self.files:
             config.option.no_header = True
         config.option.hot_run = self._folder  # for workers of xdist
-        self._run: Run | None = join(config, self._folder)
+        self._run = join(config, self._folder)
 
     def _leave(self) -> None:
         """At the end of a process: the forked one must not tear down what it shares."""

@@ -18,37 +18,37 @@ import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 from _pytest.outcomes import OutcomeException
 from _pytest.pathlib import import_path
 
 from hotmod._engine.saying import say
+from hotmod.pytest_plugin.run import Outcome
 
 __all__ = ["warm_up"]
 
 
-def warm_up(
-    config: pytest.Config, path: Iterable[str], modules: Iterable[tuple[str, str]], tests: Iterable[str]
-) -> None:
-    """Import modules.
+def warm_up(config: pytest.Config, outcome: Outcome, tests: Collection[str]) -> None:
+    """Import what a run has imported.
 
     Args:
         config: pytest's.
-        path: what `sys.path` becomes.
-        modules: names and files, in the order in which they were imported.
+        outcome: what the run has told.
         tests: the files that pytest imports in its own way, by their place.
     """
-    sys.path[:] = path
+    modules = [(name, file) for name, file in outcome.modules if name not in sys.modules]
+    if not modules:
+        return
+    sys.path[:] = outcome.path
     importlib.invalidate_caches()
-    own_way = frozenset(tests)
     with _quietly(config):
         for name, file in modules:
             if name in sys.modules:
                 continue
             try:
-                if file in own_way or os.path.basename(file) == "conftest.py":
+                if file in tests or os.path.basename(file) == "conftest.py":
                     import_path(
                         pathlib.Path(file),
                         mode=config.getoption("importmode"),
