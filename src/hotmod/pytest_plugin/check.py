@@ -13,9 +13,11 @@ import dataclasses
 import importlib
 import logging
 import os
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
+from _pytest.config import create_terminal_writer
 from _pytest.outcomes import OutcomeException
 
 from hotmod._api import graph
@@ -52,7 +54,8 @@ def check(config: pytest.Config, packages: Sequence[str]) -> int:
     Raises:
         UsageError: there is no such package.
     """
-    writer = config.get_terminal_writer()
+    writer = create_terminal_writer(config, sys.stdout)
+    sys.path.append(os.getcwd())  # as for `python -m pytest`, if it is not there
     modules, found = 0, 0
     for package in packages:
         try:
