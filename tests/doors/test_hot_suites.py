@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a line for each edit
 """`pytest --hot` and a fresh pytest agree about every test of real suites, after every edit.
 
 It takes minutes: `HOT_SUITES` names a folder with source distributions of the projects below, as

@@ -87,7 +87,9 @@ class Run:
         self._folder, self._root = folder, config.rootpath
         self._skipped, self._first = frozenset(request.skipped), frozenset(request.first)
         # What these select depends on all tests that there are.
-        self._late = any(config.getoption(name, default=False) for name in ("lf", "stepwise", "stepwise_skip"))
+        self._late = any(
+            config.getoption(name, default=False) for name in ("lf", "stepwise", "stepwise_skip")
+        )
         self._worker = hasattr(config, "workerinput")
         self._before = frozenset(sys.modules)
         self._outcome = Outcome()
