@@ -2,8 +2,7 @@
 
 The program is a copy of networkx, with one file of its tests. In each round two edits are saved for each way,
 one of the inside of a function and one of the test file, and the time until the summary line is taken. The
-ways take turns. What is not installed is left out: pytest-watcher starts pytest anew at each save;
-pytest-hot-reloading keeps a process that a client asks.
+ways take turns. pytest-watcher, which starts pytest anew at each save, takes part if it is installed.
 
 Then the start of pytest itself, with the plugin installed and with `-p no:hotmod`, in turns, as processor
 time.
@@ -19,7 +18,6 @@ import os
 import pathlib
 import resource
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -153,32 +151,6 @@ class Watcher(Hot):
         """Be ready for a save."""
 
 
-class Reloading(Cold):
-    """pytest-hot-reloading: a client for each save, and the process that it asks."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        super().__init__(folder)
-        with socket.create_server(("localhost", 0)) as server:
-            self._with = ("-p", "pytest_hot_reloading.plugin", f"--daemon-port={server.getsockname()[1]}")
-        self._daemon = Output(pytest(*self._with, "--daemon"), folder)
-        self._daemon.until("aemon")
-        self.answer()
-
-    def answer(self) -> None:
-        """Wait for the result of the tests."""
-        output = Output(pytest(*self._with, TEST), self._folder)
-        output.until("passed")
-        output.close()
-
-    def close(self) -> None:
-        """End all processes."""
-        self._daemon.close()
-
-    def spent(self) -> float:
-        """Seconds of processor time until now."""
-        return super().spent() + spent(self._daemon.process.pid)
-
-
 def starts(folder: pathlib.Path, number: int) -> dict[str, list[float]]:
     """Seconds of processor time that pytest takes to find no tests, with the plugin and without."""
     (folder / "empty").mkdir()
@@ -216,8 +188,6 @@ def main() -> None:
     kinds: dict[str, type[Cold]] = {"cold pytest": Cold, "pytest --hot": Hot}
     if importlib.util.find_spec("pytest_watcher"):
         kinds["pytest-watcher"] = Watcher
-    if importlib.util.find_spec("pytest_hot_reloading"):
-        kinds["pytest-hot-reloading"] = Reloading
     with tempfile.TemporaryDirectory() as name:
         folders = {way: copied(pathlib.Path(name) / str(number)) for number, way in enumerate(kinds)}
         edits = {way: Edits(folder) for way, folder in folders.items()}

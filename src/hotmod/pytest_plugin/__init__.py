@@ -2,19 +2,17 @@
 
 Touches: options of pytest's command line. What `--hot` does is in `hot`, and is loaded when it is asked for.
 
-Guarantees: pytest loads this at each start, so it loads nothing but pytest, which is there.
+Guarantees: pytest loads this at each start, so it loads nothing but pytest, and what pytest
+has loaded.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    import argparse
 
 __all__ = ["pytest_addoption", "pytest_cmdline_main", "pytest_configure", "pytest_load_initial_conftests"]
 
@@ -34,13 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run no tests; tell what makes reloading a package hard, and what goes wrong when it is tried",
     )
     # what a run of `--hot` is given: a folder
-    group.addoption("--hot-run", help=_hidden(), default="")
-
-
-def _hidden() -> str:
-    import argparse  # noqa: PLC0415 - loaded by pytest
-
-    return argparse.SUPPRESS
+    group.addoption("--hot-run", help=argparse.SUPPRESS, default="")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

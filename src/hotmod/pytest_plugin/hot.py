@@ -46,6 +46,7 @@ PREPARING = 1.0  # seconds
 # Hazards that leave the program as a fresh process would have it.
 _HARMLESS = frozenset(("dynamic-import", "heavy-import", "import-cycle", "lingering-call", "star-import"))
 SHOWN = 3  # names in one line
+WAITS = "waits for a save; Enter runs all tests, q quits"
 
 
 def begin(config: pytest.Config) -> None:
@@ -75,6 +76,7 @@ class Hot:
         self._reports: list[Report] = []
         self._last: Report | None = None
         self._taken: dict[str, SourceText] = {}  # texts of plugins as pytest has taken them in
+        self._since: dict[str, SourceText | None] = {}  # what changed since all was applied
 
     def pytest_cmdline_main(self, config: pytest.Config) -> int | None:
         """Run tests until the user has enough; in the process of one run, go on with it."""
@@ -90,7 +92,10 @@ class Hot:
             path: text for path in plugins.files_of(config) if (text := self._reach.texts.get(path))
         }
         try:
-            self._run(self._runs.pending if self._runs.again else None)
+            if self._runs.pending or not self._runs.again:
+                self._run(self._runs.pending if self._runs.again else None)
+            else:
+                self._say(WAITS, dim=True)
             with Watcher(self._beginning, self._reports.append, self._hand_over, self._delay) as watcher:
                 while not self._runs.interrupted and self._go_on(watcher):
                     pass
@@ -133,16 +138,18 @@ class Hot:
         runs = self._runs
         told = [report for report in self._reports if report.status != "unchanged"] or self._reports
         new = {path for path in changed if self._may_hold_tests(path)}
-        wanted = self._reach.affected(changed, runs.files | new, plugins.files_of(self.config)) | runs.pending
-        wanted = {path for path in wanted if os.path.exists(path)}
+        tests = {path for path in runs.files | new if os.path.exists(path)}
+        wanted = self._reach.affected(changed, tests, plugins.files_of(self.config)) | (runs.pending & tests)
         behind = self._is_behind()
-        why = "" if behind else self._why_anew(changed)
+        self._since = {**changed, **self._since}
+        why = "" if behind else self._why_anew(self._since)
         done = _told(told[-1]) if told else f"saved {_names(changed)}"
-        files = f"{len(wanted)} of {_counted(len(runs.files | new), 'test file')} can be affected"
+        files = f"{len(wanted)} of {_counted(len(tests), 'test file')} can be affected"
         self._say(f"{done}; {files}{f'; {why}: a new process' if why else ''}", bad=behind)
         if why:
             runs.anew(wanted, self._reach.texts)
         if not behind:
+            self._since.clear()
             self._take_in()
         if wanted:
             self._run(wanted, cold=behind)
@@ -160,7 +167,7 @@ class Hot:
         elsewhere = self._runs.failing(wanted) if wanted is not None else 0
         failing = f"{_counted(elsewhere, 'test')} of other files failed before; " if elsewhere else ""
         if not self._runs.interrupted:
-            self._say(f"{failing}waits for a save; Enter runs all tests, q quits", dim=True)
+            self._say(f"{failing}{WAITS}", dim=True)
 
     def _is_behind(self) -> bool:
         """Whether something on disk could not be applied."""

@@ -78,13 +78,13 @@ class Reach:
         Args:
             changed: files that have changed since the look before the last one.
             tests: all test files.
-            plugins: files of plugins: a change there affects all tests.
+            plugins: files of plugins: a change there affects all tests, and one of a conftest those below it.
         """
         tests = frozenset(tests)
         touched = self.users(changed, tests)
-        if not touched.isdisjoint(plugins):
+        if any(path in touched and not _is_conftest(path) for path in plugins):
             return set(tests)
-        above = {os.path.dirname(path) for path in touched if os.path.basename(path) == "conftest.py"}
+        above = {os.path.dirname(path) for path in touched if _is_conftest(path)}
         return {path for path in tests if path in touched or not above.isdisjoint(_folders(path))}
 
     def users(self, changed: Collection[str], tests: Collection[str] = ()) -> set[str]:

@@ -69,7 +69,7 @@ class Runs:
         self.again = carried is not None
         if self.again:
             self.files, self.pending = set(carried["files"]), set(carried["pending"])
-            self._failed = carried["failed"]
+            self._failed, self.code = carried["failed"], carried["code"]
 
     def failing(self, outside: Collection[str]) -> int:
         """How many tests failed when they ran last that are not in some files."""
@@ -106,7 +106,7 @@ class Runs:
 
     def anew(self, wanted: Iterable[str], sources: Iterable[str]) -> NoReturn:
         """Put a fresh process in the place of this one; it runs the tests of some files first."""
-        carried = {"files": [*self.files], "pending": [*wanted], "failed": self._failed}
+        carried = {"files": [*self.files], "pending": [*wanted], "failed": self._failed, "code": self.code}
         os.environ[_CARRIED] = json.dumps(carried)
         self._flush()
         restart(sources)
