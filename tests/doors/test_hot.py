@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ import textwrap
 
 import pytest
 
-from tests.doors.hot import Hot, running
+from tests.doors.hot import BARE, Hot, running
 from tests.doors.shell import SECONDS, environment
 
 FILES = {
@@ -231,14 +232,15 @@ def test_plain_pytest_loads_nothing_of_it(tmp_path: pathlib.Path) -> None:
         "    ours = {name for name in sys.modules if name.startswith(('hotmod', 'watchfiles'))}\n"
         "    assert ours == {'hotmod', 'hotmod.pytest_plugin'}\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", "test_it.py"]
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "pytest", "-q", *BARE, "test_it.py"],
         cwd=tmp_path,
-        env=environment(tmp_path / "temporary"),
+        env=environment(tmp_path / "temporary", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"),
         check=False,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=SECONDS * 5,
     )
     assert done.returncode == 0, done.stdout
+    found = importlib.metadata.entry_points(group="pytest11", name="hotmod")
+    assert [each.value for each in found] == ["hotmod.pytest_plugin"]

@@ -30,7 +30,7 @@ def checked(folder: pathlib.Path, *packages: str) -> subprocess.CompletedProcess
         check=False,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=SECONDS * 5,
     )
 
 

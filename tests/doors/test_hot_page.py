@@ -42,7 +42,7 @@ def test_the_page_shows_what_happens(tmp_path: pathlib.Path) -> None:
         cwd=str(tmp_path),
         env=variables,
         encoding="utf-8",
-        timeout=SECONDS,
+        timeout=SECONDS * 5,
         dimensions=(24, 80),
     )
     try:

@@ -80,8 +80,8 @@ class Hot:
 
     def pytest_cmdline_main(self, config: pytest.Config) -> int | None:
         """Run tests until the user has enough; in the process of one run, go on with it."""
-        if config.option.help or config.option.version:
-            return None
+        if config.option.help or config.option.version or hasattr(config, "workerinput"):
+            return None  # a worker of xdist is given all our options
         logging.getLogger("hotmod").addHandler(logging.NullHandler())  # what it says is told below
         config._do_configure()  # noqa: SLF001 - each run goes on from here
         capture = config.pluginmanager.getplugin("capturemanager")
