@@ -50,11 +50,7 @@ WAITS = "waits for a save; Enter runs all tests, q quits"
 
 
 def begin(config: pytest.Config) -> None:
-    """Have `--hot` done in place of an ordinary run.
-
-    Raises:
-        UsageError: the system can't fork.
-    """
+    """Have `--hot` done in place of an ordinary run, unless hotmod is switched off."""
     if switched_off():
         return
     config.pluginmanager.register(Hot(config), "hotmod-hot")
