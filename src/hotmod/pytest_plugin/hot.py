@@ -62,7 +62,8 @@ class Hot:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         options = dataclasses.replace(configure(), on_rude="report")
-        scope = Scope((), _folders(config), options.include, options.exclude, everywhere=True)
+        patterns = options.include, options.exclude, options.log_only
+        scope = Scope((), _folders(config), *patterns, everywhere=True)
         self._beginning, self._delay = Beginning(options, scope), options.delay
         self._reloader = self._beginning.reloader()
         install(config)
