@@ -1,4 +1,4 @@
-"""`pytest --hot-check`: what makes a package hard to reload is told, and the exit code says whether anything is."""
+"""`pytest --hot-check`: what makes a package hard to reload is told, and the exit code tells it as well."""
 
 from __future__ import annotations
 
