@@ -9,14 +9,17 @@ looks.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
-from hotmod._config import Config, configure, listed, switched_off
+from hotmod._config import Config, configure, listed, mode, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._engine.canary import check_of
+from hotmod._engine.saying import say
 from hotmod._engine.turn import refuse_inside_import
+from hotmod._model.errors import ConfigError
 from hotmod._scope import Scope, Target, scope_of
 
 if TYPE_CHECKING:
@@ -34,12 +37,13 @@ __all__ = ["awatch", "diagnose", "graph", "lingering", "plan", "reload", "rollba
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
 _guard = threading.Lock()
+_Apply = Callable[[Callable[[], None]], object]
 
 
 def watch(
     *targets: Target,
     on_reload: Callable[[Report], object] | None = None,
-    apply: Callable[[Callable[[], None]], object] | None = None,
+    apply: _Apply | Literal["manual"] | None = None,
     verify: Check | None = None,
     delay: float | None = None,
     strategy: str | None = None,
@@ -59,7 +63,8 @@ def watch(
         on_reload: called with the report of each attempt that did something or failed, in the thread
             that made the attempt. An exception in it is logged.
         apply: arranges for attempts to be made elsewhere and not in the watcher's thread: it is given a
-            function to call once, as `loop.call_soon_threadsafe` does.
+            function to call once, as `loop.call_soon_threadsafe` does. With `"manual"` none is made but by
+            `watcher.apply()`, and so it is with `HOTMOD=manual` in the environment, whatever stands here.
         verify: as for `Reloader`, and so are the options below.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
         strategy: `"minimal"` or `"modules"`.
@@ -91,6 +96,9 @@ def watch(
         patience=patience,
     )
     scope = scope_of(targets, config.include, config.exclude)
+    if mode() == "manual":
+        say(logging.INFO, "HOTMOD=manual: edits of %s wait for watcher.apply()", scope)
+        apply = "manual"
     return _watcher(config, scope, on_reload, apply, check_of(verify))
 
 
@@ -98,28 +106,42 @@ def _watcher(
     config: Config,
     scope: Scope,
     on_reload: Callable[[Report], object] | None,
-    apply: Callable[[Callable[[], None]], object] | None,
+    apply: _Apply | str | None,
     verify: Callable[[], object] | None,
 ) -> Watcher:
     """A watcher, with the reloader of the process if nothing speaks against it."""
-    from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
-
+    kind = _kind(apply)
+    apply = apply if callable(apply) else None
     key = scope, config.sharing()
     with _guard:
         shared = _watchers.get(key)
         if verify is not None or (shared is not None and not shared.stopped):
             # Two watchers keep books of their own: each tells of every edit.
-            return Watcher(Beginning(config, scope, verify), on_reload, apply, config.delay)
+            return kind(Beginning(config, scope, verify), on_reload, apply, config.delay)
         beginning = _beginnings.get(key)
         if beginning is None:
             beginning = _beginnings[key] = Beginning(config, scope)
-        watcher = _watchers[key] = Watcher(beginning, on_reload, apply, config.delay)
+        watcher = _watchers[key] = kind(beginning, on_reload, apply, config.delay)
         return watcher
+
+
+def _kind(apply: _Apply | str | None) -> type[Watcher]:
+    """What is to be made: one that applies edits by itself, or in `apply()`."""
+    if apply == "manual":
+        from hotmod._engine.manual import ManualWatcher  # noqa: PLC0415 - see the guarantees
+
+        return ManualWatcher
+    if apply is not None and not callable(apply):
+        msg = f"option 'apply' has the bad value {apply!r}: allowed are \"manual\" and a function"
+        raise ConfigError(msg)
+    from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
+
+    return Watcher
 
 
 async def awatch(
     *targets: Target,
-    apply: Callable[[Callable[[], None]], object] | None = None,
+    apply: _Apply | None = None,
     verify: Check | None = None,
     delay: float | None = None,
     strategy: str | None = None,
@@ -148,7 +170,7 @@ async def awatch(
         patience: as for `watch`.
 
     Yields:
-        The report of each attempt that did something or failed. With `HOTMOD=off` there is none.
+        The report of each attempt that did something or failed. With `HOTMOD=off` or `manual` there is none.
 
     Raises:
         ConfigError: as for `watch`.

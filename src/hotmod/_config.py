@@ -17,8 +17,9 @@ from typing import Any
 
 from hotmod._model.errors import ConfigError
 
-__all__ = ["ON_RUDE", "STRATEGIES", "Config", "configure", "listed", "switched_off"]
+__all__ = ["ON_RUDE", "STRATEGIES", "Config", "configure", "listed", "mode", "switched_off"]
 
+MODES = ("on", "off", "manual")
 STRATEGIES = ("minimal", "modules")
 ON_RUDE = ("report", "raise", "restart")
 STRESS = ("identity", "rollback", "every:N")
@@ -79,17 +80,26 @@ def listed(values: Iterable[str] | None) -> list[str] | None:
     return None if values is None else list(values)
 
 
+def mode() -> str:
+    """What `HOTMOD` says: `on`, `off` (every door does nothing) or `manual` (no watcher applies by itself).
+
+    Raises:
+        ConfigError: it has another value.
+    """
+    value = os.environ.get("HOTMOD", "on").strip().lower() or "on"
+    if value not in MODES:
+        msg = f"HOTMOD={value!r}: allowed are {', '.join(MODES)}"
+        raise ConfigError(msg)
+    return value
+
+
 def switched_off() -> bool:
     """Whether `HOTMOD=off` is set: every door then does nothing.
 
     Raises:
-        ConfigError: `HOTMOD` has another value than `on` or `off`.
+        ConfigError: `HOTMOD` has a value that is not allowed.
     """
-    value = os.environ.get("HOTMOD", "on").strip().lower() or "on"
-    if value not in ("on", "off"):
-        msg = f"HOTMOD={value!r}: allowed are on, off"
-        raise ConfigError(msg)
-    return value == "off"
+    return mode() == "off"
 
 
 def configure(start: pathlib.Path | None = None, **arguments: object) -> Config:

@@ -337,7 +337,7 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "complaint"),
-    [("off", "HOTMOD=off is set"), ("maybe", "HOTMOD='maybe': allowed are on, off")],
+    [("off", "HOTMOD=off is set"), ("maybe", "HOTMOD='maybe': allowed are on, off, manual")],
     ids=["off", "bad"],
 )
 def test_hotmod_switched_off_shows_nothing(value: str, complaint: str, tmp_path: pathlib.Path) -> None:

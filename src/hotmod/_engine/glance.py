@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
+from hotmod._engine.failures import failure
 from hotmod._engine.lookout import Lookout
 from hotmod._engine.reloader import LOCK, Reloader, reloads_here
-from hotmod._engine.saying import say
-from hotmod._model.errors import RollbackError, SourceError
 from hotmod._model.report import Report
 
 __all__ = ["Glance"]
@@ -102,7 +100,7 @@ class Glance:
                     pass  # a turn lets a moment pass: it gives those who still write time to come to an end
             except Exception as error:  # noqa: BLE001 - it is told
                 self._lookout.ask()
-                return self._failure(error)
+                return failure(error, str(self.reloader.scope), self.reloader.generation)
             return self._attempt()
 
     def retry(self) -> Report:
@@ -162,17 +160,7 @@ class Glance:
             self._tells = sys.platform == "linux" and not _shared(self._folders)
         told = self._lookout.catch_up() and self._tells
         suspects = self._files.suspects(self.reloader, None if told else sys.maxsize)
-        return frozenset(suspects) if suspects and self._differ(suspects) else frozenset()
-
-    def _differ(self, suspects: Collection[str]) -> bool:
-        """Whether files hold something else than what is loaded and what was refused."""
-        ledger = self.reloader.ledger
-        with LOCK:
-            try:
-                changes = ledger.changes(suspects)
-            except SourceError:
-                return True  # the attempt meets it again, and reports it
-            return bool(changes) and not ledger.refuses(changes)
+        return frozenset(suspects) if suspects and self._lookout.differs(suspects) else frozenset()
 
     def _attempt(self) -> Report | None:
         lookout, reloader = self._lookout, self.reloader
@@ -181,25 +169,14 @@ class Glance:
             losses = lookout.expects_losses
             report = reloader.attempt(paths, losses=losses)
         except Exception as error:  # noqa: BLE001 - it is told
-            return self._failure(error)
+            return failure(error, str(self.reloader.scope), self.reloader.generation)
         except BaseException:  # Ctrl-C between two steps of ours
             lookout.ask()
             raise
-        if (report is None and not losses and self._differ(())) or (report is not None and report.postponed):
-            lookout.ask()  # it stays to be done
+        stays = not losses and lookout.differs(()) if report is None else report.postponed
+        if stays:
+            lookout.ask()
         return report
-
-    def _failure(self, error: Exception) -> Report:
-        """What to tell of an error of hotmod's own; called while it is handled."""
-        say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
-        torn = isinstance(error, RollbackError)
-        return Report(
-            status="restart-required" if torn else "rejected",
-            scope=str(self.reloader.scope),
-            generation=self.reloader.generation,
-            error=error,
-            internal=not torn,
-        )
 
 
 class _Files:

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Collection
 
 from hotmod._engine.burst import Burst, Doubt
 from hotmod._engine.notify import Notifier
@@ -22,6 +23,7 @@ from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK, Reloader
 from hotmod._engine.roots import Territory, survey_folders
 from hotmod._engine.saying import say
+from hotmod._model.errors import SourceError
 
 __all__ = ["Lookout"]
 
@@ -93,8 +95,13 @@ class Lookout:
         self._listen(now)
         if not self.burst:
             self.reloader.prepare(SLICE)
-        if not self.burst or held:
+        return not held and self.is_over()
+
+    def is_over(self) -> bool:
+        """Whether something was saved, and nobody saves any more."""
+        if not self.burst:
             return False
+        now = time.monotonic()
         return self.burst.wait(now, busy=self._is_git_busy(now)) <= CLOSE
 
     def catch_up(self) -> bool:
@@ -109,6 +116,25 @@ class Lookout:
         """
         self._listen(time.monotonic(), files)
         return bool(self.burst)
+
+    def differs(self, paths: Collection[str] | None) -> bool:
+        """Whether files hold something else than what is loaded and what was refused.
+
+        Args:
+            paths: the files that may have changed; None for all. What differed before counts in any case.
+        """
+        ledger = self.reloader.ledger
+        with LOCK:
+            try:
+                changes = ledger.changes(paths)
+            except SourceError:
+                return True  # the attempt meets it again, and reports it
+            return bool(changes) and not ledger.refuses(changes)
+
+    def waiting(self) -> frozenset[str] | None:
+        """The files that `take` would give."""
+        with self._filling:
+            return None if self.burst.everything else frozenset(self.burst.paths)
 
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
@@ -164,10 +190,8 @@ class Lookout:
 
     def _prepare(self) -> None:
         """Do what the reload will need, while it can't begin yet."""
-        with self._filling:
-            paths = None if self.burst.everything else frozenset(self.burst.paths)
         try:
-            self.burst.doubt = prefetch(self.reloader, paths)
+            self.burst.doubt = prefetch(self.reloader, self.waiting())
         except Exception:
             # The reload will meet the same error, and turn it into a report.
             self.burst.doubt = Doubt.MISSING
