@@ -40,10 +40,11 @@ class Session:
     def __init__(
         self, example: str, temp: pathlib.Path, *command: str, shown: str = "", **variables: str
     ) -> None:
-        self.folder = temp / example
+        self.folder = temp / os.path.basename(example)
         shutil.copytree(ROOT / "examples" / example, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
         self.transcript = [f"$ {shown or 'python ' + ' '.join(command)}"]
         self.port = 0
+        self.generation = 0  # the last one that was told
         self._before = 0  # generations that the page does not show
         self._seen: collections.deque[str] = collections.deque(maxlen=60)
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -86,6 +87,8 @@ class Session:
             if line is None:
                 raise AssertionError("\n".join([f"no line begins with {begin!r}; before:", *self._seen]))
             self._seen.append(line)
+            if found := GENERATION.search(line):
+                self.generation = int(found[1])
             if line.startswith(begin):
                 if show:
                     self.transcript.append(GENERATION.sub(self._renumbered, line))
@@ -103,11 +106,11 @@ class Session:
         self.transcript.append(line.replace(found[1], "8000"))
 
     def watching(self, path: str) -> None:
-        """Wait until the watcher has read what it watches, by a save of a file that has no code.
+        """Wait until the watcher has read what it watches, by a comment at the end of a file.
 
         Of an edit that comes before, hotmod knows the new text only: it runs the whole module.
         """
-        self.write(path, "# watched\n")
+        self.write(path, (self.folder / path).read_text("utf-8") + "# watched\n")
         self.line("hotmod: applied", show=False)
         self._before = 1
 
@@ -174,7 +177,7 @@ class Session:
     # what the page shows
 
     def is_on(self, page: str) -> None:
-        """Hold a page to its transcript: its one `text` block, durations aside.
+        """Hold a page to its transcript: its one `text` block, durations and numbers of steps aside.
 
         With `REWRITE_PAGES=1` in the environment the page is mended instead.
         """
@@ -191,4 +194,4 @@ class Session:
 
 
 def _timeless(text: str) -> str:
-    return re.sub(r"\b\d+(\.\d+)? m?s\b", "_", text)
+    return re.sub(r"\b\d+(\.\d+)? m?s\b|\bstep \d+:", "_", text)
