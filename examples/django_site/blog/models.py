@@ -1,0 +1,8 @@
+from django.db import models
+
+
+class Post(models.Model):
+    title = models.CharField(max_length=80)
+
+    def headline(self):
+        return self.title.upper()
