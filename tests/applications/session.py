@@ -91,7 +91,8 @@ class Session:
                 self.generation = int(found[1])
             if line.startswith(begin):
                 if show:
-                    self.transcript.append(GENERATION.sub(self._renumbered, line))
+                    shown = GENERATION.sub(self._renumbered, line)
+                    self.transcript.append(shown.replace(str(self.folder), f"/home/you/{self.folder.name}"))
                 return line
 
     def _renumbered(self, found: re.Match[str]) -> str:
@@ -103,7 +104,7 @@ class Session:
         found = re.search(r"127\.0\.0\.1:(\d+)", line)
         assert found, line
         self.port = int(found[1])
-        self.transcript.append(line.replace(found[1], "8000"))
+        self.transcript.append(line.replace(found[1], "8000").replace(" WSGI ", " "))  # Django's own say
 
     def watching(self, path: str) -> None:
         """Wait until the watcher has read what it watches, by a comment at the end of a file.

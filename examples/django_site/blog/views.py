@@ -1,5 +1,6 @@
 from django.conf import settings
 from django.http import HttpResponse
+from django.shortcuts import render
 
 from blog.models import Post
 
@@ -8,8 +9,9 @@ VISITS = []
 
 def index(request):
     VISITS.append(request.path)
-    posts = ", ".join(post.headline() for post in Post.objects.order_by("id"))
-    return HttpResponse(f"{settings.BLOG_TITLE}: {posts} (visit {len(VISITS)})")
+    headlines = [post.headline() for post in Post.objects.order_by("id")]
+    page = {"title": settings.BLOG_TITLE, "headlines": headlines, "visits": len(VISITS)}
+    return render(request, "index.html", page)
 
 
 def add(request, title):
