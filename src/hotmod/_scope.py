@@ -244,19 +244,18 @@ def _is_hotmod(name: str) -> bool:
 
 
 def _is_below_any(path: str, folders: tuple[str, ...]) -> bool:
-    """Whether a file that nobody installed lies in one of some folders."""
-    if not folders or is_installed(path):
+    """Whether a file that nobody installed lies in one of some folders; asked of every module of a process."""
+    if not folders or _holds_installed(os.path.dirname(path)):
         return False
+    if any(_below(path, folder) for folder in folders):
+        return True
     real = os.path.realpath(path)  # the folders are: a module may have come in by a link
-    return any(_below(path, folder) or _below(real, folder) for folder in folders)
-
-
-_known_below = functools.lru_cache(maxsize=4096)(_is_below_any)  # asked of the module of every class
+    return any(_below(real, folder) for folder in folders)
 
 
 def _lies_in(module: object, folders: tuple[str, ...]) -> bool:
     path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
-    return isinstance(path, str) and _known_below(os.path.abspath(path), folders)
+    return isinstance(path, str) and _is_below_any(os.path.abspath(path), folders)
 
 
 def _own_packages() -> tuple[str, ...]:
