@@ -98,13 +98,14 @@ class Session:
     def _renumbered(self, found: re.Match[str]) -> str:
         return f"(generation {int(found[1]) - self._before})"
 
-    def listen(self, begin: str = "serving on http://127.0.0.1:") -> None:
-        """Wait for the line that tells the port."""
-        line = self.line(begin, show=False)
-        found = re.search(r"127\.0\.0\.1:(\d+)", line)
-        assert found, line
+    def listen(self) -> None:
+        """Wait for the line that tells where it serves."""
+        found = None
+        while found is None:
+            line = self.line(show=False)
+            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
         self.port = int(found[1])
-        self.transcript.append(line.replace(found[1], "8000").replace(" WSGI ", " "))  # Django's own say
+        self.transcript.append(line.replace(found[1], "8000").replace(" WSGI ", " "))  # as Django before 6 says
 
     def watching(self, path: str) -> None:
         """Wait until the watcher has read what it watches, by a comment at the end of a file.

@@ -33,7 +33,7 @@ def served(temp: pathlib.Path) -> Session:
     shown = "hotmod run manage.py runserver --noreload"
     session = Session("django_site", temp, *SERVE, shown=shown)
     session.line("hotmod: manage.py runs; what is saved in ./ is applied")
-    session.listen("Starting")
+    session.listen()
     session.watching("blog/__init__.py")
     return session
 

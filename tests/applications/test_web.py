@@ -119,3 +119,24 @@ def test_no_request_fails_while_edits_are_applied(kind: str, tmp_path: pathlib.P
         assert mixed == []
         assert len(seen) > 1
         assert session.get("/orders").startswith(f"{seen.total()} placed: ")
+
+
+UNCHANGED = {
+    "flask": ["flask", "--app", "shop.app", "run", "--port", "0"],
+    "fastapi": ["uvicorn", "shop.app:app", "--port", "0"],
+}
+
+
+@pytest.mark.parametrize("kind", UNCHANGED)
+def test_a_server_takes_edits_without_a_line_of_hotmod(kind: str, tmp_path: pathlib.Path) -> None:
+    """Under `hotmod run` the server's own command serves edits, and keeps its orders."""
+    with Session(f"{kind}_shop", tmp_path, "-m", "hotmod", "run", "-m", *UNCHANGED[kind]) as session:
+        session.listen()
+        session.watching("shop/__init__.py")
+        order = http.client.HTTPConnection("127.0.0.1", session.port, timeout=SECONDS)
+        order.request("POST", "/orders", b"tea")
+        assert end_order(order, b"") == "tea: tax 0.2, and still 0.2"
+        session.save("shop/prices.py", "TAX = 0.2", "TAX = 0.5")
+        session.told("re-ran shop.prices:1")
+        assert session.get("/price/100") == "150.0 EUR"
+        assert session.get("/orders") == "1 placed: tea"
