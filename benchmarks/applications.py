@@ -1,9 +1,9 @@
-"""From the save of a file to the first right answer of a web application: hotmod beside the servers' own reloaders.
+"""From a save to the first right answer of a web application: hotmod beside the servers' own reloaders.
 
-Each server runs an application of `examples/` in a copy of its folder. This process saves a module of it, asks every
-two milliseconds until the answer is new, and counts that time. Two clients ask all the while, a hundred times a
-second each: what is refused, breaks off or is an error of the server's counts as failed. Beside the median stands its
-ratio to that of hotmod in the same run.
+Each server runs an application of `examples/` in a copy of its folder. This process saves a module of it,
+asks every two milliseconds until the answer is new, and counts that time. Two clients ask all the while, a
+hundred times a second each: what is refused, breaks off or is an error of the server's counts as failed.
+Beside the median stands its ratio to that of hotmod in the same run.
 
     python benchmarks/applications.py [--saves 10] [--applications fastapi,flask,django]
 """
@@ -170,7 +170,9 @@ def serving(application: Application, command: list[str]) -> Iterator[tuple[path
             process.wait()
 
 
-def measure(application: Application, command: list[str], saves: int) -> tuple[list[float], collections.Counter[str]]:
+def measure(
+    application: Application, command: list[str], saves: int
+) -> tuple[list[float], collections.Counter[str]]:
     """Seconds from each save to the first right answer, and what the clients met."""
     times = []
     with serving(application, command) as (folder, port):

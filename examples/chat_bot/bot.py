@@ -3,10 +3,10 @@
 import asyncio
 import sys
 
-import hotmod
-
 import chat.commands
 from chat.registry import answer
+
+import hotmod
 
 
 async def follow():

@@ -4,10 +4,10 @@ import logging
 import socket
 import sys
 
-import hotmod
 import uvicorn
-
 from shop.app import app
+
+import hotmod
 
 
 async def stable_app(scope, receive, send):

@@ -3,10 +3,10 @@
 import logging
 import sys
 
-import hotmod
+from shop.app import app
 from werkzeug.serving import make_server
 
-from shop.app import app
+import hotmod
 
 logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
 logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -5,10 +5,10 @@ import sys
 import threading
 import time
 
-import hotmod
-
 from world.player import Player
 from world.screen import draw
+
+import hotmod
 
 FRAME = 1 / 60  # seconds
 

@@ -4,9 +4,9 @@ import json
 import sys
 import threading
 
-import hotmod
-
 import tools
+
+import hotmod
 
 writing = threading.Lock()
 

@@ -1,12 +1,12 @@
-"""Fits a line, for ever, and takes edits of the loss, the schedule and the log between two steps: `python train.py`."""
+"""Fits a line, for ever, and takes edits of loss, schedule and log between two steps: `python train.py`."""
 
 import itertools
-
-import hotmod
 
 from trainer import log, loss, schedule
 from trainer.data import batch
 from trainer.model import Line
+
+import hotmod
 
 
 def one_step(model, step):

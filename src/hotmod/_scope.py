@@ -244,7 +244,7 @@ def _is_hotmod(name: str) -> bool:
 
 
 def _is_below_any(path: str, folders: tuple[str, ...]) -> bool:
-    """Whether a file that nobody installed lies in one of some folders; asked of every module of a process."""
+    """Whether a file that nobody installed lies in a folder; asked of every module of a process."""
     if not folders or _holds_installed(os.path.dirname(path)):
         return False
     if any(_below(path, folder) for folder in folders):

@@ -1,7 +1,7 @@
-"""Drives one of the programs in examples/ as its user would: starts it, saves files, reads what it tells.
+"""Drives a program of examples/ as its user would: starts it, saves files, reads what it tells.
 
-Nothing waits by time: a question has an answer, and each attempt of hotmod a line that begins with `hotmod: `.
-What was done and seen is kept as a transcript, which the page about the program has to show.
+Nothing waits by time: a question has an answer, and each attempt of hotmod a line that begins with
+`hotmod: `. What was done and seen is kept as a transcript, which the page about the program has to show.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Session:
         self, example: str, temp: pathlib.Path, *command: str, shown: str = "", **variables: str
     ) -> None:
         self.folder = temp / os.path.basename(example)
-        shutil.copytree(ROOT / "examples" / example, self.folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "examples" / example, self.folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
         self.transcript = [f"$ {shown or 'python ' + ' '.join(command)}"]
         self.port = 0
         self.generation = 0  # the last one that was told
@@ -100,12 +102,12 @@ class Session:
 
     def listen(self) -> None:
         """Wait for the line that tells where it serves."""
-        found = None
-        while found is None:
-            line = self.line(show=False)
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+        while (found := re.search(r"http://127\.0\.0\.1:(\d+)", line := self.line(show=False))) is None:
+            pass
         self.port = int(found[1])
-        self.transcript.append(line.replace(found[1], "8000").replace(" WSGI ", " "))  # as Django before 6 says
+        self.transcript.append(
+            line.replace(found[1], "8000").replace(" WSGI ", " ")
+        )  # as Django before 6 says
 
     def watching(self, path: str) -> None:
         """Wait until the watcher has read what it watches, by a comment at the end of a file.

@@ -71,7 +71,9 @@ def test_a_site_takes_edits(tmp_path: pathlib.Path) -> None:
         session.save("templates/index.html", "(visit", "(seen")
         assert session.get("/") == "Your blog: Tea, Milk, Jam (seen 5)"
         session.save("config/settings.py", "MIDDLEWARE = [", 'MIDDLEWARE = ["no.such", ')
-        session.told("Could not reload config.settings", "setting MIDDLEWARE", "restart", "Nothing was changed")
+        session.told(
+            "Could not reload config.settings", "setting MIDDLEWARE", "restart", "Nothing was changed"
+        )
         assert session.get("/") == "Your blog: Tea, Milk, Jam (seen 6)"
         session.is_on("how-to/django.md")
 
@@ -79,7 +81,9 @@ def test_a_site_takes_edits(tmp_path: pathlib.Path) -> None:
 def test_a_field_needs_its_migration(tmp_path: pathlib.Path) -> None:
     """A field that is added is in the model at once, and in the table when it has been migrated."""
     with served(tmp_path) as session:
-        session.save("blog/models.py", FIELD, f'{FIELD}    mood = models.CharField(max_length=9, default="calm")\n')
+        session.save(
+            "blog/models.py", FIELD, f'{FIELD}    mood = models.CharField(max_length=9, default="calm")\n'
+        )
         session.told("re-ran blog.models")
         assert session.get("/blog/") == "500 Internal Server Error"
         manage(session, "makemigrations")

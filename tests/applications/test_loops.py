@@ -25,13 +25,17 @@ def test_a_training_keeps_its_model(tmp_path: pathlib.Path) -> None:
         session.save("trainer/schedule.py", "return 0.05", "return 0.05 if step < 1000 else 0.005")
         session.told("applied trainer", "patched rate")
         session.line("step", show=False)  # may have been computed before
-        session.save("trainer/log.py", 'slope {model.slope:.1f}"', 'y = {model.slope:.1f}x + {model.offset:.1f}"')
+        session.save(
+            "trainer/log.py", 'slope {model.slope:.1f}"', 'y = {model.slope:.1f}x + {model.offset:.1f}"'
+        )
         session.told("applied trainer", "patched line")
         later = session.line("step")
         assert later.endswith("rate 0.005, y = 3.0x + 1.0")
         assert step_of(later) > step_of(trained)
         session.save("trainer/loss.py", "return 2 * error", "return sign(error)")
-        session.told("Could not reload trainer.loss", "NameError: name 'sign' is not defined", "Nothing was changed")
+        session.told(
+            "Could not reload trainer.loss", "NameError: name 'sign' is not defined", "Nothing was changed"
+        )
         session.line("step", show=False)
         session.save("trainer/loss.py", "return sign(error)", "return (error > 0) - (error < 0)")
         session.told("applied trainer", "patched slope")
@@ -56,6 +60,8 @@ def test_a_game_is_changed_between_two_frames(tmp_path: pathlib.Path) -> None:
         session.save("world/screen.py", 'PLAYER = ":" + ")', 'PLAYER = "&"')
         session.told("applied world", "re-ran world.screen:3")
         assert session.line() == ".&.......... coins: 2"
-        session.save("world/player.py", "        self.coins = 0\n", "        self.coins = 0\n        self.lives = 3\n")
+        session.save(
+            "world/player.py", "        self.coins = 0\n", "        self.coins = 0\n        self.lives = 3\n"
+        )
         session.told("applied world", "1 hazard")
         session.is_on("how-to/game.md")

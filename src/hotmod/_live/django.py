@@ -1,8 +1,10 @@
 """What Django remembers of a project's URLs and settings, and how it is told that they changed.
 
-Django asks the modules that the settings name for their URL patterns once, and copies the settings module once.
+Django asks the modules that the settings name for their URL patterns once, and copies the settings module
+once.
 
-Touches: the resolvers that URL patterns of the program hold, Django's caches of resolvers, its settings object.
+Touches: the resolvers that URL patterns of the program hold, Django's caches of resolvers, its settings
+object.
 
 Guarantees: Django is not imported; where it is not loaded nothing happens. A setting that Django has used up
 when it started is not changed: the reload is refused. Receivers of Django's own signal `setting_changed` are
@@ -92,7 +94,7 @@ def follow_settings(journal: Journal, before: Mapping[str, Mapping[str, Any]]) -
         HotmodError: Django has used a setting when it started. No setting was changed.
     """
     lazy: Any = getattr(sys.modules.get("django.conf"), "settings", None)
-    copy = (instance_dict(lazy) or {}).get("_wrapped")
+    copy: Any = (instance_dict(lazy) or {}).get("_wrapped")
     while "default_settings" in (instance_dict(copy) or {}):  # under what a test overrides
         copy = copy.default_settings
     source = (instance_dict(copy) or {}).get("SETTINGS_MODULE", "")

@@ -6,7 +6,8 @@ functions, a registry that refuses changes once the program runs, one that nothi
 
 Touches: the objects that an adapter recognises.
 
-Guarantees: an adapter that fails rejects the whole reload. Those that come with hotmod are in `frameworks` and `django`.
+Guarantees: an adapter that fails rejects the whole reload. Those that come with hotmod are in `frameworks`
+and `django`.
 """
 
 from __future__ import annotations
