@@ -265,7 +265,6 @@ def test_an_object_with_an_async_call_is_a_coroutine_function() -> None:
 
     class Application:
         async def __call__(self) -> bool:
-            await asyncio.sleep(0)
             return bool(GATE.inside)
 
     assert asyncio.run(hotmod.stable()(Application())())
