@@ -22,6 +22,7 @@ from typing import Self
 from tests.doors.shell import SECONDS, environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ONCE = "hotmod: whether old code goes on running can't be told"  # by Python 3.11
 REWRITE = "REWRITE_PAGES"  # set it to let the pages show what the tests see
 GENERATION = re.compile(r"\(generation (\d+)\)")
 
@@ -91,6 +92,8 @@ class Session:
             self._seen.append(line)
             if found := GENERATION.search(line):
                 self.generation = int(found[1])
+            if line.startswith(ONCE):
+                continue
             if line.startswith(begin):
                 if show:
                     shown = GENERATION.sub(self._renumbered, line)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pathlib
+import sys
+
+import pytest
 
 from tests.applications.session import Session
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="what runs old code is told from 3.12 on")
 def test_a_bot_goes_on_with_its_tasks(tmp_path: pathlib.Path) -> None:
     """A task in flight ends on its own code and meets new functions, commands are live, and counts stay."""
     with Session("chat_bot", tmp_path, "bot.py") as session:
