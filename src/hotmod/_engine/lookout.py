@@ -18,6 +18,7 @@ import time
 from collections.abc import Collection
 
 from hotmod._engine.burst import Burst, Doubt
+from hotmod._engine.logonly import LogOnly
 from hotmod._engine.notify import Notifier
 from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK, Reloader
@@ -51,7 +52,8 @@ class Lookout:
     def __init__(self, reloader: Reloader, delay: float, *, answers: bool = False) -> None:
         self.reloader = reloader
         self.burst = Burst(delay)
-        self._notifier = Notifier(answers=answers)
+        self._notifier = Notifier(answers=answers, polling=reloader.config.polling)
+        self._log_only = LogOnly(delay)
         self._territory: Territory | None = None
         self._saved = time.monotonic()
         self._modules = 0
@@ -59,6 +61,11 @@ class Lookout:
         self._asked = self._woken = False
         self.expects_losses = False  # whether files were missing or empty already when quiet began
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
+
+    @property
+    def last(self) -> float:
+        """When the last of the saves that wait was noticed; 0 where none waits."""
+        return self.burst.last if self.burst else 0.0
 
     @property
     def folders(self) -> frozenset[str]:
@@ -180,6 +187,10 @@ class Lookout:
         if news is None or news.folders or self._has_new_places():
             self._arm()
             everything = True
+        if news is not None and news.logged:
+            self._log_only.saved(now, news.logged)
+            self._saved = now
+        self._log_only.tell(now)
         files = seen | (news.files if news is not None else frozenset())
         if not files and not everything:
             return
@@ -204,14 +215,19 @@ class Lookout:
             loaded = self.reloader.ledger.paths()
         self._modules = len(sys.modules)
         for _ in range(TRIES):
-            territory = self._territory = survey_folders(self.reloader.scope, loaded)
+            territory = self._territory = self._survey(loaded)
+            self._log_only.survey(territory)
             self._notifier.arm(territory.folders)
             # A folder that came after it was looked for, and before it would have been an event, is one more;
             # so is one that was gone for just the moment in which it was to be watched.
-            there = filter(os.path.isdir, survey_folders(self.reloader.scope, loaded).folders)
+            there = filter(os.path.isdir, self._survey(loaded).folders)
             if frozenset(there) == self._notifier.folders:
+                self._log_only.look_again(time.monotonic())
                 return
         self._asked = True  # somebody makes folders faster than they can be watched: look again
+
+    def _survey(self, loaded: set[str]) -> Territory:
+        return survey_folders(self.reloader.scope, loaded, self.reloader.ledger.data.globs())
 
     def _has_new_places(self) -> bool:
         """Whether a module was imported from a folder that is not watched."""

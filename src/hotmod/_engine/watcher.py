@@ -22,13 +22,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
 from hotmod._engine import notes
+from hotmod._engine.brake import Brake
 from hotmod._engine.saying import raise_interrupt, say, tell
 from hotmod._engine.watchers import LOOKOUTS, WATCHERS
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
-    import types
-
     from hotmod._engine.beginning import Beginning
     from hotmod._engine.doorman import Doorman
     from hotmod._engine.lookout import Lookout
@@ -85,16 +84,12 @@ class Watcher:
         self._holds = 0
         self._handed_over = False  # whether `apply` has an attempt that it has not yet run
         self._attempting = 0  # the thread that makes an attempt, 0 when none does
+        self._brake = Brake()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:
@@ -324,7 +319,8 @@ class Watcher:
 
     def _turn(self, lookout: Lookout) -> None:
         """Let a moment pass, and see to what was saved."""
-        if lookout.turn(held=self._holds > 0 or self._handed_over):
+        held = self._holds > 0 or self._handed_over or self._brake.holds(lookout.last)
+        if lookout.turn(held=held):
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -372,6 +368,7 @@ class Watcher:
             if may_begin:
                 report = self._report(self._take())
             if report is not None:
+                self._brake.after(report)
                 self._publish(report, queued=True)
         if self._doorman is not None:
             self._doorman.after(postponed=report is not None and report.postponed)
