@@ -68,19 +68,21 @@ class Scope:
         return self.everywhere or bool(self.folders)
 
     def owns_name(self, name: str) -> bool:
-        """Whether a module of this name is in scope whatever its file is."""
+        """Whether a module of this name is in scope, by its name or by the file from which it is loaded."""
+        if _is_hotmod(name):
+            return False
         if self.everywhere:
             return _is_own(sys.modules.get(name))
+        return self._names(name) or (bool(self.folders) and _lies_in(sys.modules.get(name), self.folders))
+
+    def _names(self, name: str) -> bool:
         return any(name == own or name.startswith(f"{own}.") for own in self.names)
 
     def owns_path(self, path: str) -> bool:
         """Whether a file lies in one of the folders and is not foreign to them."""
         if self.everywhere:
             return not _holds_installed(os.path.dirname(path))
-        if not self.folders or is_installed(path):
-            return False
-        real = os.path.realpath(path)  # the folders are: a module may have come in by a link
-        return any(_below(path, folder) or _below(real, folder) for folder in self.folders)
+        return _is_below_any(path, self.folders)
 
     def allows(self, path: str) -> bool:
         """Whether the patterns let the file through."""
@@ -100,13 +102,13 @@ class Scope:
 
     def owns(self, name: str, path: str | None) -> bool:
         """Whether a module of this name and file is in scope."""
-        if name == "hotmod" or name.startswith("hotmod."):
+        if _is_hotmod(name):
             return False
         if path is not None and not self.allows(path):
             return False
         if self.everywhere:
             return path is not None and self.owns_path(path)
-        return self.owns_name(name) or (path is not None and self.owns_path(path))
+        return self._names(name) or (path is not None and self.owns_path(path))
 
     def roots(self) -> list[tuple[str, str]]:
         """The folders and files in which the scope's modules lie now, each with its module-name prefix.
@@ -197,7 +199,7 @@ def _resolved(target: Target) -> tuple[str, str]:
 
 
 def _checked_name(name: str) -> str:
-    if name == "hotmod" or name.startswith("hotmod."):
+    if _is_hotmod(name):
         msg = f"target {name!r}: hotmod can't reload itself"
         raise ConfigError(msg)
     if name not in sys.modules and not locations(name):
@@ -273,6 +275,25 @@ def _is_own(module: object) -> bool:
     """Whether a loaded module is one that nobody installed."""
     path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
     return isinstance(path, str) and not _holds_installed(os.path.dirname(path))
+
+
+def _is_hotmod(name: str) -> bool:
+    return name == "hotmod" or name.startswith("hotmod.")
+
+
+def _is_below_any(path: str, folders: tuple[str, ...]) -> bool:
+    """Whether a file that nobody installed lies in a folder; asked of every module of a process."""
+    if not folders or _holds_installed(os.path.dirname(path)):
+        return False
+    if any(_below(path, folder) for folder in folders):
+        return True
+    real = os.path.realpath(path)  # the folders are: a module may have come in by a link
+    return any(_below(real, folder) for folder in folders)
+
+
+def _lies_in(module: object, folders: tuple[str, ...]) -> bool:
+    path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
+    return isinstance(path, str) and _is_below_any(os.path.abspath(path), folders)
 
 
 def _own_packages() -> tuple[str, ...]:

@@ -260,6 +260,17 @@ def test_functions_and_coroutine_functions_are_decorated() -> None:
     assert not GATE.inside
 
 
+def test_an_object_with_an_async_call_is_a_coroutine_function() -> None:
+    """An application of ASGI, an object whose `__call__` is `async`, is inside until its call has ended."""
+
+    class Application:
+        async def __call__(self) -> bool:
+            return bool(GATE.inside)
+
+    assert asyncio.run(hotmod.stable()(Application())())
+    assert not GATE.inside
+
+
 def test_a_generator_is_not_decorated() -> None:
     """A decorated generator would be inside for as long as somebody holds it: it is refused."""
 

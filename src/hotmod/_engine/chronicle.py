@@ -155,7 +155,7 @@ class Chronicle:
         started: float,
     ) -> Report:
         """The report of an attempt that failed, and was taken back."""
-        location = location_of(error, self._ledger.scope.owns_name)
+        location = location_of(error, self._ledger.scope.owns)
         plan = transaction.plan if transaction is not None else None
         if location is not None and not location.module:
             names = {loaded.path: name for name, loaded in self._ledger.modules.items()}
@@ -185,7 +185,7 @@ def _broken(transaction: Transaction, ledger: Ledger) -> tuple[str, ...]:
     names.update((loaded.path, name) for name, loaded in ledger.modules.items())
     found: dict[str, str] = {}
     for problem in transaction.problems:
-        place = location_of(problem, lambda _: False) or Location("")
+        place = location_of(problem, lambda *_: False) or Location("")
         where = str(dataclasses.replace(place, module=names.get(place.path, place.path)))
         said = getattr(problem, "msg", None) or getattr(problem, "reason", problem)
         found.setdefault(place.path, f"{where}: {type(problem).__name__}: {said}")

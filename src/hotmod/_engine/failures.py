@@ -78,16 +78,21 @@ def failure(error: Exception, scope: str, generation: int) -> Report:
     )
 
 
-def location_of(error: BaseException, owned: Callable[[str], bool]) -> Location | None:
-    """The innermost place in a module of the scope that an exception came through."""
+def location_of(error: BaseException, owned: Callable[[str, str], bool]) -> Location | None:
+    """The innermost place in a module of the scope that an exception came through.
+
+    Args:
+        error: the exception.
+        owned: whether a module is in scope, by its name and file; it may be gone from `sys.modules` again.
+    """
     if isinstance(error, SourceError):
         return Location("", error.path, error.line)
     if isinstance(error, SyntaxError) and error.filename:
         return Location("", error.filename, error.lineno or 0)
     for step in reversed(_frames(error)):
-        name = step.tb_frame.f_globals.get("__name__")
-        if isinstance(name, str) and owned(name):
-            return Location(name, step.tb_frame.f_code.co_filename, step.tb_lineno)
+        name, path = step.tb_frame.f_globals.get("__name__"), step.tb_frame.f_code.co_filename
+        if isinstance(name, str) and owned(name, path):
+            return Location(name, path, step.tb_lineno)
     return None
 
 

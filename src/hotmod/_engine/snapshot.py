@@ -84,7 +84,7 @@ class Snapshot:
         """
         inside = self.entries
         owned = self._ledger.scope.owns_name
-        self.entries = modules.watch_entries(journal, lambda name: name in inside or self._ledger.owns(name))
+        self.entries = modules.watch_entries(journal, lambda name: name in inside or owned(name))
         others = State([module for name, module in inside.items() if name not in going], owned)
         own = State([module for name, module in inside.items() if name in going], owned)
         self._states = own, others

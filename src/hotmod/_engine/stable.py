@@ -58,10 +58,12 @@ class stable:  # noqa: N801 - used as `with hotmod.stable():` and `@hotmod.stabl
         Raises:
             TypeError: it is a generator, which would be inside from its first value to its last.
         """
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            msg = f"{function.__qualname__} is a generator: write `with hotmod.stable():` inside of it"
+        called = function, type(function).__call__  # an object may be called as well
+        if any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in called):
+            name = getattr(function, "__qualname__", function)
+            msg = f"{name} is a generator: write `with hotmod.stable():` inside of it"
             raise TypeError(msg)
-        if inspect.iscoroutinefunction(function):
+        if any(map(inspect.iscoroutinefunction, called)):
 
             @functools.wraps(function)
             async def run_stable(*args: Any, **kwargs: Any) -> Any:
@@ -146,7 +148,7 @@ class stable:  # noqa: N801 - used as `with hotmod.stable():` and `@hotmod.stabl
 def _of(function: Callable[..., Any]) -> stable:
     """The block of one call of a function."""
     block = stable()
-    code = getattr(function, "__code__", None)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
     if code is not None:
         block._file, block._line = code.co_filename, code.co_firstlineno  # noqa: SLF001 - of the same module
     return block

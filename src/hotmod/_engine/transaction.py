@@ -34,6 +34,7 @@ from hotmod._engine.snapshot import Snapshot
 from hotmod._engine.ties import tied
 from hotmod._live import modules
 from hotmod._live.definitions import Definitions
+from hotmod._live.django import follow_settings
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Registries
@@ -128,6 +129,7 @@ class Transaction(Settling):
                     self._apply_all()
             else:
                 self._apply_all()
+            follow_settings(self.journal, self._snapshot.before)
             self._announce(report)
             if verify is not None:
                 with self._phase("verify"):

@@ -6,7 +6,8 @@ functions, a registry that refuses changes once the program runs, one that nothi
 
 Touches: the objects that an adapter recognises.
 
-Guarantees: an adapter that fails rejects the whole reload. Those that come with hotmod are in `frameworks`.
+Guarantees: an adapter that fails rejects the whole reload. Those that come with hotmod are in `frameworks`
+and `django`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from hotmod._live.django import KNOWN as DJANGO
 from hotmod._live.frameworks import KNOWN, Around, RegistryAdapter, Taken
 from hotmod._live.journal import Journal
 
 __all__ = ["Registrars", "register_registry_adapter"]
 
-_adapters: list[RegistryAdapter] = list(KNOWN)
+_adapters: list[RegistryAdapter] = [*KNOWN, *DJANGO]
 
 
 def register_registry_adapter(detect: Callable[[Any], bool] | None, around: Around) -> None:

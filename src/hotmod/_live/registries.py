@@ -259,6 +259,12 @@ class Registries:
             return MISSING
         return entry
 
+    def _successor(self, root: int, entry: Any, added: list[Any]) -> Any:
+        """What came back of an entry, or of what it stands for."""
+        if self._is_direct(root, entry) or not self._is_entry(root, entry):
+            return self._definitions.successor(entry)
+        return self._renewed(root, entry, added)
+
     def _marks(self, found: list[Any]) -> set[Any]:
         keys = [self._definitions.key(part) for part in found]
         return {id(part) if key is None else key for part, key in zip(found, keys, strict=True)}
@@ -287,6 +293,11 @@ class Registries:
         holding = {id(part) for pair in now for part in pair}
         added = [value for _, value in now if id(value) not in had]
         merged: dict[Any, Any] = {}
+        under: dict[int, list[Any]] = {}  # the new keys, by what stands there
+        known = dict(before)
+        for key, value in now:
+            if key not in known:
+                under.setdefault(id(value), []).append(key)
         for key, value in before:
             if not self._is_ours(root, (key, value), pair=True):
                 if key in current:
@@ -294,6 +305,11 @@ class Registries:
                 continue
             new_key = self._definitions.successor(key)
             if new_key is not MISSING and new_key in current:
+                merged[new_key] = current[new_key]
+                continue
+            renamed = under.get(id(self._successor(root, value, added)), [])
+            if renamed:  # its statement registered it under another key, in the same place
+                new_key = renamed.pop(0)
                 merged[new_key] = current[new_key]
                 continue
             new_key, new = self._remaining(root, key), self._remaining(root, value)

@@ -69,7 +69,7 @@ class Reach:
         self._met: set[tuple[str, str]] = set()
         self.looked_at = self._classes.looked_at
         self._origin = ""  # the module of the statement that is looked from
-        self._heirs_matter = True
+        self._heirs_matter = self._notes_matter = True
 
     @property
     def asked_for(self) -> set[str]:
@@ -81,6 +81,9 @@ class Reach:
         facts = self._program.facts(module)[index]
         self._origin = module
         self._heirs_matter = not all(self._is_looked_at_by_type_only(module, name) for name in facts.classes)
+        self._notes_matter = self._heirs_matter and not all(
+            self._is_looked_at_by_type_only(module, name, decorated=True) for name in facts.classes
+        )
         return self._by_imports(module, facts) or self._search(module, facts.eager)
 
     def calls_change(self, module: str, qualname: str) -> Cause | None:
@@ -217,7 +220,7 @@ class Reach:
         cause = self._changed.values.get(key)
         if place.rest:
             mode = max(mode, Mode.USED)
-        if cause is None and mode >= Mode.STORED and (mode is not Mode.BASE or self._heirs_matter):
+        if cause is None and self._is_matter_of_classes(mode):
             cause = self._changed.classes.get(key)
         if cause is None and mode >= Mode.HANDED:
             cause = self._changed.functions.get(key)
@@ -230,6 +233,12 @@ class Reach:
             return None
         self._seen.add(mark)
         return self._follow(place, mode)
+
+    def _is_matter_of_classes(self, mode: Mode) -> bool:
+        """Whether another body of a class that stays the same object is something to who refers to it so."""
+        if mode is Mode.NOTED:
+            return self._notes_matter
+        return mode >= Mode.STORED and (mode is not Mode.BASE or self._heirs_matter)
 
     def _follow(self, place: Place, mode: Mode) -> Cause | None:
         if place.module not in self._program:
@@ -321,16 +330,17 @@ class Reach:
                             return cause
         return None
 
-    def _is_looked_at_by_type_only(self, module: str, name: str) -> bool:
+    def _is_looked_at_by_type_only(self, module: str, name: str, *, decorated: bool = False) -> bool:
         """Whether nothing but `type` (or `ABCMeta`) looks at what a class inherits while it is built.
 
-        Then the class need not be built again when a base changes in place: it looks things up there.
+        Then the class need not be built again when a base changes in place: it looks things up there. Of what
+        it annotates, decorators such as `dataclass` see the names alone: `decorated` passes them over.
         """
         for owner, each in self._classes.lineage(module, name):
             described = self._classes.described(owner, each)
             if described is None or described.keywords or "__init_subclass__" in described.functions:
                 return False
-            if (owner, each) == (module, name) and not described.plain:
+            if (owner, each) == (module, name) and not (described.plain or decorated):
                 return False
             for base in described.bases:
                 outside = self._program.outside(owner, base)

@@ -20,12 +20,13 @@ class Mode(enum.IntEnum):
     """What is done with an object that a region refers to, the least intrusive first."""
 
     PLAIN = 1  # bound to another name, put into a list, annotated with
-    STORED = 2  # handed to a constructor, which keeps it
-    HANDED = 3  # handed to another call whose result is used
-    BASE = 4  # a class is built upon it
-    USED = 5  # an operand, what an attribute is looked up on
-    CALLED = 6
-    APPLIED = 7  # called, and what the call gives is called, entered or used as a decorator
+    NOTED = 2  # annotated with in the body of a class, at which a library may look that builds the class
+    STORED = 3  # handed to a constructor, which keeps it
+    HANDED = 4  # handed to another call whose result is used
+    BASE = 5  # a class is built upon it
+    USED = 6  # an operand, what an attribute is looked up on
+    CALLED = 7
+    APPLIED = 8  # called, and what the call gives is called, entered or used as a decorator
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Guarantees: nothing here looks into a scope below the one that it is asked about
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
 from collections.abc import Iterable
 
@@ -20,11 +21,15 @@ __all__ = [
     "Scope",
     "bound_in",
     "chain_of",
+    "chains_in",
+    "is_looked_at",
     "is_super",
     "is_text",
     "origin_of",
     "parameters_of",
     "plain_functions",
+    "signature_of",
+    "spelled",
     "spelled_out",
 ]
 
@@ -42,6 +47,10 @@ _LEAVES = frozenset((ast.Constant, ast.Load, ast.Store, ast.Pass, ast.Break, ast
 _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
+)
+# Decorators that do not look at the signature of what they decorate.
+_BLIND = frozenset(
+    ("wraps", "cache", "lru_cache", "cached_property", "contextmanager", "asynccontextmanager")
 )
 
 
@@ -89,6 +98,26 @@ def chain_of(node: ast.AST) -> Chain:
     return (node.id, *reversed(parts))
 
 
+def chains_in(*nodes: ast.AST) -> Iterable[Chain]:
+    """Every dotted name in some expressions; what a lambda does comes later."""
+    left = list(nodes)
+    while left:
+        node = left.pop()
+        chain = chain_of(node)
+        if chain:
+            yield chain
+        elif not isinstance(node, ast.Lambda):
+            left += ast.iter_child_nodes(node)
+
+
+def spelled(node: ast.expr) -> ast.expr:
+    """What an annotation says that is a string."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        with contextlib.suppress(SyntaxError, ValueError):
+            return ast.parse(node.value.strip(), mode="eval").body
+    return node
+
+
 def origin_of(node: ast.expr) -> ast.expr:
     """`Generic` of `Generic[T]`."""
     return node.value if isinstance(node, ast.Subscript) else node
@@ -98,6 +127,23 @@ def parameters_of(arguments: ast.arguments) -> frozenset[str]:
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
     return frozenset(each.arg for each in every)
+
+
+def signature_of(arguments: ast.arguments, returns: ast.expr | None) -> tuple[list[ast.expr], list[ast.expr]]:
+    """The annotations and the defaults of a function's signature."""
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
+    annotations = [each for each in (*(one.annotation for one in every), returns) if each is not None]
+    return annotations, [each for each in (*arguments.defaults, *arguments.kw_defaults) if each is not None]
+
+
+def is_looked_at(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function has a decorator that may look at its signature."""
+    for decorator in node.decorator_list:
+        chain = chain_of(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        if not _is_transparent(decorator) and _BLIND.isdisjoint(chain[-1:]):
+            return True
+    return False
 
 
 def plain_functions(body: list[ast.stmt]) -> frozenset[str]:

@@ -137,7 +137,10 @@ class Visitor:
         if isinstance(node, ast.AnnAssign):
             if not self._postponed and not scope.in_function:
                 self._expression(node.annotation, scope, Mode.PLAIN)
-            if not scope.in_function and not scope.name:
+            if scope.name and not scope.in_function:
+                for chain in trees.chains_in(trees.spelled(node.annotation)):
+                    self._read(chain, scope, Mode.NOTED)
+            elif not scope.in_function:
                 self.binds.append("__annotations__")
                 if isinstance(node.target, ast.Name) and node.simple:
                     self.annotates.append(node.target.id)
@@ -219,15 +222,12 @@ class Visitor:
         for decorator in node.decorator_list:
             self._decorator(decorator, scope)
         arguments = node.args
-        for default in (*arguments.defaults, *arguments.kw_defaults):
-            if default is not None:
-                self._expression(default, scope, Mode.PLAIN)
-        if not self._postponed:
-            every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-            every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-            for annotation in [*(each.annotation for each in every), node.returns]:
-                if annotation is not None:
-                    self._expression(annotation, scope, Mode.PLAIN)
+        annotations, defaults = trees.signature_of(arguments, node.returns)
+        for part in (*defaults, *(() if self._postponed else annotations)):
+            self._expression(part, scope, Mode.PLAIN)
+        if trees.is_looked_at(node):  # as by frameworks that make parameters of a signature
+            for chain in trees.chains_in(*map(trees.spelled, annotations), *defaults):
+                self._read(chain, scope, Mode.HANDED)
         name = f"{scope.name}.{node.name}" if scope.name else node.name
         if scope.in_function:
             builder, parameters = scope.builder, frozenset[str]()

@@ -1,0 +1,2 @@
+WIDTH = 12
+STEP = 1

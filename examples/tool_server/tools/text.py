@@ -1,0 +1,9 @@
+from tools.registry import tool
+
+MARK = "!"
+
+
+@tool
+def shout(text: str):
+    """Say it louder."""
+    return text.upper() + MARK

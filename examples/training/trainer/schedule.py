@@ -1,0 +1,2 @@
+def rate(step):
+    return 0.05
