@@ -47,10 +47,15 @@ _DOORS = {
     "unload_ipython_extension": "hotmod.ipython",
 }
 
-__all__ = [*_PLACES]  # noqa: PLE0604 - the first table is the list
+# Modules that people use by their names in this package.
+_MODULES = ("versions",)
+
+__all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604 - the tables are the list
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     place = _PLACES.get(name) or _DOORS.get(name)
     if place is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
@@ -61,4 +66,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *__all__})

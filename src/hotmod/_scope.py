@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 
 from hotmod._model.errors import ConfigError
 
-__all__ = ["Scope", "Target", "everything", "scope_of"]
+__all__ = ["Scope", "Target", "everything", "keep_apart", "loaded_of", "scope_of"]
 
 Target = str | os.PathLike[str] | types.ModuleType
 
@@ -56,6 +56,8 @@ class Scope:
 
     def owns_name(self, name: str) -> bool:
         """Whether a module of this name is in scope whatever its file is."""
+        if _is_apart(name):
+            return False
         if self.everywhere:
             return _is_own(sys.modules.get(name))
         return any(name == own or name.startswith(f"{own}.") for own in self.names)
@@ -80,7 +82,7 @@ class Scope:
 
     def owns(self, name: str, path: str | None) -> bool:
         """Whether a module of this name and file is in scope."""
-        if name == "hotmod" or name.startswith("hotmod."):
+        if name == "hotmod" or name.startswith("hotmod.") or _is_apart(name):
             return False
         if path is not None and not self.allows(path):
             return False
@@ -133,6 +135,30 @@ def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: It
         names += [name] if name else []
         folders += [folder] if folder else []
     return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude))
+
+
+_APART: list[str] = []  # packages with versions side by side: nobody changes their modules in place
+
+
+def keep_apart(names: Iterable[str], *, apart: bool) -> None:
+    """Take packages out of every scope, or let them be in scopes again."""
+    for name in names:
+        _APART.append(name) if apart else _APART.remove(name)
+
+
+def _is_apart(name: str) -> bool:
+    return bool(_APART) and any(name == each or name.startswith(f"{each}.") for each in _APART)
+
+
+def loaded_of(scope: Scope) -> list[str]:
+    """The modules of a scope that are loaded, or kept apart."""
+    return [name for name in list(sys.modules) if _is_named(name, scope)] + [
+        name for name in _APART if _is_named(name, scope)
+    ]
+
+
+def _is_named(name: str, scope: Scope) -> bool:
+    return any(name == own or name.startswith(f"{own}.") for own in scope.names)
 
 
 def everything(include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:
