@@ -40,12 +40,11 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
     Args:
         *targets: names of packages or modules that nobody has imported yet.
         watch: whether saved edits are loaded by a daemon thread; else `refresh()` does it.
-        verify: a check of each version before it is put in charge, called with it: `False` or an exception
-            rejects it; or a command, which rejects it by its exit code.
+        verify: a check of each version, called with it: `False` or an exception rejects it; or a command.
         keep: how many earlier versions are kept for `rollback()`.
         share: how much of the pins a new version gets at first; less than 1 makes each a canary.
         promote_after: after how many blocks that end well a canary is in charge.
-        on_swap: called with what became of each attempt. An exception in it is logged.
+        on_swap: called with what became of each attempt.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
 
     Returns:

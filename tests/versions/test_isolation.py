@@ -330,8 +330,10 @@ def test_nobody_reloads_in_place_what_has_versions(agents: Project, opened: Open
     """A reloader of everything leaves the modules of versions alone."""
     from hotmod._engine.reloader import Reloader
 
+    reloader = Reloader("agents", str(agents.folder))
     service = opened("agents")
-    reloader = Reloader("agents")
+    assert service.current["agents.config"].VERSION == 1
     agents.write({"agents/config.py": "VERSION = 2\n"})
     assert reloader.reload().executed == ()
     assert service.current["agents.config"].VERSION == 1
+    assert service.refresh().status == "applied"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -190,9 +189,8 @@ def test_a_graph_that_does_not_compile_changes_nothing(
 ) -> None:
     """An edge to a node that does not exist is an edit that is refused, as the graph is built on import."""
     path = project.folder / "crew/graph.py"
-    path.write_text(
-        path.read_text("utf-8").replace('add_edge("casual", END)', 'add_edge("gone", END)'), "utf-8"
-    )
+    text = path.read_text("utf-8").replace('add_edge("casual", END)', 'add_edge("gone", END)')
+    path.write_text(text, "utf-8")
     swap = service.next_swap(LONG)
     assert swap.status == "rejected"
     assert "gone" in str(swap.error)

@@ -19,6 +19,7 @@ from __future__ import annotations
 import builtins
 import importlib.machinery
 import sys
+import threading
 import types
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -208,6 +209,8 @@ class _Finder:
         self, name: str, _path: Sequence[str] | None = None, _target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """The spec of a module of the version that is meant; None for all other modules."""
+        if name in _SEARCHED.names:  # by a finder that asks all others, as that of reloaders does
+            return None
         for family in self.families:
             version = family.here() if family.owns(name) else None
             found = version.find(name) if version is not None else None
@@ -222,11 +225,25 @@ class _Finder:
 FINDER = _Finder()
 
 
+class _Searched(threading.local):
+    """What this thread is searching for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+
+_SEARCHED = _Searched()
+
+
 def search(name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
     """What the finders of others find on disk."""
-    for finder in list(sys.meta_path):
-        find = getattr(finder, "find_spec", None) if finder is not FINDER else None
-        spec: importlib.machinery.ModuleSpec | None = find(name, path, None) if find is not None else None
-        if spec is not None:
-            return spec
-    return None
+    _SEARCHED.names.append(name)
+    try:
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            spec: importlib.machinery.ModuleSpec | None = find(name, path, None) if find is not None else None
+            if spec is not None:
+                return spec
+        return None
+    finally:
+        _SEARCHED.names.pop()
