@@ -119,7 +119,8 @@ def conversation(name: str) -> dict[str, object]:
 def test_a_graph_in_flight_ends_on_its_version(
     project: Project, service: hotmod.versions.Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nodes, prompts, routing and configuration are those of one version, and a conversation goes on in the next.
+    """Nodes, prompts, routing and configuration are of one version; a conversation goes on in the next.
+
 
     The state that a checkpointer outside of the package keeps is untouched.
     """
