@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from hotmod._config import configure, switched_off
 from hotmod._engine.canary import check_of
+from hotmod._engine.versions.family import is_left_behind
 from hotmod._engine.versions.service import Pin, Service, VersionCheck
 from hotmod._engine.versions.version import Version
 from hotmod._model.errors import ConfigError
@@ -62,7 +63,7 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
             "share of more than 0 and at most 1, promote_after of 1 or more, keep of 0 or more"
         )
         raise ConfigError(msg)
-    loaded = loaded_of(scope)
+    loaded = [name for name in loaded_of(scope) if not is_left_behind(name)]
     if loaded:
         msg = (
             f"{', '.join(loaded[:4])} can't have versions: it was imported before, and whoever did so would "

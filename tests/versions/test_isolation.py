@@ -326,6 +326,29 @@ def test_a_closed_service_leaves_plain_modules_behind(agents: Project, opened: O
         pass
 
 
+def test_a_closed_service_can_be_opened_again(agents: Project, opened: Opened) -> None:
+    """Another service begins anew, and what the first one left behind stays among itself."""
+    service = opened("agents")
+    kept = service.current["agents.graph"]
+    with pytest.raises(hotmod.ConfigError):
+        opened("agents")
+    service.close()
+    agents.write({"agents/config.py": "VERSION = 2\n"})
+    again = opened("agents")
+    assert again.current["agents.graph"].run(lambda: None) == [2, 2, 2, 2]
+    assert kept.inside() == 1
+
+
+def test_a_package_that_fails_is_not_opened(agents: Project, opened: Opened) -> None:
+    """The exception is the package's own, and nothing of it is left."""
+    agents.write({"agents/__init__.py": "1 / 0\n"})
+    with pytest.raises(ZeroDivisionError):
+        opened("agents")
+    assert not [name for name in sys.modules if name.partition(".")[0] == "agents"]
+    agents.write({"agents/__init__.py": ""})
+    assert opened("agents").current.number == 1
+
+
 def test_nobody_reloads_in_place_what_has_versions(agents: Project, opened: Opened) -> None:
     """A reloader of everything leaves the modules of versions alone."""
     from hotmod._engine.reloader import Reloader

@@ -121,7 +121,6 @@ def test_a_graph_in_flight_ends_on_its_version(
 ) -> None:
     """Nodes, prompts, routing and configuration are of one version; a conversation goes on in the next.
 
-
     The state that a checkpointer outside of the package keeps is untouched.
     """
     hooks = project.load("hooks")

@@ -8,7 +8,7 @@ something, C code included, is answered by the module of one version, in this or
 
 1. the version whose code asks: the nearest caller that is not of the standard library;
 2. the version that the context is pinned to;
-3. the version of any other function on the stack;
+3. the version of the nearest function on the stack that is of one;
 4. the version in charge.
 
 Assumes: the code of a version has the builtins of the version, by which its frames are known.
@@ -29,7 +29,7 @@ from hotmod._engine.versions.pins import held
 if TYPE_CHECKING:
     from hotmod._engine.versions.version import Version
 
-__all__ = ["MARK", "Facade", "Family", "search"]
+__all__ = ["MARK", "Facade", "Family", "is_left_behind", "search"]
 
 MARK = "__hotmod_version__"  # under which the builtins of a version know it
 _BUILTINS = vars(builtins)
@@ -60,18 +60,19 @@ class Family:
         """The version that is meant by whoever calls."""
         hold = held(self)
         frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - who asks decides
-        near = True
         while frame is not None:
             space = frame.f_builtins
             version: Version | None = space.get(MARK) if space is not _BUILTINS else None
             if version is not None and version.family is self:
                 return version
-            if near and str(frame.f_globals.get("__name__")).partition(".")[0] not in _PLUMBING:
-                near = False
-                if hold is not None:
-                    return hold.version
+            if hold is not None and str(frame.f_globals.get("__name__")).partition(".")[0] not in _PLUMBING:
+                return hold.version
             frame = frame.f_back
         return hold.version if hold is not None else self.current
+
+    def take_over(self) -> dict[str, object]:
+        """Take out of `sys.modules` what is there of the packages; gives it."""
+        return {name: sys.modules.pop(name) for name in list(sys.modules) if self.owns(name)}
 
     def show(self, name: str) -> Facade:
         """Have the facade of a module in `sys.modules`."""
@@ -177,6 +178,14 @@ def _meant(facade: Facade, *, loads: bool = False) -> tuple[Version | None, Any]
     if module is None and loads and version is not None:
         module = version.load(name)
     return version, module if module is not None else _Bare(facade)
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a loaded module is one of a version whose service was closed."""
+    module = sys.modules.get(name)
+    space = {} if isinstance(module, Facade) else getattr(module, "__dict__", {})
+    names = space.get("__builtins__")
+    return isinstance(names, dict) and MARK in names
 
 
 class _Loader:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import logging
+import sys
 import threading
 import time
 import types
@@ -100,11 +101,13 @@ class Service:
         follow_threads()
         texts = read_texts(self.scope, self._family.current)
         keep_apart(self.scope.names, apart=True)
+        before = self._family.take_over()  # of a service that was closed
         FINDER.join(self._family)
         try:
             first = build(self._family, self._made, texts, None)
         except BaseException:
             self.close()
+            sys.modules.update(before)  # type: ignore[arg-type]  # as they were
             raise
         self._family.current = self._alive[first.number] = first
 
