@@ -1,4 +1,4 @@
-"""Versions of a package, side by side: a run that begins on one of them ends on it.
+"""Versions of a package, side by side: a run that begins on one of them ends on it::
 
 service = hotmod.versions.open("agents")
 with service.pin() as version:
@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from hotmod._config import configure, switched_off
 from hotmod._engine.canary import check_of
+from hotmod._engine.versions.block import Pin
 from hotmod._engine.versions.family import is_left_behind
-from hotmod._engine.versions.service import Pin, Service, VersionCheck
+from hotmod._engine.versions.making import VersionCheck
+from hotmod._engine.versions.service import Service
 from hotmod._engine.versions.version import Version
 from hotmod._model.errors import ConfigError
 from hotmod._model.swap import Swap

@@ -184,6 +184,25 @@ def test_many_swaps_leave_nothing_behind(agents: Project, opened: Opened) -> Non
     assert len(service.alive) == 2
 
 
+def test_refused_versions_leave_nothing_behind(agents: Project, opened: Opened) -> None:
+    """What could not be loaded is held by the exception of the last attempt, and by no earlier one."""
+    service = opened("agents")
+    service.current["agents.shapes"]
+    gone: list[weakref.ref[hotmod.versions.Version]] = []
+
+    def check(version: hotmod.versions.Version) -> None:
+        gone.append(weakref.ref(version))
+        raise ValueError(version.number)
+
+    for number in range(2, 6):
+        edit(agents, number)
+        with pytest.raises(ValueError, match="share"):
+            service.canary(0)
+        assert repr(service.canary(0.5, verify=check).error) == f"ValueError({number})"
+    gc.collect()
+    assert [each() is None for each in gone] == [True, True, True, False]
+
+
 def test_a_canary_gets_its_share_and_is_promoted(agents: Project, opened: Opened) -> None:
     """A quarter of the pins goes to the version on trial, and after enough of them that end well, all do."""
     service = opened("agents")
@@ -215,6 +234,7 @@ def test_a_canary_that_fails_is_dropped(agents: Project, opened: Opened) -> None
     swap = service.history[-1]
     assert (swap.status, swap.version, swap.tried) == ("dropped", 1, 2)
     assert repr(swap.error) == "ZeroDivisionError(2)"
+    assert swap.error.__traceback__ is None, "it would hold the version"
     assert "Version 1 gets all again" in str(swap)
     assert service.alive == (1,)
     for _ in range(4):

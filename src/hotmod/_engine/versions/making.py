@@ -9,6 +9,7 @@ on. An exception of a hook is logged, and the other hooks are called.
 from __future__ import annotations
 
 import contextvars
+import copy
 import importlib
 import logging
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from hotmod._model.errors import HotmodError
 from hotmod._scope import Scope
 from hotmod._source.files import read
 
-__all__ = ["VersionCheck", "build", "differing", "dispose", "read_texts"]
+__all__ = ["VersionCheck", "build", "detached", "differing", "dispose", "let_go", "read_texts"]
 
 VersionCheck = Callable[[Version], object]
 
@@ -97,3 +98,18 @@ def dispose(version: Version) -> None:
 def _call(hold: Hold, function: Callable[[], object]) -> None:
     with pinned(hold):
         function()
+
+
+def detached(error: BaseException) -> BaseException:
+    """An exception like one that belongs to somebody else, without its frames, which hold a whole version."""
+    try:
+        return copy.copy(error)
+    except Exception:  # noqa: BLE001 - any failure of a user's __reduce__ means that it can't be copied
+        return HotmodError(f"{type(error).__name__}: {error}")
+
+
+def let_go(error: BaseException | None) -> None:
+    """Take the frames out of an exception that is only kept to be told; they hold a whole version."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

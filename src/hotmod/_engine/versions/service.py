@@ -18,16 +18,24 @@ import logging
 import sys
 import threading
 import time
-import types
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from hotmod._engine.canary import Command
 from hotmod._engine.failures import location_of, trimmed
 from hotmod._engine.saying import say
+from hotmod._engine.versions.block import Pin
 from hotmod._engine.versions.family import FINDER, Family
-from hotmod._engine.versions.making import VersionCheck, build, differing, dispose, read_texts
-from hotmod._engine.versions.pins import Hold, follow_threads, held, pinned
+from hotmod._engine.versions.making import (
+    VersionCheck,
+    build,
+    detached,
+    differing,
+    dispose,
+    let_go,
+    read_texts,
+)
+from hotmod._engine.versions.pins import Hold, follow_threads
 from hotmod._engine.versions.version import Version
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, RollbackError
@@ -37,7 +45,7 @@ from hotmod._scope import Scope, keep_apart
 if TYPE_CHECKING:
     from hotmod._engine.versions.watching import Watch
 
-__all__ = ["Pin", "Service", "VersionCheck"]
+__all__ = ["Service"]
 
 HISTORY = 32
 
@@ -82,15 +90,13 @@ class Service:
         self.scope = scope
         self._verify, self._on_swap = verify, on_swap
         self._share, self._promote_after = share, promote_after
-        self._family = Family(scope.names)
-        self._lock = threading.Lock()  # held for a few assignments
-        self._attempt = threading.RLock()  # one attempt at a time
+        self.family = Family(scope.names)
+        self.renew_locks()
         self._made = 1  # the number of the version that was tried last
         self._alive: dict[int, Version] = {}
         self._before: collections.deque[Version] = collections.deque(maxlen=keep)
         self._trial: _Trial | None = None
         self._tried: Mapping[str, SourceText] | None = None
-        self._told = threading.Condition()
         self._history: collections.deque[Swap] = collections.deque(maxlen=HISTORY)
         self._new: collections.deque[Swap] = collections.deque(maxlen=HISTORY)
         self._closed = False
@@ -99,17 +105,17 @@ class Service:
 
     def _start(self) -> None:
         follow_threads()
-        texts = read_texts(self.scope, self._family.current)
+        texts = read_texts(self.scope, self.family.current)
         keep_apart(self.scope.names, apart=True)
-        before = self._family.take_over()  # of a service that was closed
-        FINDER.join(self._family)
+        before = self.family.take_over()  # of a service that was closed
+        FINDER.join(self.family)
         try:
-            first = build(self._family, self._made, texts, None)
+            first = build(self.family, self._made, texts, None)
         except BaseException:
             self.close()
             sys.modules.update(before)  # type: ignore[arg-type]  # as they were
             raise
-        self._family.current = self._alive[first.number] = first
+        self.family.current = self._alive[first.number] = first
 
     def __enter__(self) -> Self:
         return self
@@ -124,8 +130,8 @@ class Service:
     @property
     def current(self) -> Version:
         """The version in charge."""
-        assert self._family.current is not None, "made at the start"  # noqa: S101
-        return self._family.current
+        assert self.family.current is not None, "made at the start"  # noqa: S101
+        return self.family.current
 
     @property
     def alive(self) -> tuple[int, ...]:
@@ -222,7 +228,7 @@ class Service:
                     )
                     raise RollbackError(msg)
                 undone, self._trial = self.current, None
-                self._family.current = self._before.pop()
+                self.family.current = self._before.pop()
             swap = self._tell(
                 self._swap("rolled-back", undone, changed=differing(undone, self.current.texts))
             )
@@ -244,7 +250,7 @@ class Service:
             self._told.notify_all()
             self._before.clear()
             self._trial = None
-            self._family.dissolve()
+            self.family.dissolve()
             keep_apart(self.scope.names, apart=False)
         self.sweep()
 
@@ -253,6 +259,12 @@ class Service:
     def attempt(self) -> None:
         """Load what was saved, unless it was tried before."""
         self._next(self._share, self._promote_after, self._verify, again=False)
+
+    def renew_locks(self) -> None:
+        """Begin with locks that nobody holds, as after a fork."""
+        self._lock = threading.Lock()  # held for a few assignments
+        self._attempt = threading.RLock()  # one attempt at a time
+        self._told = threading.Condition()
 
     def begin(self) -> Hold:
         """A pin of the version whose turn it is."""
@@ -282,22 +294,25 @@ class Service:
                 self._trial = None
                 if not failed:
                     self._before.append(self.current)
-                    self._family.current = version
+                    self.family.current = version
         if trial is not None:
-            self._tell(self._swap("dropped" if failed else "promoted", version, error, changed=trial.changed))
+            kept = detached(error) if error is not None else None
+            self._tell(self._swap("dropped" if failed else "promoted", version, kept, changed=trial.changed))
         self.sweep()
 
     def sweep(self) -> None:
         """Dispose of the versions that nobody needs."""
+        if len(self._alive) == 1 + len(self._before) + (self._trial is not None):
+            return  # nearly always: these are needed
         with self._lock:
-            needed = {self._family.current, *self._before} | ({self._trial.version} if self._trial else set())
+            needed = {self.family.current, *self._before} | ({self._trial.version} if self._trial else set())
             retired = [each for each in self._alive.values() if each not in needed and not each.holds]
             for version in retired:
                 del self._alive[version.number]
         for version in retired:
             dispose(version)
         if retired and not self._closed:
-            self._family.hide({name for each in list(self._alive.values()) for name in each.modules})
+            self.family.hide({name for each in list(self._alive.values()) for name in each.modules})
 
     # Attempts
 
@@ -319,7 +334,7 @@ class Service:
             changed: tuple[str, ...] = ()
             texts: Mapping[str, SourceText] = {}
             try:
-                texts = read_texts(self.scope, self._family.current)
+                texts = read_texts(self.scope, self.family.current)
                 changed = differing(self.current, texts)
                 if (not again and texts == self._tried) or (not changed and self._trial is None):
                     return None
@@ -327,7 +342,7 @@ class Service:
                 if not changed:  # what was on trial has been taken back
                     return self._put(self.current, None, (), started)
                 self._made += 1
-                version = build(self._family, self._made, texts, verify)
+                version = build(self.family, self._made, texts, verify)
             except BaseException as error:
                 swap = self._refused(error, texts, changed, started)
                 if isinstance(error, KeyboardInterrupt):
@@ -343,7 +358,7 @@ class Service:
             before, self._trial = self._trial, trial
             if trial is None and version is not self.current:
                 self._before.append(self.current)
-                self._family.current = version
+                self.family.current = version
         if before is not None:
             self._tell(self._swap("dropped", before.version, changed=before.changed))
         seconds = time.perf_counter() - started
@@ -356,7 +371,7 @@ class Service:
         self, error: BaseException, texts: Mapping[str, SourceText], changed: tuple[str, ...], started: float
     ) -> Swap:
         """Tell that the next version can't be had, or is not to be."""
-        place = location_of(error, self._family.owns)
+        place = location_of(error, self.family.owns)
         if place is not None and not place.module:
             names = [name for name, text in texts.items() if text.path == place.path]
             place = dataclasses.replace(place, module=names[0] if names else str(self.scope))
@@ -381,6 +396,8 @@ class Service:
         level = logging.INFO if swap or swap.status in ("canary", "rolled-back") else logging.ERROR
         say(level, "%s", swap)
         with self._told:
+            if self._history:
+                let_go(self._history[-1].error)
             self._history.append(swap)
             self._new.append(swap)
             self._told.notify_all()
@@ -390,50 +407,3 @@ class Service:
             except Exception:  # noqa: BLE001 - it is logged
                 say(logging.ERROR, "hotmod: on_swap failed; the service goes on", with_error=True)
         return swap
-
-
-class Pin:
-    """One block on one version, `with` or `async with`; `Service.pin` makes one for each block."""
-
-    __slots__ = ("_block", "_outer", "_service", "_version")
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._block: pinned | None = None
-
-    def __enter__(self) -> Version:
-        if self._block is not None:
-            msg = "This pin is in force already: write pin() in each `with`."
-            raise HotmodError(msg)
-        hold = held(self._service._family)  # noqa: SLF001 - they belong together
-        self._outer = hold is not None
-        hold = hold or self._service.begin()
-        self._version: Version | None = hold.version
-        self._block = pinned(hold)
-        self._block.__enter__()
-        return hold.version
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        block, self._block = self._block, None
-        version, self._version = self._version, None
-        assert block is not None and version is not None, "entered before"  # noqa: S101, PT018
-        block.__exit__()
-        if not self._outer:
-            del block
-            self._service.end(version, error)
-
-    async def __aenter__(self) -> Version:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, trace)

@@ -1,15 +1,18 @@
 """A thread that has a service load what is saved.
 
-Touches: file notifications, through the lookout.
+Touches: file notifications, through the lookout; hooks of exit and fork.
 
 Guarantees: a save after the thread was started is noticed. An error of hotmod's own is logged; after some in
-a row watching ends, and the version in charge goes on.
+a row watching ends, and the version in charge goes on. It ends at exit, and in a forked child it has ended.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -82,6 +85,8 @@ class Watch:
         self._lookout = Lookout(files, delay, doubt=files.doubt)
         self._stopped = False
         self._lookout.start()
+        _WATCHES.add(self)
+        _LOOKOUTS.add(self._lookout)
         self._thread = threading.Thread(
             target=self._run, name=f"hotmod versions of {service.scope}", daemon=True
         )
@@ -93,6 +98,11 @@ class Watch:
         self._lookout.wake()
         if self._thread is not threading.current_thread():
             self._thread.join(STOP_WAIT)
+
+    def abandon(self) -> None:
+        """In a forked child there is no thread, and what it held locked stays locked."""
+        self._stopped = True
+        self._service.renew_locks()
 
     def _run(self) -> None:
         failures = 0
@@ -116,3 +126,24 @@ class Watch:
                     self._lookout.ask()
         finally:
             self._lookout.close()
+            _LOOKOUTS.discard(self._lookout)
+
+
+_WATCHES: weakref.WeakSet[Watch] = weakref.WeakSet()
+# Kept alive by this: a forked child must not take down the native watcher of its parent.
+_LOOKOUTS: set[Lookout] = set()
+
+
+def _stop_all() -> None:
+    for watch in list(_WATCHES):
+        watch.stop()
+
+
+def _abandon_all() -> None:
+    for watch in list(_WATCHES):
+        watch.abandon()
+
+
+atexit.register(_stop_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_abandon_all)
