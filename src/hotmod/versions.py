@@ -1,8 +1,6 @@
-"""Versions of a package, side by side: a run that begins on one of them ends on it::
+"""Versions of a package, side by side: a run that begins on one of them ends on it.
 
-service = hotmod.versions.open("agents")
-with service.pin() as version:
-    version["agents.graph"].run()
+`open` gives a `Service`; each run is a block of `with service.pin() as version:`.
 """
 
 from __future__ import annotations
