@@ -6,7 +6,11 @@ import asyncio
 import concurrent.futures
 import contextvars
 import importlib
+import importlib.machinery
+import importlib.util
+import pathlib
 import pickle
+import shutil
 import sys
 import threading
 import typing
@@ -230,6 +234,40 @@ def test_code_of_a_version_asks_as_that_version_under_any_pin(agents: Project, o
     with service.pin() as version:
         assert version.number == 2
         assert kept.run(lambda: None) == [1, 1, 1, 1]
+
+
+def test_a_pin_counts_before_code_further_away(agents: Project, opened: Opened) -> None:
+    """A loop that runs in code of an earlier version does not decide for the runs that others pin in it."""
+    service = opened("agents")
+    kept = service.current["agents.graph"]
+    agents.write({"agents/config.py": "VERSION = 2\n"})
+    service.refresh()
+    seen = []
+
+    def serve() -> None:
+        with service.pin():
+            seen.append(importlib.import_module("agents.config").VERSION)
+
+    kept.run(serve)
+    assert seen == [2]
+
+
+def test_extension_modules_are_shared(agents: Project, opened: Opened) -> None:
+    """What can't be loaded twice is one object in all versions, found in the ways of any other module."""
+    specs = [importlib.util.find_spec(name) for name in ("_csv", "_json", "_bisect", "_heapq", "_queue")]
+    extension = (importlib.machinery.EXTENSION_SUFFIXES[0],)
+    found = [spec.origin for spec in specs if spec is not None and str(spec.origin).endswith(extension)]
+    if not found:
+        pytest.skip("this interpreter has no extension modules in files")
+    path = pathlib.Path(str(found[0]))
+    shutil.copy(path, agents.folder / "agents" / path.name)
+    name = path.name.partition(".")[0]
+    agents.write({"agents/uses.py": f"from agents import {name} as extension\n"})
+    service = opened("agents")
+    one = service.current["agents.uses"].extension
+    agents.write({"agents/config.py": "VERSION = 2\n"})
+    assert service.refresh()
+    assert service.current["agents.uses"].extension is one
 
 
 def test_a_module_may_put_something_else_in_its_place(project: Project, opened: Opened) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
 import pickle
 import weakref
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from collections.abc import Callable
 import pytest
 
 import hotmod
+from tests.engine.watching import run_program
 from tests.oracle.project import Project
 
 LONG = 60.0
@@ -184,6 +186,17 @@ def test_many_swaps_leave_nothing_behind(agents: Project, opened: Opened) -> Non
     assert len(service.alive) == 2
 
 
+def test_what_is_half_loaded_cleans_up(agents: Project, opened: Opened) -> None:
+    """The modules of a refused version that had been loaded are disposed of, and no other ones."""
+    hook = "import outside\nVERSION = {}\ndef __hotmod_dispose__():\n    outside.log.append(VERSION)\n"
+    agents.write({"outside.py": "log = []\n", "agents/config.py": hook.format(1)})
+    service = opened("agents")
+    service.current["agents.graph"]
+    agents.write({"agents/config.py": hook.format(2), "agents/graph.py": "import agents.config\n1 / 0\n"})
+    assert service.refresh().status == "rejected"
+    assert agents.load("outside").log == [2]
+
+
 def test_refused_versions_leave_nothing_behind(agents: Project, opened: Opened) -> None:
     """What could not be loaded is held by the exception of the last attempt, and by no earlier one."""
     service = opened("agents")
@@ -345,3 +358,33 @@ def test_bad_arguments_are_refused(
     with pytest.raises(hotmod.ConfigError):
         opened(*targets, **options)
     assert opened("agents").current.number == 1
+
+
+def test_a_forked_child_has_its_versions(agents: Project) -> None:
+    """In a child there is no watch; runs, `refresh()` and `close()` work, and the parent goes on watching."""
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork on this system")
+    done = run_program(
+        agents,
+        """
+        import os, sys, warnings
+        import hotmod
+
+        warnings.simplefilter("ignore", DeprecationWarning)
+        service = hotmod.versions.open("agents")
+        child = os.fork()
+        if child:
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print(code, service.next_swap(60).version, service.current["agents.config"].VERSION)
+        else:
+            with service.pin() as version:
+                before = version["agents.config"].VERSION
+            with open("agents/config.py", "w") as file:
+                file.write("VERSION = 2\\n")
+            service.refresh()
+            after = service.current["agents.config"].VERSION
+            service.close()
+            sys.exit((before, after) != (1, 2))
+        """,
+    )
+    assert (done.stdout, done.returncode) == ("0 2 2\n", 0), done.stderr
