@@ -33,27 +33,26 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
 ) -> Service:
     """Load packages so that several versions of them can be there at a time, and follow what is saved.
 
-    From now on `sys.modules` has a facade for each of their modules, which stands for the version that is
-    meant: that of the code that asks, else that of the `pin()` around it, else the one in charge. `import
-    agents.graph` outside of the packages works as ever. A saved edit is loaded as the next version, beside
-    those that there are, from the bytes on disk, and put in charge.
+    From now on `sys.modules` has a facade for each of their modules: it stands for the version of the code
+    that asks, else for that of the `pin()` around it, else for the one in charge. A saved edit is loaded as
+    the next version, beside those that there are, from the bytes on disk, and put in charge.
 
     Args:
-        *targets: names of packages or modules that nobody has imported yet.
+        *targets: names of packages or modules that nobody has imported.
         watch: whether saved edits are loaded by a daemon thread; else `refresh()` does it.
         verify: a check of each version, called with it: `False` or an exception rejects it; or a command.
         keep: how many earlier versions are kept for `rollback()`.
-        share: how much of the pins a new version gets at first; less than 1 makes each a canary.
+        share: how much of the pins a new version gets at first; less than 1 makes it a canary.
         promote_after: after how many blocks that end well a canary is in charge.
         on_swap: called with what became of each attempt.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
 
     Returns:
-        The service. With `HOTMOD=off` in the environment it does not watch.
+        The service. With `HOTMOD=off` it does not watch.
 
     Raises:
-        ConfigError: a target does not exist, or is imported already; a bad value of an option.
-        Exception: whatever the packages raise when they are loaded. Nothing was started.
+        ConfigError: a target does not exist, or is imported already; an option has a bad value. What the
+            packages themselves raise is raised, too. Nothing was started.
     """
     config = configure(delay=delay)
     scope = scope_of(targets)
@@ -63,8 +62,7 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
             "share of more than 0 and at most 1, promote_after of 1 or more, keep of 0 or more"
         )
         raise ConfigError(msg)
-    loaded = [name for name in loaded_of(scope) if not is_left_behind(name)]
-    if loaded:
+    if loaded := [name for name in loaded_of(scope) if not is_left_behind(name)]:
         msg = (
             f"{', '.join(loaded[:4])} can't have versions: it was imported before, and whoever did so would "
             "not be on any version. Nothing was changed. Call hotmod.versions.open() before the first import."
