@@ -125,20 +125,20 @@ class Version:
         module = importlib.util.module_from_spec(spec)
         vars(module)["__builtins__"] = self._builtins
         facade = self.family.show(name)
+        self._loading.add(name)  # first: other threads take what is in `modules` and not in here
         self.modules[name] = module
-        self._loading.add(name)
         try:
             self._run(name, spec.loader, module)
+            instead = sys.modules.get(name, facade)
+            if instead is not facade:  # the module put something else in its own place
+                self.modules[name] = instead
+                sys.modules[name] = facade
+            self._bind(name)
         except BaseException:
             del self.modules[name]
             raise
         finally:
             self._loading.discard(name)
-        instead = sys.modules.get(name, facade)
-        if instead is not facade:  # the module put something else in its own place
-            self.modules[name] = instead
-            sys.modules[name] = facade
-        self._bind(name)
 
     def _run(self, name: str, loader: Any, module: types.ModuleType) -> None:
         path = module.__spec__.origin if module.__spec__ is not None else None
