@@ -9,46 +9,55 @@ looks.
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Literal, TextIO, Unpack
 
-from hotmod._config import Config, configure, listed, switched_off
+from hotmod._config import Config, WatchOptions, configure, mode, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._engine.canary import check_of
+from hotmod._engine.saying import say
 from hotmod._engine.turn import refuse_inside_import
-from hotmod._scope import Scope, Target, scope_of
+from hotmod._model.errors import ConfigError
+from hotmod._scope import Scope, Target, scope_for, scope_of
 
 if TYPE_CHECKING:
     from hotmod._engine.canary import Check
     from hotmod._engine.reloader import Reloader
     from hotmod._engine.watcher import Watcher
     from hotmod._model.hazards import Hazard
+    from hotmod._model.metrics import Metrics
     from hotmod._model.report import Report
     from hotmod._model.verification import Verification
     from hotmod._plan import Plan
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["awatch", "diagnose", "graph", "lingering", "plan", "reload", "rollback", "verify", "watch"]
+__all__ = [
+    "awatch",
+    "diagnose",
+    "graph",
+    "lingering",
+    "metrics",
+    "plan",
+    "reload",
+    "rollback",
+    "verify",
+    "watch",
+]
 
 _beginnings: dict[tuple[Scope, Config], Beginning] = {}
 _watchers: dict[tuple[Scope, Config], Watcher] = {}  # those that work with the reloader of the process
 _guard = threading.Lock()
+_Apply = Callable[[Callable[[], None]], object]
 
 
 def watch(
     *targets: Target,
     on_reload: Callable[[Report], object] | None = None,
-    apply: Callable[[Callable[[], None]], object] | None = None,
+    apply: _Apply | Literal["manual"] | None = None,
     verify: Check | None = None,
-    delay: float | None = None,
-    strategy: str | None = None,
-    include: Iterable[str] | None = None,
-    exclude: Iterable[str] | None = None,
-    on_rude: str | None = None,
-    keep: Iterable[str] | None = None,
-    paranoid: bool | None = None,
-    patience: float | None = None,
+    **options: Unpack[WatchOptions],
 ) -> Watcher:
     """Apply edits as they are saved, from a daemon thread.
 
@@ -59,16 +68,12 @@ def watch(
         on_reload: called with the report of each attempt that did something or failed, in the thread
             that made the attempt. An exception in it is logged.
         apply: arranges for attempts to be made elsewhere and not in the watcher's thread: it is given a
-            function to call once, as `loop.call_soon_threadsafe` does.
-        verify: as for `Reloader`, and so are the options below.
-        delay: seconds of quiet after which a save is taken to be finished; default 0.01.
-        strategy: `"minimal"` or `"modules"`.
-        include: gitignore-style patterns of the files in scope; none means all.
-        exclude: gitignore-style patterns of files that are never touched.
-        on_rude: what follows an edit that this process can't take.
-        keep: names that hold on to their objects whatever runs again.
-        paranoid: whether the program is compared with a fresh process after each reload.
-        patience: seconds for which a reload waits for `stable` blocks; default 5.
+            function to call once, as `loop.call_soon_threadsafe` does. With `"manual"` none is made but by
+            `watcher.apply()`, and so it is with `HOTMOD=manual` in the environment, whatever stands here.
+        verify: as for `Reloader`.
+        **options: as for `Reloader`, and
+            `delay`, seconds of quiet after which a save is taken to be finished (default 0.01);
+            `polling`, whether folders are compared instead of watched: `"on"`, `"off"`, `"auto"` or seconds.
 
     Returns:
         A handle. With `HOTMOD=off` in the environment one that does nothing.
@@ -80,17 +85,11 @@ def watch(
 
     if switched_off():
         return Watcher(None)
-    config = configure(
-        delay=delay,
-        strategy=strategy,
-        include=listed(include),
-        exclude=listed(exclude),
-        on_rude=on_rude,
-        keep=listed(keep),
-        paranoid=paranoid,
-        patience=patience,
-    )
-    scope = scope_of(targets, config.include, config.exclude)
+    config = configure(**options)
+    scope = scope_for(targets, config)
+    if mode() == "manual":
+        say(logging.INFO, "HOTMOD=manual: edits of %s wait for watcher.apply()", scope)
+        apply = "manual"
     return _watcher(config, scope, on_reload, apply, check_of(verify))
 
 
@@ -98,37 +97,44 @@ def _watcher(
     config: Config,
     scope: Scope,
     on_reload: Callable[[Report], object] | None,
-    apply: Callable[[Callable[[], None]], object] | None,
+    apply: _Apply | str | None,
     verify: Callable[[], object] | None,
 ) -> Watcher:
     """A watcher, with the reloader of the process if nothing speaks against it."""
-    from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
-
+    kind = _kind(apply)
+    apply = apply if callable(apply) else None
     key = scope, config.sharing()
     with _guard:
         shared = _watchers.get(key)
         if verify is not None or (shared is not None and not shared.stopped):
             # Two watchers keep books of their own: each tells of every edit.
-            return Watcher(Beginning(config, scope, verify), on_reload, apply, config.delay)
+            return kind(Beginning(config, scope, verify), on_reload, apply, config.delay)
         beginning = _beginnings.get(key)
         if beginning is None:
             beginning = _beginnings[key] = Beginning(config, scope)
-        watcher = _watchers[key] = Watcher(beginning, on_reload, apply, config.delay)
+        watcher = _watchers[key] = kind(beginning, on_reload, apply, config.delay)
         return watcher
+
+
+def _kind(apply: _Apply | str | None) -> type[Watcher]:
+    """What is to be made: one that applies edits by itself, or in `apply()`."""
+    if apply == "manual":
+        from hotmod._engine.manual import ManualWatcher  # noqa: PLC0415 - see the guarantees
+
+        return ManualWatcher
+    if apply is not None and not callable(apply):
+        msg = f"option 'apply' has the bad value {apply!r}: allowed are \"manual\" and a function"
+        raise ConfigError(msg)
+    from hotmod._engine.watcher import Watcher  # noqa: PLC0415 - see the guarantees
+
+    return Watcher
 
 
 async def awatch(
     *targets: Target,
-    apply: Callable[[Callable[[], None]], object] | None = None,
+    apply: _Apply | None = None,
     verify: Check | None = None,
-    delay: float | None = None,
-    strategy: str | None = None,
-    include: Iterable[str] | None = None,
-    exclude: Iterable[str] | None = None,
-    on_rude: str | None = None,
-    keep: Iterable[str] | None = None,
-    paranoid: bool | None = None,
-    patience: float | None = None,
+    **options: Unpack[WatchOptions],
 ) -> AsyncIterator[Report]:
     """Apply edits as they are saved, in the running event loop of asyncio, and give their reports.
 
@@ -138,17 +144,10 @@ async def awatch(
         *targets: as for `watch`.
         apply: as for `watch`, but by default `call_soon_threadsafe` of the loop.
         verify: as for `watch`.
-        delay: as for `watch`.
-        strategy: as for `watch`.
-        include: as for `watch`.
-        exclude: as for `watch`.
-        on_rude: as for `watch`.
-        keep: as for `watch`.
-        paranoid: as for `watch`.
-        patience: as for `watch`.
+        **options: as for `watch`.
 
     Yields:
-        The report of each attempt that did something or failed. With `HOTMOD=off` there is none.
+        The report of each attempt that did something or failed. With `HOTMOD=off` or `manual` there is none.
 
     Raises:
         ConfigError: as for `watch`.
@@ -162,14 +161,7 @@ async def awatch(
         on_reload=lambda report: loop.call_soon_threadsafe(reports.put_nowait, report),
         apply=apply or loop.call_soon_threadsafe,
         verify=verify,
-        delay=delay,
-        strategy=strategy,
-        include=include,
-        exclude=exclude,
-        on_rude=on_rude,
-        keep=keep,
-        paranoid=paranoid,
-        patience=patience,
+        **options,
     )
     try:
         while not switched_off():
@@ -269,7 +261,7 @@ def verify(*targets: Target, cold: bool = False) -> Verification:
         from hotmod._engine.verifying import verify as compared  # noqa: PLC0415 - the same
 
         config = configure()
-        return compared(Ledger(scope_of(targets, config.include, config.exclude)), config, (), cold=cold)
+        return compared(Ledger(scope_for(targets, config)), config, (), cold=cold)
     return _reloader(targets).verify(cold=cold)
 
 
@@ -285,6 +277,17 @@ def diagnose(file: TextIO | None = None) -> None:
     from hotmod._engine.diagnosis import diagnosis  # noqa: PLC0415 - see the guarantees
 
     print(diagnosis(), file=file)
+
+
+def metrics() -> Metrics:
+    """What the reloads of this process have come to: how many, how long, what they ran, which hazards.
+
+    Waits for nothing, and loads nothing of the engine. With `HOTMOD=off` all numbers are 0, but for that of
+    the memory.
+    """
+    from hotmod._engine.metrics import metrics as counted  # noqa: PLC0415 - see the guarantees
+
+    return counted()
 
 
 def lingering(*targets: Target) -> tuple[Hazard, ...]:
@@ -328,7 +331,7 @@ def graph(*targets: Target) -> ImportGraph:
 def _reloader(targets: tuple[Target, ...]) -> Reloader:
     """The reloader of these targets; all callers in the process share it."""
     config = configure()
-    scope = scope_of(targets, config.include, config.exclude)
+    scope = scope_for(targets, config)
     refuse_inside_import(scope.owns_name)
     key = scope, config.sharing()
     with _guard:

@@ -21,9 +21,22 @@ import sysconfig
 import types
 from collections.abc import Iterable, Sequence
 
+from hotmod._config import Config
 from hotmod._model.errors import ConfigError
 
-__all__ = ["Scope", "Target", "everything", "keep_apart", "loaded_of", "scope_of"]
+__all__ = [
+    "Scope",
+    "Target",
+    "everything",
+    "keep_apart",
+    "loaded_of",
+    "locations",
+    "matches",
+    "relative",
+    "scope_for",
+    "scope_of",
+    "translated",
+]
 
 Target = str | os.PathLike[str] | types.ModuleType
 
@@ -37,6 +50,7 @@ class Scope:
         folders: folders and files outside any package whose modules are in scope.
         include: patterns of files to watch; empty means all.
         exclude: patterns of files never to touch.
+        log_only: patterns of files of which no more is wanted than to know that they were saved.
         everywhere: whether every module is in scope that nobody installed, wherever it lies.
     """
 
@@ -44,6 +58,7 @@ class Scope:
     folders: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    log_only: tuple[str, ...] = ()
     everywhere: bool = False
 
     def __str__(self) -> str:
@@ -72,13 +87,20 @@ class Scope:
         return any(_below(path, folder) or _below(real, folder) for folder in self.folders)
 
     def allows(self, path: str) -> bool:
-        """Whether the include and exclude patterns let the file through."""
-        if not self.include and not self.exclude:
+        """Whether the patterns let the file through."""
+        if not (self.include or self.exclude or self.log_only):
             return True
-        relative = _relative(path)
-        if self.exclude and matches(relative, self.exclude):
+        text = relative(path)
+        if matches(text, self.exclude) or matches(text, self.log_only):
             return False
-        return not self.include or matches(relative, self.include)
+        return not self.include or matches(text, self.include)
+
+    def logs(self, path: str) -> bool:
+        """Whether no more is wanted of a file than to know that it was saved."""
+        if not self.log_only:
+            return False
+        text = relative(path)
+        return matches(text, self.log_only) and not matches(text, self.exclude)
 
     def owns(self, name: str, path: str | None) -> bool:
         """Whether a module of this name and file is in scope."""
@@ -101,7 +123,7 @@ class Scope:
         return list(dict.fromkeys(found))
 
 
-def _relative(path: str) -> str:
+def relative(path: str) -> str:
     """A path as seen from the working directory; where that is gone, from the one in which we were loaded."""
     try:
         return os.path.relpath(path)
@@ -119,7 +141,12 @@ def _folder() -> str:
 _FOLDER = _folder()
 
 
-def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:
+def scope_of(
+    targets: Sequence[Target],
+    include: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    log_only: Iterable[str] = (),
+) -> Scope:
     """The scope of the targets as the user gave them.
 
     Raises:
@@ -134,7 +161,8 @@ def scope_of(targets: Sequence[Target], include: Iterable[str] = (), exclude: It
         name, folder = _resolved(target)
         names += [name] if name else []
         folders += [folder] if folder else []
-    return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), tuple(include), tuple(exclude))
+    patterns = tuple(include), tuple(exclude), tuple(log_only)
+    return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), *patterns)
 
 
 _APART: list[str] = []  # packages with versions side by side: nobody changes their modules in place
@@ -161,9 +189,21 @@ def _is_named(name: str, scope: Scope) -> bool:
     return any(name == own or name.startswith(f"{own}.") for own in scope.names)
 
 
-def everything(include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Scope:
+def scope_for(targets: Sequence[Target], config: Config) -> Scope:
+    """The scope of the targets as the user gave them, with what the options add and leave out.
+
+    Raises:
+        ConfigError: as `scope_of`.
+    """
+    more = config.paths if targets else ()
+    return scope_of((*targets, *more), config.include, config.exclude, config.log_only)
+
+
+def everything(
+    include: Iterable[str] = (), exclude: Iterable[str] = (), log_only: Iterable[str] = ()
+) -> Scope:
     """The scope of every module, loaded now or later, but the standard library and what is installed."""
-    return Scope((), (), tuple(include), tuple(exclude), everywhere=True)
+    return Scope((), (), tuple(include), tuple(exclude), tuple(log_only), everywhere=True)
 
 
 def _resolved(target: Target) -> tuple[str, str]:
@@ -293,12 +333,18 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 def _pattern(pattern: str) -> re.Pattern[str]:
     """A gitignore-style pattern as a regular expression over slash-separated relative paths."""
     body = pattern.rstrip("/")
-    anchored = "/" in body
-    tokens = re.split(r"(\*\*/|/\*\*|\*|\?|\[[^\]]+\])", body.removeprefix("/"))
+    head = "^" if "/" in body else "(?:^|/)"
+    tail = "/" if pattern.endswith("/") else "(?:/|$)"
+    return re.compile(head + translated(body.removeprefix("/")).pattern + tail)
+
+
+@functools.lru_cache(maxsize=512)
+def translated(pattern: str) -> re.Pattern[str]:
+    """What matches a pattern as a whole: a slash-separated path with `*`, `**`, `?` and `[...]`."""
+    tokens = re.split(r"(\*\*/|/\*\*|\*|\?|\[[^\]]+\])", pattern)
     known = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
     parts = [
         known.get(token) or (token.replace("[!", "[^", 1) if token.startswith("[") else re.escape(token))
         for token in tokens
     ]
-    head = "^" if anchored else "(?:^|/)"
-    return re.compile(head + "".join(parts) + ("/" if pattern.endswith("/") else "(?:/|$)"))
+    return re.compile("".join(parts))

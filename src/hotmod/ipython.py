@@ -25,7 +25,7 @@ from pygments.token import Token
 
 from hotmod._config import configure, switched_off
 from hotmod._model.errors import ConfigError, HotmodError
-from hotmod._scope import everything, scope_of
+from hotmod._scope import everything, scope_for
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -125,9 +125,9 @@ class HotmodMagics(Magics):  # type: ignore[misc]  # IPython has no types
         if config.on_rude == "restart":  # that is for programs: nobody wants to lose a session to a save
             config = dataclasses.replace(config, on_rude="report")
         scope = (
-            scope_of(targets, config.include, config.exclude)
+            scope_for(targets, config)
             if targets
-            else everything(config.include, config.exclude)
+            else everything(config.include, config.exclude, config.log_only)
         )
         keeper = Keeper(self.shell, Glance(Beginning(config, scope).reloader(), config.delay))
         self.stop()

@@ -43,6 +43,8 @@ commands:
               cycles and hard edges
     check     tell what the text of a program shows that reloading it will
               find hard
+    config    print the options that are in force here, and where each value
+              comes from
     demo      watch a small shop take edits while it serves, refuse a broken
               one, and keep its orders
     diagnose  print versions, options and state as a block to paste into a bug
@@ -54,7 +56,7 @@ COMMANDS: dict[str, argparse.ArgumentParser] = next(
 )
 
 DEMO_HELP = """\
-usage: hotmod demo [-h] [--keep DIR]
+usage: hotmod demo [-h] [--keep DIR] [--json]
 
 Watch a small shop take edits while it serves, refuse a broken one, and keep
 its orders.
@@ -63,6 +65,7 @@ options:
   -h, --help  show this help message and exit
   --keep DIR  leave the shop's files in DIR, which must be empty or not exist
               yet
+  --json      show each thing that happens as one line of JSON
 """
 
 

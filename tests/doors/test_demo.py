@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
@@ -190,6 +191,20 @@ def test_a_configuration_meant_for_another_project_does_no_harm(tmp_path: pathli
 # Files
 
 
+def test_for_programs_each_thing_is_one_line(tmp_path: pathlib.Path) -> None:
+    """With `--json` each line is an object that tells one thing, and reports have all their values."""
+    done = piped("demo", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {key for event in events for key in event} == {"text", "title", "edit", "report"}
+    reports = [event["report"]["status"] for event in events if "report" in event]
+    assert reports == ["applied", "applied", "rejected", "applied", "applied"]
+    assert [event["edit"]["file"] for event in events if "edit" in event] == [
+        "shop/pricing.py",
+        *["shop/config.py"] * 3,
+    ]
+
+
 def test_nothing_is_left_behind(tmp_path: pathlib.Path) -> None:
     """Without --keep no file remains, neither among the temporary ones nor where the demo was started."""
     assert piped("demo", cwd=tmp_path).returncode == 0
@@ -337,8 +352,12 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "complaint"),
-    [("off", "HOTMOD=off is set"), ("maybe", "HOTMOD='maybe': allowed are on, off")],
-    ids=["off", "bad"],
+    [
+        ("off", "HOTMOD=off is set"),
+        ("manual", "HOTMOD=manual is set"),
+        ("maybe", "HOTMOD='maybe': allowed are on, off, manual"),
+    ],
+    ids=["off", "manual", "bad"],
 )
 def test_hotmod_switched_off_shows_nothing(value: str, complaint: str, tmp_path: pathlib.Path) -> None:
     """With HOTMOD=off, or a value that means nothing, the demo says so and exits with 2."""

@@ -13,6 +13,7 @@ import pytest
 
 import hotmod
 from hotmod import _cli
+from tests.doors.shell import piped
 from tests.oracle.project import Project
 
 FILES = {
@@ -194,3 +195,24 @@ def test_no_code_of_the_project_runs(store: Project) -> None:
     assert textwrap.dedent(FILES["store/api.py"]).lstrip() == (store.folder / "store/api.py").read_text(
         "utf-8"
     )
+
+
+def test_a_file_that_modules_read(tmp_path: pathlib.Path) -> None:
+    """Of a file that a module reads, by the option `depends`, the statements are told that read it."""
+    (tmp_path / "stall").mkdir()
+    (tmp_path / "stall/__init__.py").write_text("STATE = []\nTAX = float(open('tax.txt').read())\n")
+    (tmp_path / "tax.txt").write_text("1")
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.hotmod.depends]\nstall = ['*.txt']\nmissing = ['*.csv']\n"
+    )
+    done = piped("explain", "tax.txt", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "TAX = float(open('tax.txt').read()), because tax.txt changed" in done.stdout
+    assert "STATE" not in done.stdout
+    for name, complaint in (
+        ("a.csv", "and there is no such module"),
+        ("a.xml", "no module says that it reads it"),
+    ):
+        done = piped("explain", name, cwd=tmp_path)
+        assert done.returncode == 2
+        assert complaint in done.stderr

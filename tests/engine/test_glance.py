@@ -15,6 +15,7 @@ import pytest
 
 import hotmod
 from hotmod._engine import glance as module
+from hotmod._engine import mounts as mounted
 from hotmod._engine.glance import Glance
 from hotmod._engine.notify import Notifier
 from hotmod._engine.reloader import Reloader
@@ -83,7 +84,7 @@ def poll(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_shared", lambda _: True)
+    monkeypatch.setattr(module, "shared", lambda _: True)
     monkeypatch.setattr(Notifier, "poll", lambda _: set())
 
 
@@ -234,7 +235,7 @@ def test_which_folders_are_shared(
         "22 1 0:21 / /proc rw shared:1 - proc proc rw\n"
         f"23 1 {os.major(device)}:{os.minor(device)} / / rw shared:1 - {kind} root rw\n"
     )
-    monkeypatch.setattr(module, "_MOUNTS", str(mounts))
-    assert module._shared([str(tmp_path)]) is shared
-    monkeypatch.setattr(module, "_MOUNTS", str(tmp_path / "none"))
-    assert module._shared([str(tmp_path)])
+    monkeypatch.setattr(mounted, "_MOUNTS", str(mounts))
+    assert mounted.shared([str(tmp_path)]) is shared
+    monkeypatch.setattr(mounted, "_MOUNTS", str(tmp_path / "none"))
+    assert mounted.shared([str(tmp_path)]) is None

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import hotmod
@@ -29,10 +30,16 @@ def watching(*targets: object, **options: object) -> Iterator[hotmod.Watcher]:
 
 def until_up(watcher: hotmod.Watcher) -> None:
     """Wait until a watcher watches."""
-    up = threading.Event()
-    while not up.wait(0.005):
-        if watcher.stopped or "folder" in repr(watcher):
-            up.set()
+    until(lambda: watcher.stopped or "folder" in repr(watcher))
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is so of which nothing tells."""
+    so, deadline = threading.Event(), time.monotonic() + LONG
+    while not so.wait(0.005):
+        assert time.monotonic() < deadline
+        if true():
+            so.set()
 
 
 def replace(path: pathlib.Path, text: str) -> None:

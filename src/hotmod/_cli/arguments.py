@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_graph(commands)
     _add_check(commands)
+    _add_config(commands)
     _add_demo(commands)
     _add_diagnose(commands)
     return top
@@ -99,9 +100,16 @@ def _add_watch(commands: _Commands) -> None:
         "tell at each save what it would do to a running program, and why; nothing is applied",
         "A program that has loaded all modules as they are now is imagined; none has to run.",
     )
-    watch.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    watch.usage = "hotmod watch [OPTION ...] TARGET [TARGET ...]"
+    watch.add_argument("targets", metavar="TARGET", nargs="*", help=TARGET)
+    watch.add_argument(
+        "--why",
+        metavar="PATH",
+        help="tell whether a file is watched, and by what, or why it is not, and end; without TARGET, what "
+        "lies in the working directory is meant",
+    )
     _add_strategy(watch)
-    _add_json(watch, "print each plan as one line of JSON")
+    _add_json(watch, "print each plan as one line of JSON, or the answer of --why")
 
 
 def _add_plans(commands: _Commands) -> None:
@@ -110,7 +118,7 @@ def _add_plans(commands: _Commands) -> None:
         "plans:explain",
         "tell what the save of a file would do to a running program, statement by statement, and why",
     )
-    explain.add_argument("file", metavar="FILE", help="the file of a module")
+    explain.add_argument("file", metavar="FILE", help="the file of a module, or one that modules read")
     _add_reference(explain, "REV|FILE", "what the program has loaded: a revision of git, or a file")
     plan = commands.add(
         "plan",
@@ -153,6 +161,13 @@ def _add_check(commands: _Commands) -> None:
     _add_json(check, "print the hazards as JSON")
 
 
+def _add_config(commands: _Commands) -> None:
+    config = commands.add(
+        "config", "shows:config", "print the options that are in force here, and where each value comes from"
+    )
+    _add_json(config, "print them as JSON")
+
+
 def _add_demo(commands: _Commands) -> None:
     demo = commands.add(
         "demo",
@@ -165,6 +180,7 @@ def _add_demo(commands: _Commands) -> None:
         metavar="DIR",
         help="leave the shop's files in DIR, which must be empty or not exist yet",
     )
+    _add_json(demo, "show each thing that happens as one line of JSON")
 
 
 def _add_diagnose(commands: _Commands) -> None:

@@ -13,13 +13,14 @@ from hotmod._cli.output import Paint, look_here, painted, write_json
 from hotmod._config import configure
 from hotmod._engine.offline import plan_of_file, plan_of_scope
 from hotmod._plan import Plan
-from hotmod._scope import scope_of
+from hotmod._scope import scope_for
 
 __all__ = ["explain", "plan"]
 
 
 def explain(options: argparse.Namespace) -> int:
     """Tell what the save of a file would do."""
+    look_here()
     return _tell(plan_of_file(options.file, options.against, configure(strategy=options.strategy)), options)
 
 
@@ -27,7 +28,7 @@ def plan(options: argparse.Namespace) -> int:
     """Tell what all edits since a revision would do."""
     config = configure(strategy=options.strategy)
     look_here()
-    scope = scope_of(options.targets, config.include, config.exclude)
+    scope = scope_for(options.targets, config)
     return _tell(plan_of_scope(scope, options.against, config), options)
 
 

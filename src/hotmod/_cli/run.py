@@ -19,7 +19,7 @@ from collections.abc import Callable
 from hotmod._api import watch
 from hotmod._cli.output import Paint
 from hotmod._cli.program import Program, module_program, script_program
-from hotmod._config import switched_off
+from hotmod._config import mode, switched_off
 from hotmod._model.errors import ConfigError
 from hotmod._model.report import Report
 from hotmod._scope import is_installed
@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> Callable[[], int]:
     targets = options.target or _targets(program)
     watch(*targets, strategy=options.strategy, on_rude=options.on_rude, on_reload=teller.tell)
     logging.getLogger("hotmod").addHandler(teller)
-    teller.note(f"{program.name} runs; what is saved in {', '.join(map(_short, targets))} is applied")
+    when = "waits for watcher.apply(), as HOTMOD=manual is set" if mode() == "manual" else "is applied"
+    teller.note(f"{program.name} runs; what is saved in {', '.join(map(_short, targets))} {when}")
     return program.start
 
 

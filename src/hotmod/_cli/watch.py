@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import sys
 
-from hotmod._cli.codes import OK
-from hotmod._cli.output import Paint, counted, look_here, painted
-from hotmod._config import configure
+from hotmod._cli.codes import FAILED, OK
+from hotmod._cli.output import Paint, counted, look_here, painted, write_json
+from hotmod._config import configure, settings
 from hotmod._engine.foresee import foresee
-from hotmod._model.errors import SourceError
+from hotmod._model.errors import ConfigError, SourceError
 from hotmod._plan import Plan
-from hotmod._scope import scope_of
+from hotmod._scope import Scope, scope_for
 
 __all__ = ["watch"]
 
 
 def watch(options: argparse.Namespace) -> int:
-    """Tell of saves until the user interrupts."""
+    """Tell of saves until the user interrupts, or why a file is watched."""
+    if not (options.targets or options.why):
+        msg = "no TARGET: name at least one module, package, folder or file. Nothing was started."
+        raise ConfigError(msg)
     config = configure(strategy=options.strategy)
     look_here()
-    scope = scope_of(options.targets, config.include, config.exclude)
+    scope = scope_for(options.targets or [os.curdir + os.sep], config)
+    if options.why:
+        return _why(options, scope)
     paint = Paint(sys.stdout)
     with contextlib.closing(foresee(scope, config)) as saves:
         for found in saves:
@@ -43,6 +49,18 @@ def watch(options: argparse.Namespace) -> int:
     return OK
 
 
+def _why(options: argparse.Namespace, scope: Scope) -> int:
+    from hotmod._engine.whether import whether  # noqa: PLC0415 - who watches has no use for it
+
+    verdict = whether(options.why, scope, settings())
+    if options.json:
+        write_json(dataclasses.asdict(verdict))
+    else:
+        style = "good" if verdict.state == "watched" else "note"
+        sys.stdout.write(f"{Paint(sys.stdout)(str(verdict), style)}\n")
+    return OK if verdict.state == "watched" else FAILED
+
+
 def _json(found: Plan | SourceError) -> str:
     if isinstance(found, SourceError):
         error = {"path": found.path, "line": found.line, "reason": found.reason}
@@ -56,6 +74,7 @@ def _text(found: Plan | SourceError, paint: Paint) -> str:
         said = paint(f"{place}: {found.reason}. A program would go on with the code that it has.", "bad")
         return f"{said}\n\n"
     saved = ", ".join(
-        f"{os.path.relpath(change.path)} {change.kind.value}" for change in found.changes.changes
+        change.why if change.read else f"{os.path.relpath(change.path)} {change.why}"
+        for change in found.changes.changes
     )
     return f"{paint(saved, 'bold')}\n{painted(found, paint)}\n\n"

@@ -28,9 +28,9 @@ from collections.abc import Iterator
 from typing import Any, NoReturn, TextIO
 
 import hotmod
-from hotmod._config import switched_off
+from hotmod._config import mode
 from hotmod._demo.edits import BODY, BROKEN, CONSTANT, FIX, Edit, save, unpack
-from hotmod._demo.screen import Screen
+from hotmod._demo.screen import Lines, Screen
 from hotmod._engine.watcher import Watcher
 from hotmod._model.errors import ConfigError, HotmodError
 from hotmod._model.report import Report
@@ -48,29 +48,31 @@ print(json.dumps(total({ITEM!r}, {COUNT})))
 """
 
 
-def run(keep: pathlib.Path | None, stream: TextIO) -> None:
+def run(keep: pathlib.Path | None, stream: TextIO, *, lines: bool = False) -> None:
     """Run the demo from beginning to end.
 
     Args:
         keep: a folder for the files, which is empty or does not exist yet; None for a temporary one.
         stream: where to show what happens.
+        lines: whether to show it as lines of JSON.
 
     Raises:
         ConfigError: the folder can't be used, or hotmod is switched off. Nothing was started.
         HotmodError: something was not as promised; the message says what.
     """
-    if switched_off():
-        msg = "HOTMOD=off is set, so no edit would be applied. Nothing was started; unset it and try again."
+    if mode() != "on":
+        why = f"HOTMOD={mode()} is set, so no edit would be applied."
+        msg = f"{why} Nothing was started; unset it and try again."
         raise ConfigError(msg)
     began = time.monotonic()
-    screen = Screen(stream)
+    screen = Lines(stream) if lines else Screen(stream)
     with _folder(keep) as folder:
         package = unpack(folder)
         # Patterns that the user's own project has configured are not meant for the shop.
         with (
             _log_of_errors(),
             _program(folder) as port,
-            hotmod.watch("shop", include=(), exclude=()) as watcher,
+            hotmod.watch("shop", include=(), exclude=(), log_only=(), paths=(), depends={}) as watcher,
         ):
             screen.say(f"A shop is running on http://127.0.0.1:{port}, and hotmod watches its files.", "bold")
             screen.fact(f"process {os.getpid()}, files in {package}", "dim")
@@ -231,9 +233,8 @@ class _Demo:
         self.screen.title(f"{self.part}. {text}")
 
     def show(self, report: Report) -> None:
-        """Show a report as it prints itself."""
-        for line in str(report).splitlines():
-            self.screen.fact(line, "good" if report else "bad")
+        """Show a report."""
+        self.screen.report(report)
 
     def order(self) -> float:
         """The price that the shop asks now, for which an order is placed."""

@@ -8,13 +8,17 @@ Guarantees: a stream that is no terminal gets plain ASCII text, one line per fac
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import shutil
 import textwrap
 from collections.abc import Iterator
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-__all__ = ["Screen", "wants_colours"]
+if TYPE_CHECKING:
+    from hotmod._model.report import Report  # takes a while to load, and who asks for colours has none
+
+__all__ = ["Lines", "Screen", "wants_colours"]
 
 _STYLES = {"bold": "1", "dim": "2", "bad": "31", "good": "32"}
 _MARGIN = "   "
@@ -68,12 +72,41 @@ class Screen:
         """Write a line that belongs to the part."""
         self.say(text, style, _MARGIN)
 
+    def report(self, report: Report) -> None:
+        """Write a report as it prints itself."""
+        for line in str(report).splitlines():
+            self.fact(line, "good" if report else "bad")
+
     def diff(self, name: str, before: str, after: str) -> None:
         """Write which lines of a file differ."""
         self.fact(name, "dim")
         for line in changed_lines(before, after):
             # Never wrapped: this is code.
             self._write(f"{_MARGIN}{line}", "bad" if line.startswith("-") else "good")
+
+
+class Lines(Screen):
+    """The same for programs: each thing that happens is one line of JSON, an object with one name."""
+
+    def _event(self, kind: str, value: object) -> None:
+        self._stream.write(f"{json.dumps({kind: value})}\n")
+        self._stream.flush()
+
+    def say(self, text: str, style: str = "", margin: str = "") -> None:  # noqa: ARG002 - no looks
+        """Write a sentence."""
+        self._event("text", text)
+
+    def title(self, text: str) -> None:
+        """Begin a new part."""
+        self._event("title", text)
+
+    def report(self, report: Report) -> None:
+        """Write a report as its values."""
+        self._event("report", report.as_dict())
+
+    def diff(self, name: str, before: str, after: str) -> None:
+        """Write which lines of a file differ."""
+        self._event("edit", {"file": name, "lines": list(changed_lines(before, after))})
 
 
 def changed_lines(before: str, after: str) -> Iterator[str]:

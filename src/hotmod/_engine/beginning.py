@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hotmod._config import Config
+from hotmod._engine.data import DataFiles
 from hotmod._engine.sightings import View
 from hotmod._engine.turn import refuse_subinterpreter
 from hotmod._scope import Scope
@@ -30,7 +31,7 @@ class Beginning:
         self.config = config
         self.scope = scope
         self._verify = verify
-        self._view: View | None = View(scope)
+        self._view: View | None = View(scope, DataFiles(config.depends).files())
         self._made: Reloader | None = None
         self._making = threading.Lock()
 

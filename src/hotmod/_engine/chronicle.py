@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hotmod._config import Config
 from hotmod._engine.failures import is_internal, location_of, trimmed
 from hotmod._engine.loaded import Ledger
+from hotmod._engine.metrics import count
 from hotmod._engine.saying import say
 from hotmod._engine.survey import left_behind
 from hotmod._model.report import Location, Report, Status
@@ -60,7 +61,7 @@ class Chronicle:
         if not why.isEnabledFor(logging.DEBUG):
             return
         for change in plan.changes.changes:
-            why.debug("changed %s: %s, %s", change.module, change.kind.value, change.path)
+            why.debug("changed %s: %s, %s", change.module, change.why, change.path)
         for step in plan.steps:
             for note in step.notes:
                 why.debug("in place %s", note)
@@ -85,6 +86,7 @@ class Chronicle:
     def record(self, report: Report) -> Report:
         """Remember a report, and log it in one line."""
         self.history.append(report)
+        count(report)
         level = logging.INFO if report else logging.WARNING
         if report.is_rude and self._config.on_rude == "raise":
             level = logging.ERROR  # a watcher has nobody to raise to

@@ -1,7 +1,7 @@
 """Exceptions of the user's code: whose they are, where they come from, shown without hotmod's frames.
 
-Touches: `__traceback__` of the exceptions given to it, the local variables of hotmod's frames in it, and
-linecache for a moment.
+Touches: `__traceback__` of the exceptions given to it, the local variables of hotmod's frames in it,
+linecache for a moment, and the log.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import importlib
 import linecache
+import logging
 import os
 import types
 from collections.abc import Callable, Collection, Iterator
 
-from hotmod._model.errors import HotmodError, SourceError
-from hotmod._model.report import Location
+from hotmod._engine.saying import say
+from hotmod._model.errors import HotmodError, RollbackError, SourceError
+from hotmod._model.report import Location, Report
 
-__all__ = ["is_internal", "lines_on_disk", "location_of", "trimmed"]
+__all__ = ["failure", "is_internal", "lines_on_disk", "location_of", "trimmed"]
 
 _IMPORTLIB = os.path.dirname(os.path.abspath(importlib.__file__)) + os.sep
 _OWN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -60,6 +62,19 @@ def is_internal(error: BaseException) -> bool:
         bool(frames)
         and all(_is_plumbing(step.tb_frame) for step in frames)
         and not isinstance(error, (HotmodError, SyntaxError, ImportError))
+    )
+
+
+def failure(error: Exception, scope: str, generation: int) -> Report:
+    """What to tell of an error of hotmod's own, which is logged; called while it is handled."""
+    say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
+    torn = isinstance(error, RollbackError)
+    return Report(
+        status="restart-required" if torn else "rejected",
+        scope=scope,
+        generation=generation,
+        error=error,
+        internal=not torn,
     )
 
 

@@ -15,17 +15,16 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
+from hotmod._engine.failures import failure
 from hotmod._engine.lookout import Lookout
+from hotmod._engine.mounts import shared
 from hotmod._engine.reloader import LOCK, Reloader, reloads_here
-from hotmod._engine.saying import say
-from hotmod._model.errors import RollbackError, SourceError
 from hotmod._model.report import Report
 
 __all__ = ["Glance"]
@@ -35,12 +34,6 @@ COMPARED = 500_000  # bytes of modules that `doubt` compares; it takes a second
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
 _TICK_NS = 100_000_000
 _POSIX = os.name == "posix"  # elsewhere no time of a file tells that it was written
-_MOUNTS = "/proc/self/mountinfo"
-# File systems that others write to without telling our kernel.
-_SHARES = (
-    *("nfs", "cifs", "smb", "9p", "fuse", "virtiofs", "vbox", "prl_fs", "drvfs", "fakeowner", "osxfs"),
-    *("afs", "ceph", "lustre", "gpfs", "beegfs", "ocfs2", "gfs2"),
-)
 _Mark = tuple[int, int, int, int]
 
 
@@ -102,7 +95,7 @@ class Glance:
                     pass  # a turn lets a moment pass: it gives those who still write time to come to an end
             except Exception as error:  # noqa: BLE001 - it is told
                 self._lookout.ask()
-                return self._failure(error)
+                return failure(error, str(self.reloader.scope), self.reloader.generation)
             return self._attempt()
 
     def retry(self) -> Report:
@@ -159,20 +152,10 @@ class Glance:
         """Files that have changed, as far as events may not tell."""
         if self._folders != self._lookout.folders:
             self._folders = self._lookout.folders
-            self._tells = sys.platform == "linux" and not _shared(self._folders)
+            self._tells = sys.platform == "linux" and shared(self._folders) is False
         told = self._lookout.catch_up() and self._tells
         suspects = self._files.suspects(self.reloader, None if told else sys.maxsize)
-        return frozenset(suspects) if suspects and self._differ(suspects) else frozenset()
-
-    def _differ(self, suspects: Collection[str]) -> bool:
-        """Whether files hold something else than what is loaded and what was refused."""
-        ledger = self.reloader.ledger
-        with LOCK:
-            try:
-                changes = ledger.changes(suspects)
-            except SourceError:
-                return True  # the attempt meets it again, and reports it
-            return bool(changes) and not ledger.refuses(changes)
+        return frozenset(suspects) if suspects and self._lookout.differs(suspects) else frozenset()
 
     def _attempt(self) -> Report | None:
         lookout, reloader = self._lookout, self.reloader
@@ -181,25 +164,14 @@ class Glance:
             losses = lookout.expects_losses
             report = reloader.attempt(paths, losses=losses)
         except Exception as error:  # noqa: BLE001 - it is told
-            return self._failure(error)
+            return failure(error, str(self.reloader.scope), self.reloader.generation)
         except BaseException:  # Ctrl-C between two steps of ours
             lookout.ask()
             raise
-        if (report is None and not losses and self._differ(())) or (report is not None and report.postponed):
-            lookout.ask()  # it stays to be done
+        stays = not losses and lookout.differs(()) if report is None else report.postponed
+        if stays:
+            lookout.ask()
         return report
-
-    def _failure(self, error: Exception) -> Report:
-        """What to tell of an error of hotmod's own; called while it is handled."""
-        say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
-        torn = isinstance(error, RollbackError)
-        return Report(
-            status="restart-required" if torn else "rejected",
-            scope=str(self.reloader.scope),
-            generation=self.reloader.generation,
-            error=error,
-            internal=not torn,
-        )
 
 
 class _Files:
@@ -220,7 +192,7 @@ class _Files:
         """
         if self._count != len(reloader.ledger.modules):
             self._count = len(reloader.ledger.modules)
-            paths = sorted(reloader.ledger.paths())
+            paths = sorted({*reloader.ledger.paths(), *reloader.ledger.data.files()})
             self._length, self._round = len(paths), itertools.cycle(paths)
         now = time.time_ns() - _TICK_NS
         number = min(SLICE if most is None else most, self._length)
@@ -229,7 +201,7 @@ class _Files:
     def mark(self, reloader: Reloader) -> None:
         """Take what is on disk now for what is compared next."""
         now = time.time_ns() - _TICK_NS
-        for path in reloader.ledger.paths():
+        for path in (*reloader.ledger.paths(), *reloader.ledger.data.files()):
             self._is_suspect(path, now)
 
     def _is_suspect(self, path: str, now: int) -> bool:
@@ -243,22 +215,6 @@ class _Files:
         if _POSIX and status.st_ctime_ns < now:  # else the next write may leave the mark as it is
             self._marks[path] = mark
         return True
-
-
-def _shared(folders: Iterable[str]) -> bool:
-    """Whether a folder may be written to by another machine, which our kernel does not tell of."""
-    try:
-        with open(_MOUNTS, encoding="utf-8", errors="replace") as file:
-            lines = file.read().splitlines()
-        shares = {
-            before.split()[2]
-            for before, _, after in (line.partition(" - ") for line in lines)
-            if after.startswith(_SHARES)
-        }
-        devices = {os.stat(folder).st_dev for folder in folders if os.path.isdir(folder)}
-    except (OSError, IndexError):
-        return True  # not known: each file is asked for
-    return any(f"{os.major(device)}:{os.minor(device)}" in shares for device in devices)
 
 
 # Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with

@@ -22,7 +22,9 @@ import types
 import weakref
 from collections.abc import Collection, Iterator, Mapping
 
-from hotmod._engine.sightings import SOURCE, Census, View, main_module, source_of
+from hotmod._engine.data import DataFiles, Digests
+from hotmod._engine.records import Loaded, edit_of, is_same, with_data
+from hotmod._engine.sightings import SOURCE, UNKNOWN, Census, View, main_module, source_of
 from hotmod._engine.texts import (
     files_of,
     is_too_large,
@@ -32,38 +34,13 @@ from hotmod._engine.texts import (
     sized,
     stem_of,
 )
-from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
+from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText, digest_of
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
 
 __all__ = ["SOURCE", "Ledger", "Loaded", "readable", "source_of"]
 
 COMPILED = tuple(importlib.machinery.EXTENSION_SUFFIXES)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Loaded:
-    """One loaded module.
-
-    Attributes:
-        name: its dotted name.
-        path: its file; empty for a namespace package.
-        is_package: whether it can have submodules.
-        text: the text it was executed from; None for a module without source.
-        certain: whether that is known; if not, `text` is what the file held when it was first read, and
-            the module counts as changed until it has run again.
-        witnessed: whether hotmod saw the import or made the run; if not, `text` is what the file held when
-            hotmod came.
-        again: whether a transaction has changed it since its import.
-    """
-
-    name: str
-    path: str
-    is_package: bool
-    text: SourceText | None
-    certain: bool = True
-    witnessed: bool = True
-    again: bool = False
 
 
 class Ledger:
@@ -73,10 +50,12 @@ class Ledger:
         scope: which modules are ours.
         view: how their files looked at an earlier moment, if edits since then are to count; by default
             the files are taken to be what is loaded.
+        data: the other files that modules read.
     """
 
-    def __init__(self, scope: Scope, view: View | None = None) -> None:
+    def __init__(self, scope: Scope, view: View | None = None, data: DataFiles | None = None) -> None:
         self.scope = scope
+        self.data = data or DataFiles()
         self.modules: dict[str, Loaded] = {}
         self.main = self._main(view)  # not one of the modules: it can be patched, but never be executed again
         self.rank: dict[str, int] = {}  # the order of first imports of the loaded modules
@@ -141,6 +120,7 @@ class Ledger:
         """The import hook saw that a module is about to be imported from this text."""
         self._noted[name] = text
         self._stirred = True
+        self.data.note(name)
 
     def refresh(self) -> None:
         """Take in modules that were imported since the last call, in the order of their import."""
@@ -170,7 +150,11 @@ class Ledger:
             self._put(name, None)
             if known is not None and known.text is not None:
                 self.idle[name] = known.text.digest
-            self._put(name, self._loaded(name, module, path, view))
+            loaded = self._loaded(name, module, path, view)
+            if name in self.data:
+                seen = view.data(digest_of) if view is not None else None
+                loaded = dataclasses.replace(loaded, data=self.data.at_import(name, seen))
+            self._put(name, loaded)
 
     def _loaded(self, name: str, module: types.ModuleType, path: str, view: View | None) -> Loaded:
         is_package = vars(module).get("__path__") is not None
@@ -208,10 +192,19 @@ class Ledger:
         """A module ran from this text."""
         module = sys.modules.get(name)
         is_package = isinstance(module, types.ModuleType) and vars(module).get("__path__") is not None
-        loaded = Loaded(name, text.path, is_package, text, again=True)
         for ledger in self._sharing(name, text.path):
-            ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+            data = ledger._data_after(name)  # noqa: SLF001 - another ledger
+            ledger._put(name, Loaded(name, text.path, is_package, text, again=True, data=data))  # noqa: SLF001 - the same
             ledger._refused.pop(name, None)  # noqa: SLF001 - the same
+
+    def _data_after(self, name: str) -> Digests:
+        """What the other files of a module held when the changes that are being made were looked for."""
+        known = self.modules.get(name)
+        found = dict(known.data) if known is not None else {}
+        for change in self._pending.changes:
+            for each in change.data if change.module == name else ():
+                found[each.path] = each.digest
+        return tuple(sorted((path, digest) for path, digest in found.items() if digest))
 
     def is_certain(self, name: str) -> bool:
         """Whether it is known which text a module ran."""
@@ -230,6 +223,14 @@ class Ledger:
             known = loaded or self.loaded(name)
             for ledger in self._sharing(name, known.path if known else None):
                 ledger._put(name, loaded)  # noqa: SLF001 - another ledger
+                if loaded is not None and ledger is not self and name in ledger.data:
+                    ledger._doubt(name)  # noqa: SLF001 - the same
+
+    def _doubt(self, name: str) -> None:
+        """It is not known what the other files of a module held when it ran: they count as changed."""
+        loaded = self.modules[name]
+        data = tuple((path, UNKNOWN) for path, _ in self.data.now(name))
+        self.modules[name] = dataclasses.replace(loaded, data=data)
 
     def _sharing(self, name: str, path: str | None) -> list[Ledger]:
         """This ledger and every other one that has the module in scope."""
@@ -285,6 +286,9 @@ class Ledger:
             must_exist(self.scope.roots(), [path for path, names in self._by_path.items() if names])
             files = files_of(self.scope)
             found = [change for loaded in self.modules.values() for change in self._change(loaded, files)]
+            found = with_data(
+                found, (each for each in self.modules.values() if each.name in self.data), self.data
+            )
             found += self._change_of_main()
             for name, path in files.items():
                 text = None if name in self.modules else readable(path)
@@ -296,7 +300,7 @@ class Ledger:
 
     def is_loss(self, change: Change) -> bool:
         """Whether a file is missing, or empty, that held something before; it may be about to be written."""
-        if change.kind is ChangeKind.DELETED:
+        if change.kind is ChangeKind.DELETED or any(each.lost for each in change.data):
             return True
         loaded = self.loaded(change.module)
         before = loaded.text if loaded is not None else None
@@ -307,8 +311,13 @@ class Ledger:
         """The changes of some files; None if the answer takes a look at all of them."""
         if any(change.kind is not ChangeKind.EDITED for change in self._pending.changes):
             return None
+        data = {path: self.data.readers(path) for path in paths} if self.data else {}
+        readers = {name for names in data.values() for name in names}
+        readers |= {change.module for change in self._pending.changes if change.data}
+        readers &= self.modules.keys()
+        paths = {path for path in paths if not data.get(path) or path in self._by_path}
         suspects = {*paths, *(change.path for change in self._pending.changes)}
-        found = []
+        found: list[Change] = []
         for path in suspects:
             names = self._by_path.get(path, {})
             main = self.main if self.main is not None and path == self.main.path else None
@@ -316,8 +325,8 @@ class Ledger:
             if text is None or any(id(sys.modules.get(n)) != self._objects[n] for n in names):
                 return None
             every = [*map(self.modules.__getitem__, names), *([main] if main is not None else [])]
-            found += [each for loaded in every for each in _edit(loaded, text)]
-        return found
+            found += [each for loaded in every for each in edit_of(loaded, text)]
+        return with_data(found, map(self.modules.__getitem__, sorted(readers)), self.data)
 
     def settle(self, changes: ChangeSet) -> None:
         """Added files that nobody ended up importing are old news from now on."""
@@ -364,7 +373,7 @@ class Ledger:
         if not changes:
             self._refused = {}
             return False
-        same = all(_is_same(change, self._refused.get(change.module)) for change in changes.changes)
+        same = all(is_same(change, self._refused.get(change.module)) for change in changes.changes)
         expected = {name for name, change in self._refused.items() if change.kind is not ChangeKind.ADDED}
         if not same or not expected.issubset(changes.modules):
             self._refused = {}
@@ -373,7 +382,7 @@ class Ledger:
     def _change_of_main(self) -> Iterator[Change]:
         text = read_if_there(self.main.path) if self.main is not None else None
         if self.main is not None and text is not None:  # a program whose file is gone goes on
-            yield from _edit(self.main, text)
+            yield from edit_of(self.main, text)
 
     def on_disk(self) -> Iterator[tuple[Loaded, SourceText | SourceError | None]]:
         """Every loaded module with a source, and what its file holds now; None where there is none.
@@ -399,7 +408,7 @@ class Ledger:
         elif text.path != loaded.path:
             yield Change(loaded.name, ChangeKind.MOVED, text.path, sized(text))
         else:
-            yield from _edit(loaded, text)
+            yield from edit_of(loaded, text)
 
     def _text_of(self, loaded: Loaded, files: Mapping[str, str]) -> SourceText | None:
         """What an import of a loaded module would read now; None if it would find nothing."""
@@ -424,16 +433,3 @@ def _end_of_modules() -> object:
 
 
 _LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()
-
-
-def _is_same(one: Change, two: Change | None) -> bool:
-    """Whether two changes lead to the same text in the same file."""
-    if two is None or one.path != two.path or (one.text is None) != (two.text is None):
-        return False
-    return one.text is None or two.text is None or one.text.digest == two.text.digest
-
-
-def _edit(loaded: Loaded, text: SourceText) -> Iterator[Change]:
-    """The change of a module whose file is where it was."""
-    if loaded.text is not None and not (loaded.certain and text.digest == loaded.text.digest):
-        yield Change(loaded.name, ChangeKind.EDITED, text.path, sized(text))

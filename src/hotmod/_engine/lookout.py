@@ -16,15 +16,18 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol, cast
 
+from hotmod._config import Config
 from hotmod._engine.burst import Burst, Doubt
+from hotmod._engine.logonly import LogOnly
 from hotmod._engine.notify import Notifier
 from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK
 from hotmod._engine.roots import Territory, survey_folders
 from hotmod._engine.saying import say
+from hotmod._model.errors import SourceError
 from hotmod._scope import Scope
 
 __all__ = ["Lookout", "Watched"]
@@ -41,16 +44,6 @@ LARGE = 50  # files in a burst after which everything is looked at: the kernel's
 logger = logging.getLogger("hotmod")
 
 
-class Files(Protocol):
-    """What is loaded, and from where."""
-
-    def refresh(self) -> None:
-        """Take in what was imported."""
-
-    def paths(self) -> set[str]:
-        """The files of all that is loaded."""
-
-
 class Watched(Protocol):
     """What the lookout has to know of whose files it watches: of a reloader, or of a service."""
 
@@ -59,8 +52,12 @@ class Watched(Protocol):
         """Where the files are."""
 
     @property
-    def ledger(self) -> Files:
-        """What is loaded."""
+    def config(self) -> Config:
+        """The options."""
+
+    @property
+    def ledger(self) -> Any:
+        """What is loaded, and from where."""
 
     def graph(self) -> object:
         """Read what is loaded."""
@@ -90,7 +87,8 @@ class Lookout:
         self.reloader = reloader
         self._doubt = doubt or functools.partial(prefetch, cast("Any", reloader))
         self.burst = Burst(delay)
-        self._notifier = Notifier(answers=answers)
+        self._notifier = Notifier(answers=answers, polling=reloader.config.polling)
+        self._log_only = LogOnly(delay)
         self._territory: Territory | None = None
         self._saved = time.monotonic()
         self._modules = 0
@@ -98,6 +96,11 @@ class Lookout:
         self._asked = self._woken = False
         self.expects_losses = False  # whether files were missing or empty already when quiet began
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
+
+    @property
+    def last(self) -> float:
+        """When the last of the saves that wait was noticed; 0 where none waits."""
+        return self.burst.last if self.burst else 0.0
 
     @property
     def folders(self) -> frozenset[str]:
@@ -134,8 +137,13 @@ class Lookout:
         self._listen(now)
         if not self.burst:
             self.reloader.prepare(SLICE)
-        if not self.burst or held:
+        return not held and self.is_over()
+
+    def is_over(self) -> bool:
+        """Whether something was saved, and nobody saves any more."""
+        if not self.burst:
             return False
+        now = time.monotonic()
         return self.burst.wait(now, busy=self._is_git_busy(now)) <= CLOSE
 
     def catch_up(self) -> bool:
@@ -150,6 +158,25 @@ class Lookout:
         """
         self._listen(time.monotonic(), files)
         return bool(self.burst)
+
+    def differs(self, paths: Collection[str] | None) -> bool:
+        """Whether files hold something else than what is loaded and what was refused.
+
+        Args:
+            paths: the files that may have changed; None for all. What differed before counts in any case.
+        """
+        ledger = self.reloader.ledger
+        with LOCK:
+            try:
+                changes = ledger.changes(paths)
+            except SourceError:
+                return True  # the attempt meets it again, and reports it
+            return bool(changes) and not ledger.refuses(changes)
+
+    def waiting(self) -> frozenset[str] | None:
+        """The files that `take` would give."""
+        with self._filling:
+            return None if self.burst.everything else frozenset(self.burst.paths)
 
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
@@ -195,6 +222,10 @@ class Lookout:
         if news is None or news.folders or self._has_new_places():
             self._arm()
             everything = True
+        if news is not None and news.logged:
+            self._log_only.saved(now, news.logged)
+            self._saved = now
+        self._log_only.tell(now)
         files = seen | (news.files if news is not None else frozenset())
         if not files and not everything:
             return
@@ -205,10 +236,8 @@ class Lookout:
 
     def _prepare(self) -> None:
         """Do what the reload will need, while it can't begin yet."""
-        with self._filling:
-            paths = None if self.burst.everything else frozenset(self.burst.paths)
         try:
-            self.burst.doubt = self._doubt(paths)
+            self.burst.doubt = self._doubt(self.waiting())
         except Exception:
             # The reload will meet the same error, and turn it into a report.
             self.burst.doubt = Doubt.MISSING
@@ -221,14 +250,19 @@ class Lookout:
             loaded = self.reloader.ledger.paths()
         self._modules = len(sys.modules)
         for _ in range(TRIES):
-            territory = self._territory = survey_folders(self.reloader.scope, loaded)
+            territory = self._territory = self._survey(loaded)
+            self._log_only.survey(territory)
             self._notifier.arm(territory.folders)
             # A folder that came after it was looked for, and before it would have been an event, is one more;
             # so is one that was gone for just the moment in which it was to be watched.
-            there = filter(os.path.isdir, survey_folders(self.reloader.scope, loaded).folders)
+            there = filter(os.path.isdir, self._survey(loaded).folders)
             if frozenset(there) == self._notifier.folders:
+                self._log_only.look_again(time.monotonic())
                 return
         self._asked = True  # somebody makes folders faster than they can be watched: look again
+
+    def _survey(self, loaded: set[str]) -> Territory:
+        return survey_folders(self.reloader.scope, loaded, self.reloader.ledger.data.globs())
 
     def _has_new_places(self) -> bool:
         """Whether a module was imported from a folder that is not watched."""

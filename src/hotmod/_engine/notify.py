@@ -23,12 +23,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import tempfile
 import time
 import weakref
 from collections.abc import Callable, Collection
 
 from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
+
+from hotmod._engine.mounts import shared
 
 __all__ = ["Notifier"]
 
@@ -72,9 +75,11 @@ class Notifier:
 
     Args:
         answers: whether it is going to be asked to `catch_up`.
+        polling: whether folders are compared instead of watched: `on`, `off`, seconds between two looks, or
+            `auto`, where the kernel refuses or others may write to a folder without telling it.
     """
 
-    def __init__(self, *, answers: bool = False) -> None:
+    def __init__(self, *, answers: bool = False, polling: str | float = "auto") -> None:
         # The kernel queues the events of all folders of one watcher in order: when that of a file which we
         # made ourselves is there, all before it are.
         self._beacon = _temporary_folder() if answers else None
@@ -83,7 +88,10 @@ class Notifier:
         self.folders: frozenset[str] = frozenset()
         self._native: RustNotify | None = None
         self._left: set[str] = set()  # events that came in a nap
-        self._polling = bool(os.environ.get("WATCHFILES_FORCE_POLLING", ""))
+        forced = bool(os.environ.get("WATCHFILES_FORCE_POLLING", ""))
+        self._polling = polling not in ("auto", "off") or (forced and polling == "auto")
+        self._auto = polling == "auto"
+        self._every = _POLLING_MS if isinstance(polling, str) else max(1, round(polling * 1000))
 
     def arm(self, folders: Collection[str]) -> None:
         """Watch exactly these folders from now on, each by itself. Folders that don't exist are left out.
@@ -124,24 +132,35 @@ class Notifier:
         """A native watcher of the folders, without those that vanish while it is made."""
         while True:
             existing = sorted(folder for folder in folders if os.path.isdir(folder))
+            self._mind_shares(existing)
             beacon = [self._beacon] if self._beacon is not None and os.path.isdir(self._beacon) else []
             try:
-                made = RustNotify([*existing, *beacon], False, self._polling, _POLLING_MS, False, True)  # noqa: FBT003
+                made = RustNotify([*existing, *beacon], False, self._polling, self._every, False, True)  # noqa: FBT003
             except FileNotFoundError:
                 continue
             except (OSError, WatchfilesRustInternalError) as error:
-                if self._polling:
+                if self._polling or not self._auto:
                     raise
                 logger.warning(
                     "The system refuses to watch %d folders (%s). They are compared every %d ms instead; "
                     "raise fs.inotify.max_user_watches or max_user_instances, or name narrower targets.",
                     len(existing),
                     error,
-                    _POLLING_MS,
+                    self._every,
                 )
                 self._polling = True
             else:
                 return made, frozenset(existing)
+
+    def _mind_shares(self, folders: Collection[str]) -> None:
+        """Compare folders that another machine may write to."""
+        if self._auto and not self._polling and sys.platform == "linux" and shared(folders):
+            logger.info(
+                "A watched folder lies on a file system that others may write to unnoticed by this machine. "
+                'Folders are compared every %d ms instead of watched; polling="off" watches them.',
+                self._every,
+            )
+            self._polling = True
 
     def poll(self) -> set[str]:
         """The paths of all events since the last call. Does not wait.

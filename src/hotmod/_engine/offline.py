@@ -17,10 +17,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from hotmod._config import Config
-from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
+from hotmod._engine.data import DataFiles
+from hotmod._model.changes import Change, ChangeKind, ChangeSet, DataChange, SourceText
 from hotmod._model.errors import ConfigError, HotmodError
 from hotmod._plan import Keeping, Plan, make_minimal_plan, make_plan, with_main_module
-from hotmod._scope import Scope
+from hotmod._scope import Scope, locations, relative
 from hotmod._source.files import discover, read
 from hotmod._source.graph import build, update
 from hotmod._source.parse import parse
@@ -35,8 +36,9 @@ def plan_of_file(path: str, against: str, config: Config) -> Plan:
     """What the save of one file would do to a process that has loaded everything else as it is on disk.
 
     Args:
-        path: the file.
-        against: the earlier text: another file, or a revision of git.
+        path: the file of a module; or another one that modules read, by the option `depends`, which is
+            taken to hold something else than before.
+        against: the earlier text of a module: another file, or a revision of git.
         config: the options.
 
     Raises:
@@ -44,9 +46,12 @@ def plan_of_file(path: str, against: str, config: Config) -> Plan:
         SourceError: a text can't be read.
         HotmodError: git has no such revision.
     """
+    readers = DataFiles(config.depends).readers(os.path.abspath(path))
+    if readers:
+        return _plan_of_data(os.path.abspath(path), readers, config)
     path = os.path.realpath(path)
     if not (os.path.isfile(path) and path.endswith(".py")):
-        msg = f"{path} is not a Python file that exists"
+        msg = f"{path} is not a Python file that exists, and no module says that it reads it"
         raise ConfigError(msg)
     root, prefix = _package_of(path)
     after, others = _on_disk(root, prefix)
@@ -60,6 +65,29 @@ def plan_of_file(path: str, against: str, config: Config) -> Plan:
     if data is not None:
         before[name] = ModuleSource(SourceText.of(path, data), after[name].is_package)
     return _plan(before, after, others, config)
+
+
+def _plan_of_data(path: str, readers: Sequence[str], config: Config) -> Plan:
+    """What another file would do that some modules read, if it held something else."""
+    sources: dict[str, ModuleSource] = {}
+    others: set[str] = set()
+    for name in dict.fromkeys(each.partition(".")[0] for each in readers):
+        for place in locations(name):
+            found, without = _on_disk(place, name)
+            sources.update(found)
+            others |= without
+    kind = ChangeKind.EDITED if os.path.exists(path) else ChangeKind.DELETED
+    data = (DataChange(path, relative(path), kind, ""),)
+    changes = [
+        Change(name, ChangeKind.EDITED, sources[name].text.path, sources[name].text, data, read=True)
+        for name in sorted(readers)
+        if name in sources
+    ]
+    if not changes:
+        names = ", ".join(readers)
+        msg = f"{relative(path)} is read by {names}, says the option depends, and there is no such module"
+        raise ConfigError(msg)
+    return _plan_of_modules(ChangeSet(tuple(changes)), sources, others, config)
 
 
 class Preview:

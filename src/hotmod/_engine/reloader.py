@@ -13,14 +13,15 @@ import functools
 import logging
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterable
-from typing import Self, TypeVar
+from collections.abc import Callable, Collection
+from typing import Self, TypeVar, Unpack
 
-from hotmod._config import Config, configure, listed
+from hotmod._config import Config, Options, configure
 from hotmod._engine import hooks, stress
 from hotmod._engine.ahead import Ahead
 from hotmod._engine.canary import Check, check_of
 from hotmod._engine.chronicle import Chronicle
+from hotmod._engine.data import DataFiles
 from hotmod._engine.gate import GATE, Occupied, patiently
 from hotmod._engine.lingering import lingering
 from hotmod._engine.loaded import Ledger
@@ -39,7 +40,7 @@ from hotmod._model.errors import PostponedError, ReloadError, RollbackError, Sou
 from hotmod._model.report import Report, Status
 from hotmod._model.verification import Verification
 from hotmod._plan import Plan
-from hotmod._scope import Scope, Target, scope_of
+from hotmod._scope import Scope, Target, scope_for
 from hotmod._source.graph import ImportGraph
 from hotmod._source.parse import parse
 
@@ -56,18 +57,21 @@ class Reloader:
     Args:
         *targets: modules or packages (objects or names, loaded or not) and paths of folders or files.
             A package means all its submodules, also those imported later.
-        strategy: `"minimal"`, the default, runs only the statements that an edit concerns; `"modules"`
-            executes every changed module and all its importers again.
         verify: called after the new code ran and before it is committed; if it raises or returns
             False, everything is taken back. A command, as a string or a list of strings, is run in a process
             of its own, against the files on disk; if it ends with anything but 0, everything is taken back.
-        include: gitignore-style patterns of the files in scope; none means all.
-        exclude: gitignore-style patterns of files that are never touched.
-        on_rude: what follows an edit that this process can't take: `"report"` (the status is
-            `restart-required`), `"raise"` a ReloadError, or `"restart"` the process.
-        keep: names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`.
-        paranoid: whether the program is compared with a fresh process after each reload.
-        patience: seconds that a reload waits for `stable` blocks to end before it is postponed.
+        **options: those of the page on configuration, by name:
+            `strategy`, `"minimal"` (the default, which runs only the statements that an edit concerns) or
+            `"modules"` (every changed module and all its importers are executed again);
+            `include`, `exclude` and `log_only`, gitignore-style patterns of the files in scope, of files that
+            are never touched, and of files whose saves watchers log;
+            `paths`, folders and files beside the targets;
+            `depends`, the other files that modules read, as `{"shop.settings": ["config/*.yaml"]}`;
+            `on_rude`, what follows an edit that this process can't take: `"report"` (the status is
+            `restart-required`), `"raise"` a ReloadError, or `"restart"` the process;
+            `keep`, names that hold on to their objects whatever runs again, as `"shop.db:ENGINE"`;
+            `paranoid`, whether the program is compared with a fresh process after each reload;
+            `patience`, seconds that a reload waits for `stable` blocks to end before it is postponed.
 
     Raises:
         ConfigError: there is no target, one does not exist, or an option is unknown or has a bad value.
@@ -77,25 +81,11 @@ class Reloader:
     def __init__(
         self,
         *targets: Target,
-        strategy: str | None = None,
         verify: Check | None = None,
-        include: Iterable[str] | None = None,
-        exclude: Iterable[str] | None = None,
-        on_rude: str | None = None,
-        keep: Iterable[str] | None = None,
-        paranoid: bool | None = None,
-        patience: float | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        config = configure(
-            strategy=strategy,
-            include=listed(include),
-            exclude=listed(exclude),
-            on_rude=on_rude,
-            keep=listed(keep),
-            paranoid=paranoid,
-            patience=patience,
-        )
-        self._set_up(config, scope_of(targets, config.include, config.exclude), check_of(verify))
+        config = configure(**options)
+        self._set_up(config, scope_for(targets, config), check_of(verify))
         self.prepare(PREPARING)
 
     @classmethod
@@ -118,7 +108,7 @@ class Reloader:
         self._check_program = verify
         self._done: collections.deque[Transaction] = collections.deque(maxlen=KEPT_JOURNALS)
         with turn():
-            self.ledger = Ledger(scope, view)
+            self.ledger = Ledger(scope, view, DataFiles(config.depends))
             self.chronicle = Chronicle(config, self.ledger)
             self.planner = planner = Planner(config, self.ledger)
             self._ahead = Ahead(self.ledger, planner.graph, planner.import_time, planner.call_time)

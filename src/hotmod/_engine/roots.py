@@ -17,9 +17,10 @@ import importlib.machinery
 import os
 from collections.abc import Collection, Iterable, Mapping
 
+from hotmod._engine.data import Glob
 from hotmod._scope import Scope
 
-__all__ = ["SKIPPED", "News", "Territory", "survey_folders"]
+__all__ = ["SKIPPED", "News", "Territory", "barred", "survey_folders"]
 
 SKIPPED = frozenset(("__pycache__", "node_modules", "site_packages", "dist_packages"))
 _SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
@@ -30,15 +31,18 @@ class News:
     """What some events are about; false when they don't matter.
 
     Attributes:
-        files: source files, as their modules name them, that may have changed.
+        files: source files, as their modules name them, and other files that modules read, that may have
+            changed.
         folders: whether folders came, went or were replaced.
+        logged: files that may have changed, and of which no more is wanted than to know that.
     """
 
     files: frozenset[str] = frozenset()
     folders: bool = False
+    logged: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.files) or self.folders
+        return bool(self.files or self.logged) or self.folders
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,7 +54,10 @@ class Territory:
         anchors: folders watched for the sake of some entries only: parents of roots.
         links: real paths of linked source files, and the paths under which modules know them.
         files: files of loaded modules, whatever their names.
-        scope: which files are let through.
+        scope: which files are let through, and which are only logged.
+        data: folders of other files that modules read: the real path of each, and the paths by which the
+            patterns know it.
+        globs: these patterns.
     """
 
     inside: Mapping[str, tuple[str, ...]]
@@ -58,15 +65,18 @@ class Territory:
     links: Mapping[str, tuple[str, ...]]
     files: frozenset[str]
     scope: Scope
+    data: Mapping[str, tuple[str, ...]]
+    globs: tuple[Glob, ...]
 
     @property
     def folders(self) -> frozenset[str]:
         """Every folder to watch, by its real path."""
-        return frozenset((*self.inside, *self.anchors, *map(os.path.dirname, self.links)))
+        return frozenset((*self.inside, *self.anchors, *self.data, *map(os.path.dirname, self.links)))
 
     def news(self, paths: Iterable[str]) -> News:
         """What events on these paths are about."""
         files: set[str] = set()
+        logged: set[str] = set()
         folders = False
         for path in paths:
             folder, entry = os.path.split(path)
@@ -76,10 +86,18 @@ class Territory:
                 seen.add(path)
             own = {each for each in seen if self._is_source(each, entry)}
             files.update(each for each in own if self.scope.allows(each))
+            logged.update(filter(self.scope.logs, seen))
+            read = {os.path.join(known, entry) for known in self.data.get(folder, ())}
+            files.update(each for each in read if any(glob.matches(each) for glob in self.globs))
             # an anchor that is gone is followed by one above it
-            itself = path in self.inside or path in self.anchors
+            itself = path in self.inside or path in self.anchors or path in self.data
             folders = folders or itself or (bool(seen - own) and self._is_folder(path, entry))
-        return News(frozenset(files), folders)
+            folders = folders or (bool(read) and any(map(self._is_entered, read)))
+        return News(frozenset(files), folders, frozenset(logged))
+
+    def _is_entered(self, path: str) -> bool:
+        """Whether this is a folder that came, in which there may be files that modules read."""
+        return os.path.isdir(path) and any(path in glob.folders() for glob in self.globs)
 
     def _is_source(self, path: str, entry: str) -> bool:
         stem, suffix = os.path.splitext(entry)
@@ -92,14 +110,16 @@ class Territory:
         return _may_hold_modules(entry) and os.path.isdir(path)
 
 
-def survey_folders(scope: Scope, loaded: Collection[str]) -> Territory:
+def survey_folders(scope: Scope, loaded: Collection[str], globs: Iterable[Glob] = ()) -> Territory:
     """The folders to watch for a scope.
 
     Args:
         scope: the modules that are ours.
         loaded: the files of those that are loaded.
+        globs: the other files that modules read.
     """
     walk = _Walk()
+    globs = tuple(globs)
     roots = [root for root, _ in scope.roots()]
     for root in roots:
         walk.anchor(root)
@@ -112,17 +132,38 @@ def survey_folders(scope: Scope, loaded: Collection[str]) -> Territory:
             walk.file(path)
         elif os.path.islink(path):
             walk.link(path)
+    for glob in globs:
+        walk.anchor(glob.folder)
+        walk.data(glob)
     return Territory(
         {real: tuple(dict.fromkeys(known)) for real, known in walk.inside.items()},
         {folder: frozenset(entries) for folder, entries in walk.anchors.items()},
         {real: tuple(dict.fromkeys(known)) for real, known in walk.links.items()},
         frozenset(loaded),
         scope,
+        {real: tuple(dict.fromkeys(known)) for real, known in walk.read.items()},
+        globs,
     )
 
 
 def _may_hold_modules(entry: str) -> bool:
     return entry.isidentifier() and entry not in SKIPPED
+
+
+def barred(root: str, path: str) -> tuple[str, str] | None:
+    """The first folder on the way from a root to a file that is not entered, and why; None if all are."""
+    folder = root
+    for entry in os.path.relpath(os.path.dirname(path), root).split(os.sep):
+        if entry in (os.curdir, os.pardir):
+            continue
+        folder = os.path.join(folder, entry)
+        if entry in SKIPPED:
+            return folder, "folders of that name hold no modules of yours"
+        if not entry.isidentifier():
+            return folder, "its name is no identifier, so no import leads into it"
+        if os.path.exists(os.path.join(folder, "pyvenv.cfg")):
+            return folder, "it is a virtual environment"
+    return None
 
 
 class _Walk:
@@ -133,6 +174,7 @@ class _Walk:
         self.anchors: dict[str, set[str]] = {}
         self.links: dict[str, list[str]] = {}
         self.seen: set[str] = set()
+        self.read: dict[str, list[str]] = {}
 
     def anchor(self, root: str) -> None:
         """Watch the nearest folder above a root that exists, for the entry that leads to the root."""
@@ -146,6 +188,13 @@ class _Walk:
         """Watch a single file that lies in none of the folders."""
         self.anchors.setdefault(os.path.realpath(os.path.dirname(path)), set()).add(os.path.basename(path))
         self.links.setdefault(os.path.realpath(path), []).append(path)
+
+    def data(self, glob: Glob) -> None:
+        """Watch the folders of other files, and what links there point to."""
+        for folder in filter(os.path.isdir, glob.folders()):
+            self.read.setdefault(os.path.realpath(folder), []).append(folder)
+        for path in filter(os.path.islink, glob.files()):
+            self.link(path)
 
     def link(self, path: str) -> None:
         """Watch the file that a link points to."""

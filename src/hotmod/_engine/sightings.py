@@ -19,11 +19,13 @@ import stat
 import sys
 import time
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from hotmod._scope import Scope
 
-__all__ = ["SOURCE", "Census", "View", "main_module", "source_of"]
+__all__ = ["SOURCE", "UNKNOWN", "Census", "View", "main_module", "source_of"]
+
+UNKNOWN = "?"  # the digest of a file that may have changed since it was read
 
 SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
@@ -76,12 +78,16 @@ class Census:
 class View:
     """What the files of the loaded modules look like now.
 
+    Args:
+        scope: the modules that are ours.
+        data: other files that these read when they run.
+
     Attributes:
         census: finds the modules of the scope.
         main: the text of the main module; None if it is not in scope or can't be read.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, data: Iterable[str] = ()) -> None:
         self.census = Census(scope)
         main = main_module(scope)
         self.main = _bytes_of(main[1]) if main is not None else None
@@ -89,6 +95,26 @@ class View:
         self._seen: dict[str, _Sighting | None] = {}
         for name, _, path in self.census.ours():
             self._seen[name] = self._look(path) if path.endswith(SOURCE) else None
+        self._data = {path: self._look(path) for path in data}
+
+    def data(self, digest: Callable[[bytes], str]) -> dict[str, str]:
+        """By path, the digests of the other files when the view was taken; `UNKNOWN` where that is not known.
+
+        Args:
+            digest: makes one.
+        """
+        found: dict[str, str] = {}
+        for path, seen in self._data.items():
+            data = None if seen is None else seen[4] if seen[4] is not None else self._still(path, seen)
+            found[path] = UNKNOWN if data is None else digest(data)
+        return found
+
+    def _still(self, path: str, seen: _Sighting) -> bytes | None:
+        data = _bytes_of(path)
+        try:
+            return data if seen[:4] == _signature(path) else None
+        except OSError:
+            return None
 
     def _look(self, path: str) -> _Sighting | None:
         try:

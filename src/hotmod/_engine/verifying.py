@@ -85,6 +85,9 @@ class _Verifying:
                 self.skipped.append(f"{loaded.name}: it is being imported at this moment")
                 continue
             now = self._readable(loaded, known, text)
+            for each in self._ledger.data.changes(loaded.name, loaded.data):
+                said = f"{each}; what read it did not run again"
+                self.found.append(Difference(loaded.name, "", "edited", said, each.path))
             subject = self._subject(loaded, known, now, module)
             if subject is None:
                 continue

@@ -1,6 +1,6 @@
 """The watcher: a daemon thread that applies edits as they are saved, and the handle that people hold.
 
-Touches: one thread per watcher; the running program, through the reloader; hooks of exit and fork.
+Touches: one thread per watcher; the running program, through the reloader.
 
 Guarantees: making a watcher reads no source file and returns at once, and a save after that moment is
 applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it comes from,
@@ -12,25 +12,22 @@ Assumes: whoever gives `apply=` calls what it is given, once and in good time.
 
 from __future__ import annotations
 
-import atexit
 import collections
 import contextlib
 import logging
-import os
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
 from hotmod._engine import notes
+from hotmod._engine.brake import Brake
 from hotmod._engine.saying import raise_interrupt, say, tell
+from hotmod._engine.watchers import LOOKOUTS, WATCHERS
 from hotmod._model.errors import HotmodError, RollbackError
 
 if TYPE_CHECKING:
-    import types
-
     from hotmod._engine.beginning import Beginning
     from hotmod._engine.doorman import Doorman
     from hotmod._engine.lookout import Lookout
@@ -43,6 +40,8 @@ COURTESY = 0.02  # seconds
 HISTORY = 32
 STOP_WAIT = 5.0  # seconds that stop() waits for an attempt under way
 FAILURES = 3  # errors of hotmod in a row after which a watcher gives up
+MISTAKE = "hotmod: an error in the watcher itself (%d of %d)"
+APPLY_FAILED = "hotmod: apply= failed, so the edit was not applied; the next save tries again"
 _CLEAN = ("unchanged", "applied")
 
 
@@ -51,6 +50,8 @@ class Watcher:
 
     It is a context manager that stops on leaving. A watcher that nobody holds goes on watching.
     """
+
+    _answers = False  # whether its lookout is asked what was saved until now
 
     def __init__(
         self,
@@ -83,16 +84,12 @@ class Watcher:
         self._holds = 0
         self._handed_over = False  # whether `apply` has an attempt that it has not yet run
         self._attempting = 0  # the thread that makes an attempt, 0 when none does
+        self._brake = Brake()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: types.TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def __repr__(self) -> str:
@@ -102,6 +99,7 @@ class Watcher:
         count = len(self._lookout.folders) if self._lookout is not None else 0
         if state == "watching" and count:
             state = f"watching {count} folder{'s' if count != 1 else ''}"
+        state += ", an edit waits for apply()" if self.pending else ""
         of = self._beginning
         return f"<hotmod.Watcher of {of.scope}, {state}, {self.status}, generation {of.generation}>"
 
@@ -126,6 +124,30 @@ class Watcher:
     def stopped(self) -> bool:
         """Whether no further attempt begins by itself."""
         return self._stopped
+
+    @property
+    def pending(self) -> bool:
+        """Whether `apply()` has something to apply. False of a watcher that applies edits by itself."""
+        return False
+
+    def apply(self, *, catch_up: bool = False) -> Report | None:  # noqa: ARG002 - for one with apply="manual"
+        """Apply in the calling thread what waits; for watchers that were made with `apply="manual"`.
+
+        Where nothing waits this looks at a flag. It waits for `stable` blocks as `reload` does.
+
+        Args:
+            catch_up: find for sure what was saved before this call, also in the instant before it. That
+                takes milliseconds, or a tenth of a second when nobody has saved for minutes; a save that
+                looks unfinished is waited for, a quarter of a second at most.
+
+        Returns:
+            What was done; None if nothing waited, inside of `hold()`, and where edits apply by themselves.
+
+        Raises:
+            HotmodError: called by code that is being reloaded or imported, or in a `stable` block. Nothing
+                was changed, and the edit still waits.
+        """
+        return None
 
     def next_report(self, timeout: float | None = None) -> Report:
         """Wait for the next report of a save, and return each of them once.
@@ -266,8 +288,8 @@ class Watcher:
 
         if self._beginning is None:
             return
-        lookout = self._lookout = Lookout(self._beginning.reloader(), self._delay)
-        _LOOKOUTS.add(lookout)
+        lookout = self._lookout = Lookout(self._beginning.reloader(), self._delay, answers=self._answers)
+        LOOKOUTS.add(lookout)
         doorman = self._doorman = Doorman(self._beginning.config.patience, self._look_again)
         failures = 0
         started = False
@@ -278,29 +300,28 @@ class Watcher:
                         lookout.start()
                         started = True
                         lookout.ask()
-                    if lookout.turn(held=self._holds > 0 or self._handed_over):
-                        self._hand_over()
+                    self._turn(lookout)
                     if doorman.crowded is not None and not self._handed_over:
                         self._offer(doorman)
                     failures = 0
                 except Exception:  # noqa: BLE001 - it is logged
                     failures += 1
-                    say(
-                        logging.ERROR,
-                        "hotmod: an error in the watcher itself (%d of %d)",
-                        failures,
-                        FAILURES,
-                        with_error=True,
-                    )
+                    say(logging.ERROR, MISTAKE, failures, FAILURES, with_error=True)
                     lookout.ask()
         finally:
             lookout.close()
             doorman.after(postponed=False)
-            _LOOKOUTS.discard(lookout)
+            LOOKOUTS.discard(lookout)
             notes.release()
             with self._changed:
                 self._stopped = True
                 self._changed.notify_all()
+
+    def _turn(self, lookout: Lookout) -> None:
+        """Let a moment pass, and see to what was saved."""
+        held = self._holds > 0 or self._handed_over or self._brake.holds(lookout.last)
+        if lookout.turn(held=held):
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """Make an attempt, here or where `apply` wants it."""
@@ -313,11 +334,7 @@ class Watcher:
         except Exception:  # noqa: BLE001 - it is logged
             self._handed_over = False
             self._take()
-            say(
-                logging.ERROR,
-                "hotmod: apply= failed, so the edit was not applied; the next save tries again",
-                with_error=True,
-            )
+            say(logging.ERROR, APPLY_FAILED, with_error=True)
 
     def _offer(self, doorman: Doorman) -> None:
         """Hand over an attempt that met stable blocks when these have ended, or tell that it is postponed."""
@@ -341,6 +358,9 @@ class Watcher:
             self._lookout.wake()
 
     def _go(self) -> None:
+        self._apply_now()
+
+    def _apply_now(self) -> Report | None:
         """Apply what was saved, unless it is not the time for it any more."""
         report = None
         with self._attempt(asked=False) as may_begin:
@@ -348,11 +368,13 @@ class Watcher:
             if may_begin:
                 report = self._report(self._take())
             if report is not None:
+                self._brake.after(report)
                 self._publish(report, queued=True)
         if self._doorman is not None:
             self._doorman.after(postponed=report is not None and report.postponed)
         if report is not None:
             raise_interrupt(report)
+        return report
 
     @contextlib.contextmanager
     def _attempt(self, *, asked: bool) -> Iterator[bool]:
@@ -383,8 +405,8 @@ class Watcher:
 
     def _report(self, paths: frozenset[str] | None) -> Report | None:
         """Attempt, and turn an error of hotmod itself into a report; None if nothing was attempted."""
-        from hotmod._engine.gate import Occupied  # noqa: PLC0415 - loaded with the engine
-        from hotmod._model.report import Report  # noqa: PLC0415 - takes a while to load
+        from hotmod._engine.failures import failure  # noqa: PLC0415 - loaded with the engine
+        from hotmod._engine.gate import Occupied  # noqa: PLC0415 - the same
 
         if self._beginning is None:
             return None
@@ -397,12 +419,8 @@ class Watcher:
                 self._doorman.crowded = occupied
                 self._lookout.wake()
             return None
-        except Exception as error:  # noqa: BLE001 - it is logged
-            say(logging.ERROR, "hotmod: an error in hotmod itself; the edit was not applied", with_error=True)
-            status: Status = "restart-required" if isinstance(error, RollbackError) else "rejected"
-            return Report(
-                status=status, scope=str(reloader.scope), generation=reloader.generation, error=error
-            )
+        except Exception as error:  # noqa: BLE001 - it is told
+            return failure(error, str(reloader.scope), reloader.generation)
         except BaseException:  # Ctrl-C between two steps of ours: what was saved is still to be applied
             if self._lookout is not None:
                 self._lookout.ask()
@@ -422,29 +440,8 @@ class Watcher:
             return
         tell(self._on_reload, report, own=threading.current_thread() is self._thread)
 
-    def _abandon(self) -> None:
+    def abandon(self) -> None:
         """In a forked child there is no thread, and what it held locked stays locked: begin anew."""
         self._reset(stopped=True)
         self._thread = None
         self._lookout = self._doorman = None
-
-
-WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
-# Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with
-# its parent and whose thread it does not have.
-_LOOKOUTS: set[Lookout] = set()
-
-
-def _stop_all() -> None:
-    for watcher in list(WATCHERS):
-        watcher.stop()
-
-
-def _abandon_all() -> None:
-    for watcher in list(WATCHERS):
-        watcher._abandon()  # noqa: SLF001 - the same module
-
-
-atexit.register(_stop_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)

@@ -25,6 +25,7 @@ from hotmod._plan.mutations import unrepeatable
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
 from hotmod._plan.purity import is_pure
+from hotmod._plan.reading import read_again
 from hotmod._plan.spread import Spread
 from hotmod._plan.ties import ties_of
 from hotmod._source.diff import Edits, diff
@@ -180,6 +181,8 @@ class _Maker:
                 self._seed(name)
             else:
                 spread.came_or_went(name, change.kind.value)
+            if change.data:
+                read_again(spread, name, change.data)
         self._new_cycles()
         for module, name in overwritten:
             if module in self._edits:

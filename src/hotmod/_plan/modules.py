@@ -56,7 +56,7 @@ def make_plan(
     """
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
-    why = {change.module: (change.kind.value, 0) for change in changes.changes}
+    why = {change.module: (change.why, 0) for change in changes.changes}
     follow, by_hidden = following(graph, changes.modules, rank, hidden)
     for importer in sorted(follow, key=rank.__getitem__):
         why[importer] = by_hidden.get(importer) or _why(graph, importer, changes.modules, follow)

@@ -323,9 +323,7 @@ class Plan:
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON-ready values."""
         return {
-            "changes": [
-                {"module": c.module, "kind": c.kind.value, "path": c.path} for c in self.changes.changes
-            ],
+            "changes": [change.as_dict() for change in self.changes.changes],
             "steps": [step.as_dict() for step in self.steps],
             "hazards": [hazard.as_dict() for hazard in self.hazards],
             "kept": list(self.kept),

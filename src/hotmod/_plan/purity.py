@@ -15,7 +15,7 @@ import builtins
 from hotmod._plan.program import Place, Program
 from hotmod._source.facts import Facts
 
-__all__ = ["is_plain_base", "is_pure"]
+__all__ = ["is_plain_base", "is_pure", "is_quiet", "is_quiet_base"]
 
 _BUILTINS = frozenset(
     (
@@ -83,14 +83,15 @@ def is_pure(program: Program, module: str, facts: Facts) -> bool:
         places = program.places(module, chain)
         if not places or any(place.module != module for place in places):
             return False
-    calls = all(_is_quiet(program, module, callee) for callee in facts.eager.unknown)
+    calls = all(is_quiet(program, module, callee) for callee in facts.eager.unknown)
     return calls and all(
-        described.plain and all(_is_quiet_base(program, module, base) for base in described.bases)
+        described.plain and all(is_quiet_base(program, module, base) for base in described.bases)
         for described in facts.classes.values()
     )
 
 
-def _is_quiet(program: Program, module: str, callee: tuple[str, ...]) -> bool:
+def is_quiet(program: Program, module: str, callee: tuple[str, ...]) -> bool:
+    """Whether a function or class outside of the scope is known to keep to itself when it is called."""
     if not callee:
         return False
     name = program.outside(module, callee)
@@ -103,7 +104,7 @@ def _is_quiet(program: Program, module: str, callee: tuple[str, ...]) -> bool:
     )
 
 
-def _is_quiet_base(program: Program, module: str, base: tuple[str, ...], depth: int = 12) -> bool:
+def is_quiet_base(program: Program, module: str, base: tuple[str, ...], depth: int = 12) -> bool:
     """Whether a class built upon this base is seen by nothing but `type`, `ABCMeta` and `EnumType`."""
     if not base or depth == 0:
         return False
@@ -119,7 +120,7 @@ def _is_quiet_base(program: Program, module: str, base: tuple[str, ...], depth: 
         bool(described)
         and all(described)
         and all(
-            _is_quiet_base(program, place.module, each, depth - 1)
+            is_quiet_base(program, place.module, each, depth - 1)
             for place in places
             for facts in _facts_at(program, place)
             for each in facts.classes[place.name].bases

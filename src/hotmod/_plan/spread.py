@@ -133,6 +133,11 @@ class Spread(Runs):
         for index in self.program.binders(module).get(name, ()) if module in self.program else ():
             self.run(module, index, cause)
 
+    def forget(self, module: str, name: str, cause: Cause) -> None:
+        """What a function gives is not what it gave: a cache of its results is cleared."""
+        if self._derived(module, name, True) == "cache":  # noqa: FBT003 - see `derived`
+            self.renewed[module, name] = cause
+
     def held(self, module: str) -> tuple[tuple[str, frozenset[str]], ...]:
         """By class of which only methods changed, the data of its body, which stays."""
         facts = self.program.facts(module)

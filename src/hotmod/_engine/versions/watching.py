@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from hotmod._config import configure
 from hotmod._engine.burst import Doubt
 from hotmod._engine.lookout import Lookout
 from hotmod._engine.saying import say
@@ -38,7 +39,8 @@ class _Files:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.ledger = self
+        self.ledger = self.data = self
+        self.config = configure()
 
     @property
     def scope(self) -> Scope:
@@ -49,6 +51,10 @@ class _Files:
 
     def paths(self) -> set[str]:
         return {text.path for text in self._service.current.texts.values()}
+
+    def globs(self) -> tuple[str, ...]:
+        """No other files are watched."""
+        return ()
 
     def graph(self) -> None:
         """There is none to be made ahead."""

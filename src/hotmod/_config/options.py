@@ -1,33 +1,24 @@
-"""Options: arguments over `HOTMOD_*` variables over `[tool.hotmod]` of pyproject.toml.
+"""The options: their names, their values, and what is allowed.
 
-Touches: the environment, and the nearest pyproject.toml above the working directory (read only).
+Touches: nothing.
 
-Guarantees: an unknown key or a bad value is a `ConfigError` that names it, says where it stands and
-lists what is allowed; nothing is guessed.
+Guarantees: a bad value is a `ValueError` that lists what is allowed; nothing is guessed.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypedDict
 
-from hotmod._model.errors import ConfigError
+__all__ = ["CHECKS", "MODES", "ON_RUDE", "STRATEGIES", "Config", "Options", "WatchOptions"]
 
-__all__ = ["ON_RUDE", "STRATEGIES", "Config", "configure", "listed", "switched_off"]
-
+MODES = ("on", "off", "manual")
 STRATEGIES = ("minimal", "modules")
 ON_RUDE = ("report", "raise", "restart")
+POLLING = ("auto", "on", "off")
 STRESS = ("identity", "rollback", "every:N")
-_SEPARATORS = {
-    "include": os.pathsep,
-    "exclude": os.pathsep,
-    "keep": ",",
-    "stress": ",",
-}  # of lists in variables
 _TRUTHS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False, "": False}
 
 
@@ -41,6 +32,11 @@ class Config:
         delay: seconds without a further event after which a burst of saves is taken to be over.
         include: gitignore-style patterns of files to watch; empty means all.
         exclude: gitignore-style patterns of files never to touch.
+        log_only: gitignore-style patterns of files whose saves a watcher logs and nobody applies.
+        paths: folders and files beside the targets, as absolute paths: plug-ins, modules outside of packages.
+        depends: by module, the patterns of other files that it reads when it runs, as absolute paths.
+        polling: whether folders are compared instead of watched: `on`, `off`, `auto` where the system can't
+            tell of saves, or the seconds between two looks.
         on_rude: what follows an edit that this process can't take: to `report` it, to `raise` an error, or to
             `restart` the process.
         keep: names that hold on to their objects whatever runs again, as `module:name`.
@@ -53,6 +49,10 @@ class Config:
     delay: float = 0.01
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    log_only: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    depends: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    polling: str | float = "auto"
     on_rude: str = "report"
     keep: tuple[str, ...] = ()
     paranoid: bool = False
@@ -60,8 +60,8 @@ class Config:
     stress: tuple[str, ...] = ()
 
     def sharing(self) -> Config:
-        """What has to be equal for two doors to use one reloader: everything but the delay of a watcher."""
-        return dataclasses.replace(self, delay=0.0)
+        """What has to be equal for two doors to use one reloader: everything but what watchers alone need."""
+        return dataclasses.replace(self, delay=0.0, polling="auto")
 
     def kept(self) -> dict[str, frozenset[str]]:
         """The names to keep, by module."""
@@ -72,76 +72,26 @@ class Config:
         return {module: frozenset(names) for module, names in found.items()}
 
 
-def listed(values: Iterable[str] | None) -> list[str] | None:
-    """Some strings as a list; one string is a list of one."""
-    if isinstance(values, str):
-        return [values]
-    return None if values is None else list(values)
+class Options(TypedDict, total=False):
+    """The options of a reloader as arguments; None is as if it were not given."""
+
+    strategy: str | None
+    include: Iterable[str] | None
+    exclude: Iterable[str] | None
+    log_only: Iterable[str] | None
+    paths: Iterable[str | os.PathLike[str]] | None
+    depends: Mapping[str, Iterable[str]] | None
+    on_rude: str | None
+    keep: Iterable[str] | None
+    paranoid: bool | None
+    patience: float | None
 
 
-def switched_off() -> bool:
-    """Whether `HOTMOD=off` is set: every door then does nothing.
+class WatchOptions(Options, total=False):
+    """The options of a watcher as arguments."""
 
-    Raises:
-        ConfigError: `HOTMOD` has another value than `on` or `off`.
-    """
-    value = os.environ.get("HOTMOD", "on").strip().lower() or "on"
-    if value not in ("on", "off"):
-        msg = f"HOTMOD={value!r}: allowed are on, off"
-        raise ConfigError(msg)
-    return value == "off"
-
-
-def configure(start: pathlib.Path | None = None, **arguments: object) -> Config:
-    """The options in force; an argument that is None was not given.
-
-    Args:
-        start: where the search for pyproject.toml begins; default: the working directory.
-        **arguments: options by name.
-
-    Raises:
-        ConfigError: an unknown option or a bad value, wherever it stands.
-    """
-    values: dict[str, Any] = {}
-    for source, table in (*_project_tables(start), ("the environment", _environment())):
-        values.update({key: _checked(key, value, source) for key, value in table.items()})
-    given = {key: value for key, value in arguments.items() if value is not None}
-    values.update({key: _checked(key, value, "the arguments") for key, value in given.items()})
-    return Config(**values)
-
-
-def _environment() -> dict[str, object]:
-    table: dict[str, object] = {}
-    for variable, value in os.environ.items():
-        if variable.startswith("HOTMOD_"):
-            key = variable.removeprefix("HOTMOD_").lower()
-            table[key] = value.split(_SEPARATORS[key]) if key in _SEPARATORS else value
-    return table
-
-
-def _project_tables(start: pathlib.Path | None) -> list[tuple[str, Mapping[str, object]]]:
-    folder = (start or pathlib.Path.cwd()).absolute()
-    for path in (parent / "pyproject.toml" for parent in (folder, *folder.parents)):
-        if path.is_file():
-            try:
-                table = tomllib.loads(path.read_text("utf-8")).get("tool", {}).get("hotmod", {})
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-                msg = f"{path} can't be read: {error}. No option was taken from it; mend the file."
-                raise ConfigError(msg) from error
-            return [(f"[tool.hotmod] of {path}", table)]
-    return []
-
-
-def _checked(key: str, value: object, source: str) -> object:
-    check = _CHECKS.get(key)
-    if check is None:
-        msg = f"unknown option {key!r} in {source}; allowed are {', '.join(sorted(_CHECKS))}"
-        raise ConfigError(msg)
-    try:
-        return check(value)
-    except (TypeError, ValueError) as error:
-        msg = f"option {key!r} in {source} has the bad value {value!r}: {error}"
-        raise ConfigError(msg) from error
+    delay: float | None
+    polling: str | float | bool | None
 
 
 def _strategy(value: object) -> str:
@@ -152,11 +102,19 @@ def _strategy(value: object) -> str:
 
 
 def _seconds(value: object, most: float) -> float:
-    seconds = float(value) if isinstance(value, (str, int, float)) else float("nan")
+    seconds = _number(value)
     if not 0 <= seconds <= most:
         msg = f"allowed are 0 to {most:g} (seconds)"
         raise ValueError(msg)
     return seconds
+
+
+def _number(value: object) -> float:
+    """A number; one that nothing allows where it is none."""
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else float("nan")
+    except ValueError:
+        return float("nan")
 
 
 def _patterns(value: object) -> tuple[str, ...]:
@@ -198,6 +156,47 @@ def _stress(value: object) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _paths(value: object) -> tuple[str, ...]:
+    values = (value,) if isinstance(value, (str, os.PathLike)) else value
+    if not isinstance(values, (list, tuple)) or not all(
+        isinstance(each, (str, os.PathLike)) for each in values
+    ):
+        msg = "allowed is a list of folders and files"
+        raise ValueError(msg)
+    return tuple(os.fspath(each) for each in values if os.fspath(each))
+
+
+def _depends(value: object) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found: dict[str, list[str]] = {}
+    if isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value):  # of a variable
+        pairs = [each.partition("=")[::2] for each in value if each.strip()]
+    else:
+        pairs = [(name, each) for name, listed in _entries(value) for each in listed]
+    for name, pattern in pairs:
+        if not pattern or not all(part.isidentifier() for part in name.strip().split(".")):
+            msg = 'allowed are modules with lists of patterns, as {"shop.settings" = ["config/*.yaml"]}'
+            raise ValueError(msg)
+        found.setdefault(name.strip(), []).append(pattern)
+    return tuple((name, tuple(dict.fromkeys(patterns))) for name, patterns in sorted(found.items()))
+
+
+def _entries(value: object) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, patterns in value.items() if isinstance(value, Mapping) else [("", "")]:
+        yield str(name), _patterns(patterns)
+
+
+def _polling(value: object) -> str | float:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, str) and value.strip().lower() in POLLING:
+        return value.strip().lower()
+    seconds = _number(value)
+    if not 0.01 <= seconds <= 60:  # noqa: PLR2004 - the message says the same
+        msg = f"allowed are {', '.join(POLLING)}, or 0.01 to 60 (seconds between two looks)"
+        raise ValueError(msg)
+    return seconds
+
+
 def _switch(value: object) -> bool:
     found = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
     if found is None:
@@ -206,11 +205,15 @@ def _switch(value: object) -> bool:
     return found
 
 
-_CHECKS: dict[str, Callable[[object], object]] = {
+CHECKS: dict[str, Callable[[object], object]] = {
     "strategy": _strategy,
     "delay": lambda value: _seconds(value, 60),
     "include": _patterns,
     "exclude": _patterns,
+    "log_only": _patterns,
+    "paths": _paths,
+    "depends": _depends,
+    "polling": _polling,
     "on_rude": _on_rude,
     "keep": _keep,
     "paranoid": _switch,
