@@ -23,6 +23,7 @@ _PLACES = {
     "Reloader": "hotmod._engine.reloader",
     "Report": "hotmod._model.report",
     "RollbackError": "hotmod._model.errors",
+    "Served": "hotmod._engine.served",
     "SourceError": "hotmod._model.errors",
     "Verification": "hotmod._model.verification",
     "Watcher": "hotmod._engine.watcher",
@@ -31,6 +32,7 @@ _PLACES = {
     "diagnose": "hotmod._api",
     "graph": "hotmod._api",
     "lingering": "hotmod._api",
+    "live": "hotmod._engine.served",
     "metrics": "hotmod._api",
     "plan": "hotmod._api",
     "register_class_adapter": "hotmod._live.adapters",
@@ -49,10 +51,15 @@ _DOORS = {
     "unload_ipython_extension": "hotmod.ipython",
 }
 
-__all__ = [*_PLACES]  # noqa: PLE0604 - the first table is the list
+# Modules that people use by their names in this package.
+_MODULES = ("versions",)
+
+__all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604 - the tables are the list
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     place = _PLACES.get(name) or _DOORS.get(name)
     if place is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
@@ -63,4 +70,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *__all__})

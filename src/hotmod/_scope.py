@@ -28,6 +28,8 @@ __all__ = [
     "Scope",
     "Target",
     "everything",
+    "keep_apart",
+    "loaded_of",
     "locations",
     "matches",
     "relative",
@@ -69,7 +71,7 @@ class Scope:
 
     def owns_name(self, name: str) -> bool:
         """Whether a module of this name is in scope, by its name or by the file from which it is loaded."""
-        if _is_hotmod(name):
+        if _is_hotmod(name) or _is_apart(name):
             return False
         if self.everywhere:
             return _is_own(sys.modules.get(name))
@@ -102,7 +104,7 @@ class Scope:
 
     def owns(self, name: str, path: str | None) -> bool:
         """Whether a module of this name and file is in scope."""
-        if _is_hotmod(name):
+        if _is_hotmod(name) or _is_apart(name):
             return False
         if path is not None and not self.allows(path):
             return False
@@ -161,6 +163,30 @@ def scope_of(
         folders += [folder] if folder else []
     patterns = tuple(include), tuple(exclude), tuple(log_only)
     return Scope(tuple(dict.fromkeys(names)), tuple(dict.fromkeys(folders)), *patterns)
+
+
+_APART: list[str] = []  # packages with versions side by side: nobody changes their modules in place
+
+
+def keep_apart(names: Iterable[str], *, apart: bool) -> None:
+    """Take packages out of every scope, or let them be in scopes again."""
+    for name in names:
+        _APART.append(name) if apart else _APART.remove(name)
+
+
+def _is_apart(name: str) -> bool:
+    return bool(_APART) and any(name == each or name.startswith(f"{each}.") for each in _APART)
+
+
+def loaded_of(scope: Scope) -> list[str]:
+    """The modules of a scope that are loaded, or kept apart."""
+    return [name for name in list(sys.modules) if _is_named(name, scope)] + [
+        name for name in _APART if _is_named(name, scope)
+    ]
+
+
+def _is_named(name: str, scope: Scope) -> bool:
+    return any(name == own or name.startswith(f"{own}.") for own in scope.names)
 
 
 def scope_for(targets: Sequence[Target], config: Config) -> Scope:

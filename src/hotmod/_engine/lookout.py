@@ -10,23 +10,27 @@ Assumes: one thread uses a `Lookout`, but for `ask` and `take`.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any, Protocol, cast
 
+from hotmod._config import Config
 from hotmod._engine.burst import Burst, Doubt
 from hotmod._engine.logonly import LogOnly
 from hotmod._engine.notify import Notifier
 from hotmod._engine.prefetch import prefetch
-from hotmod._engine.reloader import LOCK, Reloader
+from hotmod._engine.reloader import LOCK
 from hotmod._engine.roots import Territory, survey_folders
 from hotmod._engine.saying import say
 from hotmod._model.errors import SourceError
+from hotmod._scope import Scope
 
-__all__ = ["Lookout"]
+__all__ = ["Lookout", "Watched"]
 
 # Naps in milliseconds, by the seconds since the last save. Half a nap is what a save waits to be noticed, so
 # naps are short while someone is editing. When nobody has saved for a while, the lookout dozes, which costs
@@ -40,17 +44,48 @@ LARGE = 50  # files in a burst after which everything is looked at: the kernel's
 logger = logging.getLogger("hotmod")
 
 
+class Watched(Protocol):
+    """What the lookout has to know of whose files it watches: of a reloader, or of a service."""
+
+    @property
+    def scope(self) -> Scope:
+        """Where the files are."""
+
+    @property
+    def config(self) -> Config:
+        """The options."""
+
+    @property
+    def ledger(self) -> Any:
+        """What is loaded, and from where."""
+
+    def graph(self) -> object:
+        """Read what is loaded."""
+
+    def prepare(self, seconds: float, /) -> object:
+        """Do some work ahead."""
+
+
 class Lookout:
     """Watches the files of one reloader.
 
     Args:
-        reloader: the reloader.
+        reloader: the reloader, or what is used like one.
         delay: seconds of quiet after which a save is taken to be finished.
         answers: whether it is going to be asked to `look`.
+        doubt: prepares for files that may have changed (None: all), and says whether they look half-saved.
     """
 
-    def __init__(self, reloader: Reloader, delay: float, *, answers: bool = False) -> None:
+    def __init__(
+        self,
+        reloader: Watched,
+        delay: float,
+        *,
+        answers: bool = False,
+        doubt: Callable[[frozenset[str] | None], Doubt] | None = None,
+    ) -> None:
         self.reloader = reloader
+        self._doubt = doubt or functools.partial(prefetch, cast("Any", reloader))
         self.burst = Burst(delay)
         self._notifier = Notifier(answers=answers, polling=reloader.config.polling)
         self._log_only = LogOnly(delay)
@@ -202,7 +237,7 @@ class Lookout:
     def _prepare(self) -> None:
         """Do what the reload will need, while it can't begin yet."""
         try:
-            self.burst.doubt = prefetch(self.reloader, self.waiting())
+            self.burst.doubt = self._doubt(self.waiting())
         except Exception:
             # The reload will meet the same error, and turn it into a report.
             self.burst.doubt = Doubt.MISSING

@@ -253,7 +253,7 @@ class Reloader:
                     generation = done.generation
                     changed.update(dict.fromkeys(done.plan.changes.modules))
                     self.ledger.refuse(done.plan.changes, rolled_back=True)
-            self.chronicle.generation += 1
+                self.chronicle.generation += 1
             report = self.chronicle.report(
                 "applied", {}, started, changed=tuple(changed), took_back=generation
             )
@@ -390,13 +390,13 @@ class Reloader:
                     transaction.prepare()
                     transaction.apply(self._check_program, report)
                     transaction.outcome.hazards += forced.applied_again()
+                self.chronicle.generation += 1  # a call that begins now is to know that it is new
         except (RollbackError, Occupied):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)
             phases.update(transaction.outcome.phases)
             return self.chronicle.record(self.chronicle.rejection(error, transaction, phases, started)), error
-        self.chronicle.generation += 1
         transaction.generation = self.generation
         self._done.append(transaction)
         self.ledger.settle(plan.changes)

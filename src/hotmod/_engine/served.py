@@ -1,0 +1,341 @@
+"""Served objects: an instance of a class that is reloaded, behind a proxy that servers hold.
+
+Touches: the class's module, which it imports; one watcher; the instance.
+
+Guarantees: a call runs on one version and on one instance from its beginning to its end: calls are stable
+blocks, and an edit is applied between them, with the new instance at the same moment. An instance is closed
+once, when the last call that it has begun is over. An edit of which no instance can be made is refused as a
+whole.
+
+Assumes: nobody else reloads the same files. Generators that a method returns go on after the call, so they
+keep the instance from being closed, and no edit from being applied.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import logging
+import os
+import sys
+import threading
+import types
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from hotmod._config import configure, switched_off
+from hotmod._engine.beginning import Beginning
+from hotmod._engine.closing import close_instance, open_instance
+from hotmod._engine.saying import say
+from hotmod._engine.stable import stable
+from hotmod._engine.watcher import Watcher
+from hotmod._model.errors import ConfigError, HotmodError
+from hotmod._scope import Target, is_installed, locations, scope_of
+
+if TYPE_CHECKING:
+    from hotmod._model.report import Report
+
+__all__ = ["Served", "live"]
+
+Mode = Literal["migrate", "recreate"]
+
+
+class _Tenant:
+    """An instance, and how many calls are in it."""
+
+    __slots__ = ("calls", "instance", "made_at", "retired")
+
+    def __init__(self, instance: Any, made_at: int) -> None:
+        self.instance = instance
+        self.calls = 0
+        self.retired = False
+        self.made_at = made_at
+
+
+class Served:
+    """What `hotmod.live` keeps behind its proxy; `proxy.__hotmod__` is it.
+
+    Attributes:
+        watcher: the watcher of the class's folder and of what else was asked for.
+    """
+
+    def __init__(
+        self, name: str, make: Callable[[], Any], cls: Callable[[], Any], mode: Mode, beginning: Beginning
+    ) -> None:
+        self._name, self._make, self._class, self._mode = name, make, cls, mode
+        self._beginning = beginning
+        self._lock = threading.Lock()
+        self._candidate: _Tenant | None = None
+        self._tenant = _Tenant(make(), 0)
+        self._seen = 0
+        self._closed = False
+        self.watcher = Watcher(None)
+
+    def watch(self, delay: float) -> None:
+        """Follow what is saved from now on."""
+        self.watcher = Watcher(self._beginning, self._told, None, delay)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"generation {self._beginning.generation}"
+        return f"<hotmod.Served {self._name}, {self._mode}, {state}>"
+
+    @property
+    def instance(self) -> Any:
+        """The instance that calls go to now."""
+        return self._tenant.instance
+
+    def next_report(self, timeout: float | None = None) -> Report:
+        """Wait for the report of the next save, as `Watcher.next_report` does."""
+        return self.watcher.next_report(timeout)
+
+    def close(self) -> None:
+        """End watching, and close the instance when the calls in it are over. A second call does nothing."""
+        self.watcher.stop()
+        with self._lock:
+            over = [] if self._closed else [*self._retire(self._tenant), *self._dropped()]
+            self._closed = True
+        _close(over)
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[Any]:
+        """A call in the instance; gives it."""
+        with self._lock:
+            if self._closed:
+                msg = f"{self!r}: no call can begin. Those that had begun go on; make another one."
+                raise HotmodError(msg)
+            over = self._settle()
+            tenant = self._tenant
+            tenant.calls += 1
+        try:
+            _close(over)
+            yield tenant.instance
+        finally:
+            with self._lock:
+                tenant.calls -= 1
+                last = tenant.retired and not tenant.calls
+            if last:
+                _close([tenant])
+
+    def prepare(self) -> None:
+        """At the end of a transaction, which can still be taken back, make the instance that follows."""
+        if self._mode == "recreate":
+            candidate = _Tenant(self._make(), self._beginning.generation)
+            with self._lock:
+                over = self._dropped()
+                self._candidate = candidate
+            _close(over)
+
+    def _settle(self) -> list[_Tenant]:
+        """Take in that an edit was applied, if one was; gives what is to be closed."""
+        generation = self._beginning.generation
+        if generation == self._seen:
+            return []
+        self._seen = generation
+        before, candidate = self._tenant, self._candidate
+        if candidate is not None and candidate.made_at != generation:
+            self._tenant, self._candidate = candidate, None
+            return self._retire(before)
+        if self._mode == "migrate":
+            _move(before.instance, self._class())
+        return []
+
+    def _retire(self, tenant: _Tenant) -> list[_Tenant]:
+        tenant.retired = True
+        return [] if tenant.calls else [tenant]
+
+    def _dropped(self) -> list[_Tenant]:
+        candidate, self._candidate = self._candidate, None
+        return self._retire(candidate) if candidate is not None else []
+
+    def _told(self, report: Report) -> None:
+        """An attempt is over."""
+        files = [getattr(sys.modules.get(name), "__file__", None) or name for name in report.changed]
+        say(logging.INFO, "detected changes in: %s", files)
+        if report.status != "applied":
+            with self._lock:
+                candidate = self._candidate
+                refused = candidate is not None and candidate.made_at == self._beginning.generation
+                over = self._dropped() if refused else []
+            _close(over)
+            return
+        with stable(), contextlib.suppress(HotmodError), self.call():
+            """The instance follows though nobody calls it."""
+
+
+class Proxy:
+    """Stands for the instance. It has no names of its own but `__hotmod__`."""
+
+    __slots__ = ("__hotmod__",)
+
+    def __init__(self, served: Served) -> None:
+        object.__setattr__(self, "__hotmod__", served)
+
+    def __getattr__(self, name: str) -> Any:
+        served = _served(self)
+        with served.call() as instance:
+            value = getattr(instance, name)
+        return _method(served, name, value) if inspect.isroutine(value) else value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        with stable(), _served(self).call() as instance:
+            setattr(instance, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        with stable(), _served(self).call() as instance:
+            delattr(instance, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        served = _served(self)
+        return _method(served, "__call__", served.instance.__call__)(*args, **kwargs)
+
+    def __dir__(self) -> Iterable[str]:
+        return dir(_served(self).instance)
+
+    def __repr__(self) -> str:
+        return f"<hotmod.live of {_served(self).instance!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        _served(self).close()
+
+
+def live(
+    target: str,
+    /,
+    *args: Any,
+    on_change: Mode = "migrate",
+    py_modules: Iterable[Target] = (),
+    **kwargs: Any,
+) -> Any:
+    """An instance of a class, for a server to hold, that follows the edits of the class while it is used.
+
+    What it gives is used like the instance: attributes and methods are those of the class as it is on disk.
+    Each call runs on one version from its beginning to its end; an edit waits for the calls under way, for up
+    to `patience`, and those that begin meanwhile wait for the edit. Watched are the folder of the class's
+    file, with all below it, and `py_modules`. A `with` block over it closes it at the end, and so does
+    `proxy.__hotmod__.close()`.
+
+    Args:
+        target: the class, as `"my_executor:MyExecutor"`.
+        *args: for the class, each time that an instance is made.
+        on_change: `"migrate"` keeps the instance with its state and gives it the new code; `"recreate"` makes
+            a new one with the same arguments, and closes the old one when the calls in it are over: by
+            `close()`, or `aclose()`, or else as a context manager, which is then entered when it is made.
+        py_modules: further modules, packages, folders or files to follow.
+        **kwargs: as `args`.
+
+    Returns:
+        A proxy; `proxy.__hotmod__` is a `Served`. With `HOTMOD=off` in the environment nothing is followed.
+
+    Raises:
+        ConfigError: there is no such class, or an option has a bad value.
+    """
+    module, _, qualname = target.partition(":")
+    if not qualname or on_change not in ("migrate", "recreate"):
+        msg = (
+            f"hotmod.live({target!r}, on_change={on_change!r}): allowed are a class as 'module:Class', and "
+            "'migrate' or 'recreate'"
+        )
+        raise ConfigError(msg)
+    config = configure()
+    extra = [py_modules] if isinstance(py_modules, (str, os.PathLike, types.ModuleType)) else [*py_modules]
+    scope = scope_of([_around(module), *extra], config.include, config.exclude)
+
+    def cls() -> Any:
+        return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
+
+    def prepare() -> None:
+        served.prepare()
+
+    try:
+        cls()
+    except AttributeError as error:
+        msg = f"hotmod.live({target!r}): {error}. Nothing was started; name a class of the module."
+        raise ConfigError(msg) from error
+    beginning = Beginning(config, scope, prepare)
+    served = Served(target, lambda: open_instance(cls()(*args, **kwargs)), cls, on_change, beginning)
+    if not switched_off():
+        served.watch(config.delay)
+    return Proxy(served)
+
+
+def _around(module: str) -> Target:
+    """What is watched for the sake of a module: the folder of its file, or itself if it was installed."""
+    places = locations(module) if module.replace(".", "").isidentifier() else []
+    if not places:
+        msg = f"hotmod.live: there is no module {module!r}; check the spelling, and sys.path"
+        raise ConfigError(msg)
+    folder = places[0] if os.path.isdir(places[0]) else os.path.dirname(places[0])
+    return module.partition(".")[0] if is_installed(places[0]) else folder + os.sep
+
+
+def _served(proxy: Proxy) -> Served:
+    found: Served = object.__getattribute__(proxy, "__hotmod__")
+    return found
+
+
+def _move(instance: Any, cls: Any) -> None:
+    """Let an instance be one of a class that had to be replaced."""
+    own = type(instance)
+    if own is cls or (own.__module__, own.__qualname__) != (
+        cls.__module__,
+        getattr(cls, "__qualname__", None),
+    ):
+        return
+    try:
+        object.__setattr__(instance, "__class__", cls)
+    except TypeError:
+        say(
+            logging.ERROR,
+            "hotmod: the instance of %s can't be one of the new class, and goes on with the code that it "
+            "had; make it anew, or use on_change='recreate'",
+            own,
+            with_error=True,
+        )
+
+
+def _close(tenants: Iterable[_Tenant]) -> None:
+    for tenant in tenants:
+        close_instance(tenant.instance)
+
+
+def _method(served: Served, name: str, value: Any) -> Callable[..., Any]:
+    """A method that is looked up in the instance when it is called, of the kind that it is now."""
+
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        async with stable():
+            with served.call() as instance:
+                return await getattr(instance, name)(*args, **kwargs)
+
+    async def streamed(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        with served.call() as instance:
+            async for each in getattr(instance, name)(*args, **kwargs):
+                yield each
+
+    def generated(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        with served.call() as instance:
+            return (yield from getattr(instance, name)(*args, **kwargs))
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        with stable(), served.call() as instance:
+            return getattr(instance, name)(*args, **kwargs)
+
+    call: Callable[..., Any] = called
+    if inspect.iscoroutinefunction(value):
+        call = awaited
+    elif inspect.isasyncgenfunction(value):
+        call = streamed
+    elif inspect.isgeneratorfunction(value):
+        call = generated
+    functools.update_wrapper(call, value)
+    del call.__wrapped__  # type: ignore[attr-defined]  # it would keep the instance
+    return call
