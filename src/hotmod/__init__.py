@@ -49,10 +49,15 @@ _DOORS = {
     "unload_ipython_extension": "hotmod.ipython",
 }
 
+# Modules that are loaded when they are first used.
+_MODULES = {"workers": "hotmod.workers"}
+
 __all__ = [*_PLACES]  # noqa: PLE0604 - the first table is the list
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     place = _PLACES.get(name) or _DOORS.get(name)
     if place is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
@@ -63,4 +68,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_PLACES, *_MODULES})

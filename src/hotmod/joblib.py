@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["HotBackend", "parallel"]
 
 
-class HotBackend(ParallelBackendBase):  # type: ignore[misc] - joblib has no types
+class HotBackend(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
     """A backend of joblib that runs batches in a pool.
 
     Args:
@@ -36,7 +36,7 @@ class HotBackend(ParallelBackendBase):  # type: ignore[misc] - joblib has no typ
     def __init__(self, pool: Pool, **options: Any) -> None:
         super().__init__(**options)
         self._pool = pool
-        self._futures: set[HotFuture] = set()
+        self._futures: set[Any] = set()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """How many batches run at a time: never more than the pool has workers."""
@@ -44,7 +44,7 @@ class HotBackend(ParallelBackendBase):  # type: ignore[misc] - joblib has no typ
             return self._pool.max_workers
         return min(n_jobs, self._pool.max_workers)
 
-    def submit(self, func: Callable[[], Any], callback: Callable[[HotFuture], object] | None = None) -> HotFuture:
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], object] | None = None) -> HotFuture:
         """Schedule a batch."""
         future = self._pool.submit(func)
         self._futures.add(future)

@@ -47,7 +47,8 @@ class HotExecutor(Pool):
         initargs: its arguments.
         base: makes the executor of all workers when given their number, as
             `loky.get_reusable_executor` does; by default each worker is a `ProcessPoolExecutor` of its own.
-        dumps: pickles tasks, as `cloudpickle.dumps` does; by default `pickle.dumps`.
+        dumps: an importable function that pickles tasks and results, as `cloudpickle.dumps` is; by default
+            `pickle.dumps`.
         retries: how often a task is begun again when its worker died.
 
     Raises:
@@ -77,18 +78,16 @@ class HotExecutor(Pool):
         )
 
 
-def fingerprint(
-    function: Callable[..., object], *targets: Target, ignore: Iterable[str] = ()
-) -> Fingerprint:
+def fingerprint(function: Callable[..., object], *targets: Target, ignore: Iterable[str] = ()) -> Fingerprint:
     """A digest of a function, and of everything in scope that it reaches.
 
     That is its code, defaults and closure; the constants, classes and functions that it and they read by
-    name; what is imported in them; the members that a method looks up on `self`. The digest is the same in every
-    process, under any `PYTHONHASHSEED`, of one version of Python. It changes when any of that changes, and not
-    when lines move or other code changes. What is out of scope is there by its name alone.
+    name; what is imported in them; the members that a method looks up on `self`. The digest is the same in
+    every process, under any `PYTHONHASHSEED`, of one version of Python. It changes when any of that changes,
+    and not when lines move or other code changes. What is out of scope is there by its name alone.
 
-    A value that a program changes while it runs is part of the digest as it is now. Name it in `ignore`, or in
-    the `__hotmod_keep__` of its module, to leave it out.
+    A value that a program changes while it runs is part of the digest as it is now. Name it in `ignore`, or
+    in the `__hotmod_keep__` of its module, to leave it out.
 
     Args:
         function: a function, method, class or `functools.partial`.

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.machinery
-import os
 import sys
 import types
 import weakref

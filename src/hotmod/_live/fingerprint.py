@@ -2,12 +2,12 @@
 
 Touches: objects, read only.
 
-Guarantees: nothing of the program is called. Two processes that run the same code with the same constants give
-the same digest, whatever their addresses, hash seeds and the order in which they imported. Line numbers and
-comments take no part. What can't be digested is told by name.
+Guarantees: nothing of the program is called. Two processes that run the same code with the same constants
+give the same digest, whatever their addresses, hash seeds and the order in which they imported. Line numbers
+and comments take no part. What can't be digested is told by name.
 
-Assumes: nothing changes meanwhile. Names are spelled: what a function looks up by a computed name is not seen,
-and neither is what it calls on an object that it is handed.
+Assumes: nothing changes meanwhile. Names are spelled: what a function looks up by a computed name is not
+seen, and neither is what it calls on an object that it is handed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,10 @@ _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _BETWEEN = frozenset(("CACHE", "EXTENDED_ARG", "PUSH_NULL", "RESUME", "PRECALL"))
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented), range)
-# Values of these modules of the standard library are told apart by their words, which are the same everywhere.
-_BY_WORDS = frozenset(("datetime", "decimal", "fractions", "uuid", "pathlib", "ipaddress", "zoneinfo", "typing"))
+# Values of these modules of the standard library are told apart by their words, the same everywhere.
+_BY_WORDS = frozenset(
+    ("datetime", "decimal", "fractions", "uuid", "pathlib", "ipaddress", "zoneinfo", "typing")
+)
 _TRANSPARENT = frozenset(("dataclasses", "types"))  # their instances are what their attributes are
 _NAMED = frozenset(
     (
@@ -185,7 +187,7 @@ class _Walk:
         for number, base in enumerate(_bases(value)):
             self._later(base, f"{name}/base[{number}]")
         for key, member in sorted(own_dict(value).items()):
-            if key not in OF_CLASSES:
+            if key not in OF_CLASSES and not (key == "__doc__" and _is_signature(member, value)):
                 self._later(member, f"{name}.{key}")
         annotations = own_dict(value).get("__annotations__")
         for key, part in sorted(annotations.items()) if isinstance(annotations, dict) else ():
@@ -269,13 +271,13 @@ class _Walk:
         if issubclass(kind, (dict, list, tuple, set, frozenset)):
             self._contents(value, kind, path)
         elif not self._owns(kind.__module__) and kind.__module__ not in _TRANSPARENT:
-            return self._foreign(value, kind, path)
+            return self._foreign(kind, path)
         for key, part in sorted(_state(value, kind).items()):
             self._later(part, f"{path}.{key}")
         return f"instance of {self._told(kind, path)}"
 
-    def _foreign(self, value: Any, kind: type, path: str) -> str:
-        """An object of a class out of scope: its name if it has one, else it is not known what it is."""
+    def _foreign(self, kind: type, path: str) -> str:
+        """An object of a class out of scope: it is not known what it is."""
         module, qualname = origin_of(kind)
         if kind is not object:  # a mark that is only compared
             self.opaque.add(f"{path}: a {module}.{qualname}")
@@ -308,6 +310,11 @@ class _Walk:
         module, qualname = origin_of(kind)
         self.opaque.add(f"{path}: a {module}.{qualname} in a set")
         return f"instance of {module}:{qualname}"
+
+
+def _is_signature(doc: object, cls: type) -> bool:
+    """Whether a docstring is the one that `dataclass` writes: it shows sets in the order of their hashes."""
+    return "__dataclass_fields__" in own_dict(cls) and str(doc).startswith(f"{cls.__name__}(")
 
 
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:

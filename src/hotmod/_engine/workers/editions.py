@@ -1,4 +1,4 @@
-"""Editions: what one process has committed, as a value that others can follow, and the texts that belong to it.
+"""Editions: what a process has committed, as a value that others can follow, and the texts that belong to it.
 
 Touches: the ledger of a reloader and its source files, read only; a folder of its own for local workers.
 
@@ -13,15 +13,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
-import sys
+import shutil
 import tempfile
 import uuid
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hotmod._config import Config
 from hotmod._engine.texts import files_of, readable
-from hotmod._engine.turn import LOCK, reloads_here, turn
+from hotmod._engine.turn import reloads_here, turn
 from hotmod._model.changes import SourceText, digest_of
 from hotmod._model.errors import HotmodError
 from hotmod._scope import Scope
@@ -55,6 +56,7 @@ class Edition:
 
     Attributes:
         origin: the process that published it.
+        publisher: who did, in that process.
         sequence: counted up with each edition of a publisher; of two, the larger one is the newer.
         generation: the generation of the reloader then.
         scope: which modules are meant.
@@ -65,6 +67,7 @@ class Edition:
     """
 
     origin: str
+    publisher: str
     sequence: int
     generation: int
     scope: Scope
@@ -91,11 +94,13 @@ class Ticket:
 
     Attributes:
         store: the folder that holds it.
+        publisher: whose it is.
         sequence: which one it is.
         generation: its generation.
     """
 
     store: str
+    publisher: str
     sequence: int
     generation: int
 
@@ -108,15 +113,15 @@ class Store:
     """
 
     def __init__(self, folder: str | None = None) -> None:
-        self._made = tempfile.TemporaryDirectory(prefix="hotmod-") if folder is None else None
-        self.folder = folder if folder is not None or self._made is None else self._made.name
+        self.folder = folder or tempfile.mkdtemp(prefix="hotmod-")
+        self._end = weakref.finalize(self, _remove, self.folder, os.getpid()) if folder is None else None
 
     def put(self, edition: Edition, texts: Mapping[str, bytes]) -> Ticket:
         """Store an edition whose texts are given by digest, as far as they are new."""
         for digest, data in texts.items():
             self._write(digest, data)
         self._write(str(edition.sequence), pickle.dumps(edition))
-        return Ticket(self.folder, edition.sequence, edition.generation)
+        return Ticket(self.folder, edition.publisher, edition.sequence, edition.generation)
 
     def edition(self, sequence: int) -> Edition:
         """A stored edition."""
@@ -134,14 +139,16 @@ class Store:
         """
         data = self._read(digest)
         if digest_of(data) != digest:
-            msg = f"{self.folder}: the text {digest} is damaged. This worker is as it was; start the pool anew."
+            msg = (
+                f"{self.folder}: the text {digest} is damaged. This worker is as it was; start the pool anew."
+            )
             raise HotmodError(msg)
         return data
 
     def close(self) -> None:
         """Remove the folder, if this object made it."""
-        if self._made is not None:
-            self._made.cleanup()
+        if self._end is not None:
+            self._end()
 
     def _write(self, name: str, data: bytes) -> None:
         path = os.path.join(self.folder, name)
@@ -152,7 +159,8 @@ class Store:
 
     def _read(self, name: str) -> bytes:
         with open(os.path.join(self.folder, name), "rb") as file:
-            return file.read()
+            data: bytes = file.read()
+            return data
 
 
 class Publisher:
@@ -167,7 +175,7 @@ class Publisher:
     """
 
     def __init__(self, reloader: Reloader) -> None:
-        self._reloader = reloader
+        self._reloader, self._name = reloader, uuid.uuid4().hex
         self._mark: tuple[int, int] | None = None
         self.edition: Edition | None = None
         self.texts: dict[str, bytes] = {}
@@ -186,12 +194,13 @@ class Publisher:
                 ledger.refresh()
             mark = self._reloader.generation, ledger.looks
             if self.edition is None or mark != self._mark:
-                self._publish()
+                self.edition = self._publish(self.edition)
                 self._mark = mark
-            return self.edition  # type: ignore[return-value] - `_publish` makes one
+            return self.edition
 
-    def _publish(self) -> None:
-        ledger, before = self._reloader.ledger, self.edition
+    def _publish(self, before: Edition | None) -> Edition:
+        """The edition of this moment: the one before, if nothing is different."""
+        ledger = self._reloader.ledger
         known = dict(before.modules) if before is not None else {}
         modules, texts = {}, {}
         for name, loaded in ledger.modules.items():
@@ -212,10 +221,11 @@ class Publisher:
         roots = tuple(ledger.scope.roots())
         same = before is not None and (before.modules, before.main) == (modules, main)
         if before is not None and same and before.generation == generation:
-            return
-        sequence = before.sequence + 1 if before is not None else 1
-        self.edition = Edition(_here(), sequence, generation, ledger.scope, config, roots, modules, main)
+            return before
         self.texts = texts
+        sequence = before.sequence + 1 if before is not None else 1
+        here = _here(), self._name
+        return Edition(*here, sequence, generation, ledger.scope, config, roots, modules, main)
 
     def _idle(self, name: str, path: str, known: Entry | None) -> tuple[Entry | None, bytes]:
         """A module that is not loaded: as the reloader last took note of it, not as it may be by now."""
@@ -231,6 +241,12 @@ class Publisher:
 def _for_workers(config: Config) -> Config:
     """The options for those who follow: an edit that they can't take is told, whatever is done here."""
     return dataclasses.replace(config, on_rude="report", paranoid=False, stress=())
+
+
+def _remove(folder: str, process: int) -> None:
+    """Remove a folder, but not from a child that was forked with everything in it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _here() -> str:

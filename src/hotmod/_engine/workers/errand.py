@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def begin(ticket: Ticket | None, since: int, initializer: bytes | None) -> None:
         function(*arguments)
 
 
-def run(ticket: Ticket | None, payload: bytes) -> Answer:
-    """Run a task in its edition."""
+def run(ticket: Ticket | None, payload: bytes, dumps: Callable[[Any], bytes] = pickle.dumps) -> Answer:
+    """Run a task in its edition, and pickle what it gives."""
     from hotmod._engine.workers.follower import BehindError  # noqa: PLC0415 - a pool that follows nothing needs it not
 
     generation = None
@@ -65,15 +66,15 @@ def run(ticket: Ticket | None, payload: bytes) -> Answer:
     try:
         function, arguments, named = pickle.loads(payload)  # noqa: S301 - the submitter's own
         result = function(*arguments, **named)
-        return Answer(generation, pickle.dumps(result))
+        return Answer(generation, dumps(result))
     except BaseException as error:  # noqa: BLE001 - it is the answer
-        return Answer(generation, _raised(error), raised=True)
+        return Answer(generation, _raised(error, dumps), raised=True)
 
 
-def _raised(error: BaseException) -> bytes:
+def _raised(error: BaseException, dumps: Callable[[Any], bytes]) -> bytes:
     told = "".join(traceback.format_exception(error))
     try:
-        data = pickle.dumps((error, told))
+        data = dumps((error, told))
         pickle.loads(data)  # noqa: S301 - some exceptions pickle, and can't be read again
     except Exception:  # noqa: BLE001 - whatever a user's exception raises; its words are told instead
         data = pickle.dumps((RuntimeError(f"{type(error).__name__}: {error}"), told))
@@ -86,7 +87,7 @@ def _follow(ticket: Ticket, since: int) -> int:
     from hotmod._engine.workers.follower import BehindError, follower_of  # noqa: PLC0415 - as above
 
     known = _PLACES.get(ticket.store)
-    if known is not None and known.has(known.edition.origin, ticket.sequence):
+    if known is not None and known.has(ticket.publisher, ticket.sequence):
         generation: int = known.edition.generation
         return generation
     store = Store(ticket.store)
@@ -98,7 +99,8 @@ def _follow(ticket: Ticket, since: int) -> int:
     except BehindError:
         raise
     except Exception as error:
-        raise BehindError(f"{type(error).__name__}: {error}") from error
+        msg = f"{type(error).__name__}: {error}"
+        raise BehindError(msg) from error
     _PLACES[ticket.store] = follower
     return follower.edition.generation if follower.edition is not None else edition.generation
 

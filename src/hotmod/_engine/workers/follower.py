@@ -2,9 +2,9 @@
 
 Touches: what a reloader touches; the shelf.
 
-Guarantees: after `follow` returns, each loaded module of the scope runs the very text of the edition, by digest,
-or of a newer one; if it raises, the process is as it was. A worker never goes back to an older edition of the
-same publisher.
+Guarantees: after `follow` returns, each loaded module of the scope runs the very text of the edition, by
+digest, or of a newer one; if it raises, the process is as it was. A worker never goes back to an older
+edition of the same publisher.
 
 Assumes: of modules that were imported before the first edition arrived, the files that were not written since
 the process began are those that were imported; all others run again.
@@ -13,12 +13,12 @@ the process began are those that were imported; all others run again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from hotmod._engine.reloader import Reloader
 from hotmod._engine.sightings import View
 from hotmod._engine.workers.editions import Edition
-from hotmod._engine.workers.shelf import Contents, ShelvedFiles, contents_of
+from hotmod._engine.workers.shelf import Contents, ShelvedFiles
 from hotmod._model.changes import digest_of
 from hotmod._model.errors import HotmodError
 from hotmod._model.report import Report
@@ -50,10 +50,10 @@ class Follower:
         self._before: tuple[Edition, Contents] | None = None
         self._lock = threading.RLock()
 
-    def has(self, edition_origin: str, sequence: int) -> bool:
+    def has(self, publisher: str, sequence: int) -> bool:
         """Whether the process is at an edition, or at a later one."""
         now = self.edition
-        return now is not None and now.origin == edition_origin and now.sequence >= sequence
+        return now is not None and now.publisher == publisher and now.sequence >= sequence
 
     def missing(self, edition: Edition) -> set[str]:
         """The digests of an edition whose texts are not here."""
@@ -67,7 +67,9 @@ class Follower:
         """
         for digest, data in texts.items():
             if digest_of(data) != digest:
-                msg = f"The text {digest} arrived damaged. This worker runs what it ran before; ship it again."
+                msg = (
+                    f"The text {digest} arrived damaged. This worker runs what it ran before; ship it again."
+                )
                 raise HotmodError(msg)
         self._texts.update(texts)
 
@@ -80,7 +82,7 @@ class Follower:
         with self._lock:
             if self._shelf is None or self.reloader is None:
                 return
-            now, self._shelf.contents = self._shelf.contents, contents_of(edition, self._texts)
+            now, self._shelf.contents = self._shelf.contents, Contents(edition, self._texts)
             try:
                 plan = self.reloader.plan()
                 if plan.is_rude:
@@ -102,9 +104,9 @@ class Follower:
             BehindError: it can't be done; the process is as it was.
         """
         with self._lock:
-            if edition.is_from_here or self.has(edition.origin, edition.sequence):
+            if edition.is_from_here or self.has(edition.publisher, edition.sequence):
                 return None
-            contents = contents_of(edition, self._texts)
+            contents = Contents(edition, self._texts)
             if self._shelf is None or self.reloader is None:
                 self.reloader = Reloader.made(edition.config, self.scope, view=View(self.scope, since=since))
                 self._shelf = ShelvedFiles(self.scope, contents)

@@ -2,9 +2,10 @@
 
 Touches: one thread, and executors made for it; a folder of texts.
 
-Guarantees: each task ends: it is run, cancelled, or its future tells why it can't be. A task whose worker dies
-is run again, up to `retries` times; a worker that can't be brought to an edition is replaced, and its task goes
-to the new one. By default each worker is an executor of its own, so that neither concerns the other workers.
+Guarantees: each task ends: it is run, cancelled, or its future tells why it can't be. A task whose worker
+dies is run again, up to `retries` times; a worker that can't be brought to an edition is replaced, and its
+task goes to the new one. By default each worker is an executor of its own, so that neither concerns the
+other workers.
 
 Assumes: a task that was begun may be run once more.
 """
@@ -62,8 +63,13 @@ class _Task:
 class _Lane:
     """One executor, and how many tasks it is given at a time. Used by the thread of the pool alone."""
 
-    def __init__(self, make: Callable[[], concurrent.futures.Executor], capacity: int) -> None:
-        self._make = make
+    def __init__(
+        self,
+        make: Callable[[], concurrent.futures.Executor],
+        capacity: int,
+        dumps: Callable[[Any], bytes],
+    ) -> None:
+        self._make, self.dumps = make, dumps
         self.capacity = capacity
         self.running: dict[_Task, concurrent.futures.Executor] = {}
         self.executor: concurrent.futures.Executor | None = None
@@ -78,7 +84,7 @@ class _Lane:
         for again in (True, False):
             executor = self.executor = self.executor or self._make()
             try:
-                inner = executor.submit(run, task.ticket, task.payload)
+                inner = executor.submit(run, task.ticket, task.payload, self.dumps)
             except (concurrent.futures.BrokenExecutor, RuntimeError):
                 self.executor = None
                 if not again:
@@ -116,7 +122,8 @@ class Pool(concurrent.futures.Executor):
         initargs: its arguments.
         base: makes the executor of all workers from their number; by default each worker is a
             `ProcessPoolExecutor`.
-        dumps: pickles tasks; `pickle.loads` must be able to read what it gives.
+        dumps: an importable function that pickles tasks and results; `pickle.loads` must be able to read what
+            it gives.
         retries: how often a task is begun again whose worker died.
     """
 
@@ -139,9 +146,9 @@ class Pool(concurrent.futures.Executor):
         self._initializer = dumps((initializer, initargs)) if initializer is not None else None
         self._ticket: Ticket | None = None
         if base is None:
-            self._lanes = [_Lane(self._executor, 1) for _ in range(max_workers)]
+            self._lanes = [_Lane(self._executor, 1, dumps) for _ in range(max_workers)]
         else:
-            self._lanes = [_Lane(functools.partial(base, max_workers), max_workers)]
+            self._lanes = [_Lane(functools.partial(base, max_workers), max_workers, dumps)]
         self._waiting: collections.deque[_Task] = collections.deque()
         self._messages: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
@@ -212,7 +219,7 @@ class Pool(concurrent.futures.Executor):
                 message()
             self._feed()
         for lane in self._lanes:
-            lane.close()
+            lane.close(wait=True)
         self._store.close()
 
     def _feed(self) -> None:
@@ -251,7 +258,8 @@ class Pool(concurrent.futures.Executor):
         elif answer is not None and refused:
             msg = (
                 f"No worker process can come to generation {task.ticket and task.ticket.generation}: "
-                f"{answer.behind} The task was not run. This process runs the edit; see why a new one does not."
+                f"{answer.behind} The task was not run. This process runs the edit: see why a new one does "
+                "not, and save again."
             )
             task.future.set_exception(HotmodError(msg))
         elif answer is None:
@@ -265,8 +273,8 @@ def _tell(future: HotFuture, answer: Answer) -> None:
     future.generation = answer.generation
     try:
         value = pickle.loads(answer.data)  # noqa: S301 - from a worker of ours
-    except Exception as error:  # noqa: BLE001 - a result may raise anything when it is read
-        future.set_exception(error)
+    except Exception as unreadable:  # noqa: BLE001 - a result may raise anything when it is read
+        future.set_exception(unreadable)
         return
     if not answer.raised:
         future.set_result(value)

@@ -2,9 +2,9 @@
 
 Touches: `sys.meta_path` (one finder per shelf), linecache, and what stands for the disk in the source room.
 
-Guarantees: as long as a shelf is up, every module of its scope that has a source is imported and reloaded from
-its texts, and no `.pyc` is read or written; a module that it does not have does not exist. A traceback shows
-the text that runs.
+Guarantees: as long as a shelf is up, every module of its scope that has a source is imported and reloaded
+from its texts, and no `.pyc` is read or written; a module that it does not have does not exist. A traceback
+shows the text that runs.
 
 Assumes: nobody else's import hook wants the modules of the scope.
 """
@@ -27,28 +27,29 @@ from hotmod._scope import Scope, locations
 from hotmod._source.files import SHELVES
 from hotmod._source.parse import decode
 
-__all__ = ["Contents", "ShelvedFiles", "contents_of"]
+__all__ = ["Contents", "ShelvedFiles"]
 
 
 class Contents:
-    """What is on a shelf at one moment.
+    """What an edition puts on a shelf of this process.
 
     Attributes:
         modules: the modules by name; their paths are those of this process.
         texts: their texts by path, and that of the main module.
+        roots: the folders and files in which they lie.
     """
 
     def __init__(self, edition: Edition, texts: Mapping[str, bytes]) -> None:
-        moves = [(root, here) for root, here in _moved(edition.roots) if root != here]
-        entries = dict(edition.modules)
+        moved = _moved(edition.roots)
+        moves = [(root, here) for root, here in moved if root != here]
         self.modules: dict[str, tuple[str, bool]] = {}
         self.texts: dict[str, SourceText] = {}
-        for name, entry in entries.items():
+        for name, entry in edition.modules.items():
             path = self._add(entry, moves, texts)
             self.modules[name] = path, entry.is_package
         if edition.main is not None:
             self._add(edition.main, moves, texts)
-        self.roots = [here for _, here in _moved(edition.roots)]
+        self.roots = [here for _, here in moved]
 
     def _add(self, entry: Entry, moves: Sequence[tuple[str, str]], texts: Mapping[str, bytes]) -> str:
         path = entry.path
@@ -60,13 +61,8 @@ class Contents:
         return path
 
 
-def contents_of(edition: Edition, texts: Mapping[str, bytes]) -> Contents:
-    """What an edition puts on a shelf of this process."""
-    return Contents(edition, texts)
-
-
 def _moved(roots: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Where the folders of an edition are in this process: elsewhere, if the package is installed elsewhere."""
+    """Where the folders of an edition are here: elsewhere, if the package is installed elsewhere."""
     found = []
     for root, name in roots:
         places = locations(name) if name and (name in sys.modules or not os.path.exists(root)) else []
@@ -134,7 +130,9 @@ class ShelvedFiles:
 
     def _namespace(self, name: str) -> importlib.machinery.ModuleSpec | None:
         """A package without a source of its own, on a disk that has no such folder."""
-        inside = [file for module, (file, _) in self.contents.modules.items() if module.startswith(f"{name}.")]
+        inside = [
+            file for module, (file, _) in self.contents.modules.items() if module.startswith(f"{name}.")
+        ]
         if not inside:
             return None
         spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
