@@ -2,7 +2,7 @@
 
 Touches: objects, read only.
 
-Guarantees: nothing of the program is called. Two processes that run the same code with the same constants
+Guarantees: nothing of the program is called, but for the import of modules that a function imports. Two processes that run the same code with the same constants
 give the same digest, whatever their addresses, hash seeds and the order in which they imported. Line numbers
 and comments take no part. What can't be digested is told by name.
 
@@ -69,16 +69,21 @@ class Fingerprint:
 
 
 def fingerprint_of(
-    value: object, owns: Callable[[str], bool], ignored: Collection[str] = frozenset()
+    value: object,
+    owns: Callable[[str], bool],
+    load: Callable[[str], object],
+    ignored: Collection[str] = frozenset(),
 ) -> Fingerprint:
     """The fingerprint of a function, method or class.
 
     Args:
         value: what to begin with.
         owns: whether a module is in scope.
+        load: imports a module, which a function would import when it is called; gives the module, or in words
+            why it can't be had.
         ignored: names whose values are state, as `module:name`.
     """
-    walk = _Walk(owns, ignored)
+    walk = _Walk(owns, load, ignored)
     walk.begin(value)
     told = repr(sorted(walk.facts.items())).encode()
     digest = hashlib.blake2b(told, digest_size=16).hexdigest()
@@ -91,11 +96,13 @@ class _Walk:
     What a definition is stands once, under its own name; whatever leads to it says that name alone.
     """
 
-    def __init__(self, owns: Callable[[str], bool], ignored: Collection[str]) -> None:
+    def __init__(
+        self, owns: Callable[[str], bool], load: Callable[[str], object], ignored: Collection[str]
+    ) -> None:
         self.facts: dict[str, str] = {}
         self.reached: set[str] = set()
         self.opaque: set[str] = set()
-        self._owns, self._ignored = owns, ignored
+        self._owns, self._load, self._ignored = owns, load, ignored
         self._seen: dict[int, str] = {}
         self._alive: list[object] = []  # the ids in `_seen` are good only as long as the objects live
         self._left: list[Callable[[], None]] = []
@@ -231,20 +238,23 @@ class _Walk:
         """What an import statement in a function brings."""
         if not self._owns(target):
             return
-        module = sys.modules.get(target)
+        module = self._loaded(target, name)
         if module is None:
-            self.opaque.add(f"{target}: {name} imports it when it is called, and it is not loaded")
             return
         if not names:
             self._module(module)
         for each in names:
-            inside = sys.modules.get(f"{target}.{each}")
-            if each not in space_of(module) and inside is not None:
-                self._module(inside)
-            elif each in space_of(module):
+            if each in space_of(module):
                 self._name(target, space_of(module), each)
-            else:
-                self.opaque.add(f"{target}.{each}: {name} imports it when it is called, and it is not loaded")
+            elif (inside := self._loaded(f"{target}.{each}", name)) is not None:
+                self._module(inside)
+
+    def _loaded(self, target: str, name: str) -> types.ModuleType | None:
+        module = sys.modules.get(target) or self._load(target)
+        if isinstance(module, types.ModuleType):
+            return module
+        self.opaque.add(f"{target}: {name} imports it when it is called: {module}")
+        return None
 
     def _object(self, value: Any, kind: type, path: str) -> str:
         inside = list(parts_inside(value, kind))
