@@ -8,6 +8,7 @@ Guarantees: what a worker runs was committed in this process. joblib is not load
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import pickle
 import sys
@@ -78,13 +79,14 @@ class HotExecutor(Pool):
         )
 
 
-def fingerprint(function: Callable[..., object], *targets: Target, ignore: Iterable[str] = ()) -> Fingerprint:
+def fingerprint(function: object, *targets: Target, ignore: Iterable[str] = ()) -> Fingerprint:
     """A digest of a function, and of everything in scope that it reaches.
 
     That is its code, defaults and closure; the constants, classes and functions that it and they read by
     name; what is imported in them; the members that a method looks up on `self`. The digest is the same in
     every process, under any `PYTHONHASHSEED`, of one version of Python. It changes when any of that changes,
-    and not when lines move or other code changes. What is out of scope is there by its name alone.
+    and not when lines move or other code changes. What is out of scope is there by its name alone. Modules in
+    scope that are imported in a function are imported now.
 
     A value that a program changes while it runs is part of the digest as it is now. Name it in `ignore`, or
     in the `__hotmod_keep__` of its module, to leave it out.
@@ -110,7 +112,15 @@ def fingerprint(function: Callable[..., object], *targets: Target, ignore: Itera
         path = source_of(module) if isinstance(module, types.ModuleType) else None
         return name == home or scope.owns(name, path)
 
-    return fingerprint_of(function, owns, frozenset(ignore))
+    return fingerprint_of(function, owns, _loaded, frozenset(ignore))
+
+
+def _loaded(name: str) -> object:
+    """A module that a function imports; in words, why there is none."""
+    try:
+        return importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 - whatever the module raises; the fingerprint tells it
+        return f"{type(error).__name__}: {error}"
 
 
 def _reloader(targets: tuple[Target | Reloader, ...]) -> Reloader | None:

@@ -227,12 +227,14 @@ def test_processes_agree_whatever_their_seed_and_their_past(mint: Project) -> No
 
 
 def test_what_can_not_be_digested_is_told(mint: Project) -> None:
-    """A lock has no contents that another process could have; a module that is not loaded has none yet."""
+    """A lock has no contents that another process could have; a module that can't be imported has none."""
     rates = sys.modules["mint.rates"]
     assert fingerprint(rates.locked, "mint").opaque == ("mint.rates:LOCK: a _thread.lock",)
     sys.modules.pop("mint.late")
+    mint.write({"mint/late.py": "1 / 0"})
     found = fingerprint(sys.modules["mint.main"].pay, "mint")
-    assert found.opaque == ("mint.late: mint.main:pay imports it when it is called, and it is not loaded",)
+    why = "mint.main:pay imports it when it is called: ZeroDivisionError: division by zero"
+    assert found.opaque == (f"mint.late: {why}",)
     assert str(found) == found.digest
     assert "mint.main:Till.part" in found.reached
 
