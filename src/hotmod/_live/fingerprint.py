@@ -4,7 +4,8 @@ Touches: objects, read only.
 
 Guarantees: nothing of the program is called, but for the import of modules that a function imports. Two
 processes that run the same code with the same constants give the same digest, whatever their addresses, hash
-seeds and the order in which they imported. Line numbers and comments take no part. What can't be digested is told by name.
+seeds and the order in which they imported. Line numbers and comments take no part. What can't be digested is
+told by name.
 
 Assumes: nothing changes meanwhile. Names are spelled: what a function looks up by a computed name is not
 seen, and neither is what it calls on an object that it is handed.
