@@ -3,8 +3,8 @@
 Touches: the workers of a cluster, through its scheduler.
 
 Guarantees: an edit is prepared on every worker before it is applied on any; no task begins until all have
-applied it; if one can't, all return to what they ran. A worker that joins later is brought to the last edition
-before its first task. No worker reads a source of the targets from its disk, or needs one.
+applied it; if one can't, all return to what they ran. A worker that joins later is brought to the last
+edition before its first task. No worker reads a source of the targets from its disk, or needs one.
 
 Assumes: `distributed` is there, as who imports this uses it; scheduler and workers have hotmod. Tasks run in
 the default executor of a worker: what runs in its event loop, or in an executor of the user's, is not held.
@@ -157,8 +157,8 @@ class HotReload(WorkerPlugin):  # type: ignore[misc]  # distributed has no types
         if problems:
             msg = (
                 f"Could not bring the cluster to generation {edition.generation} of {edition.scope}: "
-                f"{'; '.join(problems)}. Nothing was changed: all workers run the previous code. Fix the file "
-                "and save, or restart those workers."
+                f"{'; '.join(problems)}. Nothing was changed: all workers run the previous code. Fix the "
+                "file and save, or restart those workers."
             )
             raise HotmodError(msg)
 

@@ -51,7 +51,7 @@ class Barn:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Barn]:
     """One cluster for all tests: it takes some seconds to start."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         found = Barn(client, tmp_path_factory.mktemp("barn"))
