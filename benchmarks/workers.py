@@ -134,7 +134,7 @@ def loky(subject: Subject, edits: int, *, reuse: str | bool) -> tuple[list[float
 
 def killing(folder: pathlib.Path, edits: int, kills: int, workers: int) -> None:
     """Kill workers at random, and tell what became of the tasks."""
-    from tests.engine.pool_load import under_load  # noqa: PLC0415 - needs the repository
+    from tests.services.pool_load import under_load  # noqa: PLC0415 - needs the repository
 
     outcome = under_load(folder, edits=edits, per_edit=20, kills=kills, seed=kills, workers=workers)
     print(outcome)

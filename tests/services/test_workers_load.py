@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 
-from tests.engine.pool_load import under_load
+from tests.services.pool_load import under_load
 
 EDITS, KILLS = int(os.environ.get("POOL_EDITS", "6")), int(os.environ.get("POOL_KILLS", "2"))
 

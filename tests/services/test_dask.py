@@ -14,8 +14,8 @@ from distributed import Client, LocalCluster
 
 import hotmod
 import hotmod.dask
-from tests.engine.following import call, facts, fresh_facts
 from tests.oracle.project import Project
+from tests.services.following import call, facts, fresh_facts
 
 PATIENCE = 60.0  # seconds
 FILES = {

@@ -17,8 +17,8 @@ import hotmod
 from hotmod._engine.workers.editions import Publisher, Store
 from hotmod._model.errors import HotmodError
 from hotmod.workers import HotExecutor
-from tests.engine.following import PATIENCE, call, end_once, everywhere, facts, forget, fresh_facts, refuse
 from tests.oracle.project import Project
+from tests.services.following import PATIENCE, call, end_once, everywhere, facts, forget, fresh_facts, refuse
 
 FILES = {
     "depot/__init__.py": "",
