@@ -33,7 +33,7 @@ def facts(*names: str) -> dict[str, str]:
 
 def fresh_facts(folder: pathlib.Path, *names: str) -> dict[str, str]:
     """The same in a process that imports the files of a folder."""
-    code = "import json, sys; from tests.services.following import facts; print(json.dumps(facts(*sys.argv[1:])))"
+    code = "import json, sys, tests.services.following as f; print(json.dumps(f.facts(*sys.argv[1:])))"
     search = os.pathsep.join([str(folder), str(pathlib.Path(__file__).parents[2])])
     done = subprocess.run(
         [sys.executable, "-B", "-c", code, *names],

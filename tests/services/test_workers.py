@@ -14,7 +14,9 @@ import cloudpickle
 import pytest
 
 import hotmod
-from hotmod._engine.workers.editions import Publisher, Store
+from hotmod._engine.workers import errand
+from hotmod._engine.workers.editions import Publisher, Store, Ticket
+from hotmod._engine.workers.follower import BehindError
 from hotmod._model.errors import HotmodError
 from hotmod.workers import HotExecutor
 from tests.oracle.project import Project
@@ -262,6 +264,18 @@ def test_with_hotmod_off_tasks_just_run(depot: Depot, monkeypatch: pytest.Monkey
         future = pool.submit(depot.cart.total, 1)
         assert future.result(PATIENCE) == 2
         assert future.generation is None
+
+
+def test_a_worker_that_can_not_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs neither the initializer nor a task, and the pool is told the reason."""
+
+    def fail(*_: object) -> int:
+        raise BehindError("not here")
+
+    monkeypatch.setattr(errand, "_follow", fail)
+    monkeypatch.setattr(errand, "_FAILED", [])
+    errand.begin(Ticket("", "", 1, 1), 0, pickle.dumps((os._exit, (1,))))
+    assert errand.run(None, pickle.dumps((os._exit, (1,), {}))).behind == "not here"
 
 
 class TestEditions:

@@ -45,9 +45,18 @@ class Answer:
 
 
 def begin(ticket: Ticket | None, since: int, initializer: bytes | None) -> None:
-    """Prepare a worker process: follow the edition, then do what the user wants to be done first."""
+    """Prepare a worker process: follow the edition, then do what the user wants to be done first.
+
+    A worker that can't come to the edition says so when it is given a task.
+    """
+    from hotmod._engine.workers.follower import BehindError  # noqa: PLC0415 - takes a while; may be unneeded
+
     if ticket is not None:
-        _follow(ticket, since)
+        try:
+            _follow(ticket, since)
+        except BehindError as error:
+            _FAILED.append(str(error))
+            return
     if initializer is not None:
         function, arguments = pickle.loads(initializer)  # noqa: S301 - the submitter's own
         function(*arguments)
@@ -55,9 +64,11 @@ def begin(ticket: Ticket | None, since: int, initializer: bytes | None) -> None:
 
 def run(ticket: Ticket | None, payload: bytes, dumps: Callable[[Any], bytes] = pickle.dumps) -> Answer:
     """Run a task in its edition, and pickle what it gives."""
-    from hotmod._engine.workers.follower import BehindError  # noqa: PLC0415 - a pool that follows nothing needs it not
+    from hotmod._engine.workers.follower import BehindError  # noqa: PLC0415 - takes a while; may be unneeded
 
     generation = None
+    if _FAILED:
+        return Answer(None, behind=_FAILED[0])
     if ticket is not None:
         try:
             generation = _follow(ticket, 0)
@@ -105,5 +116,7 @@ def _follow(ticket: Ticket, since: int) -> int:
     return follower.edition.generation if follower.edition is not None else edition.generation
 
 
+_FAILED: list[str] = []
+"""Why this worker could not begin."""
 _PLACES: dict[str, Any] = {}
 """The follower of each store."""
