@@ -51,8 +51,8 @@ _DOORS = {
     "unload_ipython_extension": "hotmod.ipython",
 }
 
-# Modules that people use by their names in this package.
-_MODULES = ("versions",)
+# Modules that people use by their names in this package; they are loaded when they are first used.
+_MODULES = ("versions", "workers")
 
 __all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604 - the tables are the list
 

@@ -194,7 +194,7 @@ def reload(*targets: Target, check: bool = False) -> Report:
         from hotmod._model.report import Report  # noqa: PLC0415 - see the guarantees
 
         return Report(status="unchanged", scope="", generation=0)
-    return _reloader(targets).reload(check=check)
+    return reloader_of(targets).reload(check=check)
 
 
 def plan(*targets: Target) -> Plan:
@@ -209,7 +209,7 @@ def plan(*targets: Target) -> Plan:
         from hotmod._plan import Plan  # noqa: PLC0415 - see the guarantees
 
         return Plan(ChangeSet())
-    return _reloader(targets).plan()
+    return reloader_of(targets).plan()
 
 
 def rollback(*targets: Target, n: int = 1) -> Report:
@@ -233,7 +233,7 @@ def rollback(*targets: Target, n: int = 1) -> Report:
 
         msg = "There is nothing to go back from: HOTMOD=off, so nothing was ever applied."
         raise RollbackError(msg)
-    return _reloader(targets).rollback(n)
+    return reloader_of(targets).rollback(n)
 
 
 def verify(*targets: Target, cold: bool = False) -> Verification:
@@ -262,7 +262,7 @@ def verify(*targets: Target, cold: bool = False) -> Verification:
 
         config = configure()
         return compared(Ledger(scope_for(targets, config)), config, (), cold=cold)
-    return _reloader(targets).verify(cold=cold)
+    return reloader_of(targets).verify(cold=cold)
 
 
 def diagnose(file: TextIO | None = None) -> None:
@@ -307,7 +307,7 @@ def lingering(*targets: Target) -> tuple[Hazard, ...]:
     from hotmod._engine.turn import LOCK  # noqa: PLC0415 - see the guarantees
 
     with LOCK:
-        found = Lingering(_reloader(targets).ledger)
+        found = Lingering(reloader_of(targets).ledger)
         return tuple(found.hazards(found.calls(suspended=True)))
 
 
@@ -328,7 +328,7 @@ def graph(*targets: Target) -> ImportGraph:
     return graph_of(packages)
 
 
-def _reloader(targets: tuple[Target, ...]) -> Reloader:
+def reloader_of(targets: tuple[Target, ...]) -> Reloader:
     """The reloader of these targets; all callers in the process share it."""
     config = configure()
     scope = scope_for(targets, config)

@@ -191,6 +191,17 @@ def test_every_guarantee_names_tests_that_exist() -> None:
         assert parts[int(number) - 1].startswith(f"{number}. {name}\n")
 
 
+def test_every_answer_to_the_rfc_names_tests_that_exist() -> None:
+    """The page of the RFC answers nine issues, and names tests that exist, by file or by function."""
+    page = (DOCS / "explanation" / "rfc-hot-reload.md").read_text("utf-8")
+    parts = page.split("\n### ")[1:]
+    assert len(parts) == 9
+    named = re.findall(r"`((?:tests|benchmarks)/[\w/]+\.py)(?:::(\w+))?`", page)
+    assert all("`tests/" in part for part in parts)
+    for path, function in named:
+        assert f"def {function}" in (ROOT / path).read_text("utf-8")
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_every_room_has_its_tests(room: str) -> None:
     """Each room of the source has a folder of tests by its name."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.machinery
-import os
 import sys
 import types
 import weakref
@@ -26,6 +25,7 @@ from hotmod._engine.data import DataFiles, Digests
 from hotmod._engine.records import Loaded, edit_of, is_same, with_data
 from hotmod._engine.sightings import SOURCE, UNKNOWN, Census, View, end_of_modules, main_module, source_of
 from hotmod._engine.texts import (
+    exists,
     files_of,
     is_too_large,
     must_exist,
@@ -135,7 +135,7 @@ class Ledger:
         """Let `touched` give every module once more."""
         self._touched = dict.fromkeys((*self._touched, *self.modules))
 
-    def _is_as_seen(self) -> bool:
+    def is_as_seen(self) -> bool:
         """Whether no module can have come or gone since the last look; costs the same for any number."""
         return not self._stirred and self._end == end_of_modules()
 
@@ -296,7 +296,7 @@ class Ledger:
         """
         whole, self._whole = self._whole, False  # until this look has come to its end
         paths = paths if whole else None
-        found = self._look_at(paths) if paths is not None and self._is_as_seen() else None
+        found = self._look_at(paths) if paths is not None and self.is_as_seen() else None
         if found is None:
             self.refresh()
             found = self._look_at(paths) if paths is not None else None
@@ -431,10 +431,10 @@ class Ledger:
     def _text_of(self, loaded: Loaded, files: Mapping[str, str]) -> SourceText | None:
         """What an import of a loaded module would read now; None if it would find nothing."""
         path = files.get(loaded.name, loaded.path)
-        if path != loaded.path and stem_of(path) != stem_of(loaded.path) and os.path.exists(loaded.path):
+        if path != loaded.path and stem_of(path) != stem_of(loaded.path) and exists(loaded.path):
             path = loaded.path  # the same file through a link, or the same name in another folder
         text = read_if_there(path)
-        if text is None or (path != loaded.path and not os.path.exists(loaded.path)):
+        if text is None or (path != loaded.path and not exists(loaded.path)):
             spec = find_spec(loaded.name)
             origin = spec.origin if spec is not None and spec.has_location else None
             text = read_if_there(origin) if origin else None

@@ -81,18 +81,24 @@ class View:
     Args:
         scope: the modules that are ours.
         data: other files that these read when they run.
+        since: when the process began, as nanoseconds since the epoch, for a process that has imported modules
+            unseen: what was written since then may be newer than what was imported.
 
     Attributes:
         census: finds the modules of the scope.
         main: the text of the main module; None if it is not in scope or can't be read.
     """
 
-    def __init__(self, scope: Scope, data: Iterable[str] = ()) -> None:
+    def __init__(self, scope: Scope, data: Iterable[str] = (), since: int | None = None) -> None:
         self.census = Census(scope)
+        self._since = (time.time_ns() if since is None else since) - _TICK_NS
+        self._seen: dict[str, _Sighting | None] = {}
+        self._data: dict[str, _Sighting | None] = {}
         main = main_module(scope)
         self.main = _bytes_of(main[1]) if main is not None else None
-        self._since = time.time_ns() - _TICK_NS
-        self._seen: dict[str, _Sighting | None] = {}
+        if since is not None:
+            self.main = None if main is None or self.may_have_changed(main[1]) else self.main
+            return
         for name, _, path in self.census.ours():
             self._seen[name] = self._look(path) if path.endswith(SOURCE) else None
         self._data = {path: self._look(path) for path in data}

@@ -23,7 +23,7 @@ from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
 from hotmod._live.registries import Registries
 from hotmod._live.state import State
-from hotmod._live.takeback import everything
+from hotmod._live.takeback import Mine, everything
 
 __all__ = ["Snapshot"]
 
@@ -62,6 +62,7 @@ class Snapshot:
         self._states: tuple[State, ...] = ()
         self._others: Others | None = None
         self._running: Collection[str] = ()
+        self._bound: Mapping[str, Collection[str]] = {}
         if journal is not None:
             journal.record("namespaces and containers", self._restore, lasting=False)
 
@@ -72,6 +73,7 @@ class Snapshot:
         definitions: Definitions,
         ties: Ties,
         codes: Iterable[types.CodeType],
+        bound: Mapping[str, Collection[str]],
     ) -> Registries:
         """Save the containers in scope as well, for statements that may change them.
 
@@ -81,6 +83,7 @@ class Snapshot:
             definitions: what runs again.
             ties: what statements that run again, or are gone, had registered.
             codes: the code that is going to run.
+            bound: by module of which only parts run, the names that they bind or clear.
         """
         inside = self.entries
         owned = self._ledger.scope.owns_name
@@ -88,7 +91,7 @@ class Snapshot:
         others = State([module for name, module in inside.items() if name not in going], owned)
         own = State([module for name, module in inside.items() if name in going], owned)
         self._states = own, others
-        self._running = frozenset(going)
+        self._running, self._bound = frozenset(going), bound
         self._others = Others(definitions, codes)
         return Registries(journal, others, definitions, ties)
 
@@ -110,10 +113,15 @@ class Snapshot:
         for name, before in self.before.items():
             module = self.entries[name]
             if isinstance(module, types.ModuleType):
-                wanted = everything if name in self._running else mine
+                wanted = everything if name in self._running else self._mine_in(name, mine)
                 undo = namespaces.undo_of(module, before, self._kinds[name], wanted)
                 found += [undo] if undo is not None else []
         return found
+
+    def _mine_in(self, name: str, mine: Mine) -> Mine:
+        """Which entries of a namespace are the transaction's doing: those that its statements bind, too."""
+        bound = self._bound.get(name, ())
+        return (lambda key, *values: key in bound or mine(key, *values)) if bound else mine
 
     def forget(self, kept: Collection[str]) -> None:
         """Let go of what only an abort needs, and of the namespaces of modules that did not run."""

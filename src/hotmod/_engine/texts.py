@@ -16,9 +16,10 @@ from hotmod._engine.sightings import SOURCE
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope
-from hotmod._source.files import discover, read
+from hotmod._source.files import SHELVES, discover, read
 
 __all__ = [
+    "exists",
     "files_of",
     "forget_bytecode",
     "is_long",
@@ -41,7 +42,7 @@ def files_of(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     roots: dict[str, list[str]] = {}
     for root, prefix in scope.roots():
-        if not os.path.exists(root):
+        if not os.path.exists(root) or any(shelf.holds(root) for shelf in SHELVES):
             continue
         if root.endswith(SOURCE):
             found[prefix or os.path.splitext(os.path.basename(root))[0]] = root
@@ -49,7 +50,18 @@ def files_of(scope: Scope) -> dict[str, str]:
             roots.setdefault(prefix, []).append(root)
     for prefix, folders in roots.items():
         found.update({name: file.path for name, file in discover(folders, prefix).modules.items()})
-    return {name: path for name, path in found.items() if scope.allows(path)}
+    found = {name: path for name, path in found.items() if scope.allows(path)}
+    for shelf in SHELVES:
+        found.update({name: path for name, path in shelf.files().items() if scope.owns(name, path)})
+    return found
+
+
+def exists(path: str) -> bool:
+    """Whether there is a source file, or a folder of such, of a name."""
+    for shelf in SHELVES:
+        if shelf.holds(path):
+            return not path.endswith(SOURCE) or shelf.text(path) is not None
+    return os.path.exists(path)
 
 
 def stem_of(path: str) -> str:
@@ -120,7 +132,7 @@ def must_exist(roots: Iterable[tuple[str, str]], loaded: Collection[str]) -> Non
         SourceError: the folder of a loaded package is gone.
     """
     for root, _ in roots:
-        if not root.endswith(SOURCE) and not os.path.isdir(root):
+        if not root.endswith(SOURCE) and not exists(root):
             below = os.path.join(root, "")
             if any(path.startswith(below) for path in loaded):
                 raise SourceError(root, 0, "the folder is gone; what was loaded from it goes on")

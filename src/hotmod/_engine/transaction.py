@@ -297,7 +297,8 @@ class Transaction(Settling):
         ties = self._ties = tied(self.plan, self._snapshot.before, paths)
         edited = [each.new for each in self._prepared if each.old is not each.new]
         ties.renewed = frozenset(id(code) for tree in edited for code in codes_in(tree))
-        return self._snapshot.deepen(self.journal, going, self._definitions, ties, running)
+        bound = {part.module: names[part.module] | part.comes for part in self.plan.parts}
+        return self._snapshot.deepen(self.journal, going, self._definitions, ties, running, bound)
 
     def _dispose(self) -> None:
         """Let superseded modules close what they opened, importers before what they import."""

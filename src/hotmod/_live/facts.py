@@ -26,11 +26,11 @@ from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.state import instance_dict
 
-__all__ = ["facts_of"]
+__all__ = ["OF_CLASSES", "code_digest", "content_of", "facts_of", "member_name", "origin_of", "parts_inside"]
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented), range)
 _LRU = type(functools.lru_cache(maxsize=1)(lambda: None))
-_OF_CLASSES = frozenset(
+OF_CLASSES = frozenset(
     (
         *("__module__", "__qualname__", "__weakref__", "__dict__", "__annotations__", "__annotate__"),
         *("__annotations_cache__", "__annotate_func__", "__slotnames__", "_abc_impl"),
@@ -90,14 +90,14 @@ class _Describer:
             parts = [self._short(part) for part in value]
             return f"{kind.__name__}({', '.join(parts if kind is tuple else sorted(parts))})"
         if kind is types.CodeType:
-            return f"code {_code(value)}"
+            return f"code {code_digest(value)}"
         if kind is types.FunctionType or issubclass(kind, type):
             return self._reference(value)
         return f"instance of {self._reference(kind)}"
 
     def _reference(self, value: Any) -> str:
         """A function or class by its name; marked if another object has its place."""
-        module, name = _origin(value)
+        module, name = origin_of(value)
         stands = module not in self._modules or self._standing(module, name) is value
         return f"{'' if stands else 'another '}{module}:{name}"
 
@@ -110,7 +110,7 @@ class _Describer:
         return value
 
     def _definition(self, value: Any, path: str, home: _Home | None, depth: int) -> None:
-        module, name = _origin(value)
+        module, name = origin_of(value)
         elsewhere = module not in self._modules or (
             home != (module, name) and self._standing(module, name) is value
         )
@@ -123,7 +123,7 @@ class _Describer:
 
     def _function(self, value: types.FunctionType, path: str, depth: int) -> None:
         code = value.__code__
-        self.facts[f"{path}/code"] = _code(code)
+        self.facts[f"{path}/code"] = code_digest(code)
         self.facts[f"{path}/lines"] = _lines(code)
         self.facts[f"{path}/doc"] = self._short(value.__doc__ if type(value.__doc__) is str else None)
         for number, default in enumerate(value.__defaults__ or ()):
@@ -133,26 +133,26 @@ class _Describer:
         for name, part in sorted(value.__dict__.items()):
             self.visit(part, f"{path}/attribute[{name}]", None, depth + 1)
         for name, cell in zip(code.co_freevars, value.__closure__ or (), strict=True):
-            content = _content(cell)
+            content = content_of(cell)
             if content:
                 self.visit(content[0], f"{path}/cell[{name}]", None, depth + 1)
 
     def _class(self, value: type, path: str, depth: int) -> None:
-        module, name = _origin(value)
+        module, name = origin_of(value)
         self.facts[f"{path}/metaclass"] = self._reference(type(value))
         self.facts[f"{path}/bases"] = ", ".join(map(self._reference, _bases(value)))
         for key, member in sorted(own_dict(value).items()):
-            if key not in _OF_CLASSES:
+            if key not in OF_CLASSES:
                 self.visit(member, f"{path}.{key}", (module, f"{name}.{key}"), depth + 1)
 
     def _object(self, value: Any, kind: type, path: str, home: _Home | None, depth: int) -> None:
-        inside = list(_inside(value, kind))
+        inside = list(parts_inside(value, kind))
         self.facts[path] = kind.__name__ if inside else f"instance of {self._reference(kind)}"
         if inside:
             for label, part in inside:
                 self.visit(part, f"{path}/{label}", home, depth + 1)
         elif issubclass(kind, enum.Enum):
-            self.facts[path] = f"member {_member_name(value)} of {self._reference(kind)}"
+            self.facts[path] = f"member {member_name(value)} of {self._reference(kind)}"
         else:
             self._contents(value, kind, path, depth)
             if kind.__module__ in self._modules:
@@ -177,7 +177,7 @@ class _Describer:
             self.facts[path] += f" {sorted(self._short(part) for part in members)}"
 
 
-def _member_name(member: Any) -> str:
+def member_name(member: Any) -> str:
     """The name of a member of an enumeration."""
     return str((instance_dict(member) or {}).get("_name_", "?"))
 
@@ -186,13 +186,13 @@ def _first(pair: tuple[str, Any]) -> str:
     return pair[0]
 
 
-def _origin(value: Any) -> _Home:
+def origin_of(value: Any) -> _Home:
     if type(value) is types.FunctionType:
         return str(value.__module__), value.__qualname__
     return str(type.__getattribute__(value, "__module__")), _qualname(value)
 
 
-def _inside(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
+def parts_inside(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
     """The parts of the usual wrappers."""
     if kind is property:
         yield from (("get", value.fget), ("set", value.fset), ("delete", value.fdel))
@@ -208,14 +208,14 @@ def _inside(value: Any, kind: type) -> Iterator[tuple[str, Any]]:
         yield "function", value.__wrapped__
 
 
-def _content(cell: types.CellType) -> tuple[Any, ...]:
+def content_of(cell: types.CellType) -> tuple[Any, ...]:
     try:
         return (cell.cell_contents,)
     except ValueError:  # an empty cell
         return ()
 
 
-def _code(code: types.CodeType) -> str:
+def code_digest(code: types.CodeType) -> str:
     """A digest of everything in a code object but its place."""
     consts = [_constant(const) for const in code.co_consts]
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
@@ -226,7 +226,7 @@ def _code(code: types.CodeType) -> str:
 
 def _constant(value: object) -> str:
     if isinstance(value, types.CodeType):
-        return _code(value)
+        return code_digest(value)
     if isinstance(value, (tuple, frozenset)):
         parts: Collection[str] = [_constant(part) for part in value]
         return repr(parts if isinstance(value, tuple) else sorted(parts))

@@ -90,6 +90,12 @@ class Part:
     disposes: bool = False
 
     @property
+    def comes(self) -> frozenset[str]:
+        """The names that may come or go with the statements though they do not spell them."""
+        stars = (names for run in self.runs for _, names in run.stars)
+        return self.cleared.union((name for name, _ in self.stars), *stars)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What happens to functions and names without running anything, for people."""
         found, running = [], {run.first for run in self.runs}

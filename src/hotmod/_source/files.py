@@ -1,6 +1,6 @@
 """The files of packages: which modules a folder holds, and their bytes.
 
-Touches: the disk, reading only.
+Touches: the disk, reading only. In a process that follows another one, files are what that one has shipped.
 
 Guarantees: only regular files are opened, so a FIFO or a device never blocks; a tree that links into
 itself is walked once; what can't be read is a `SourceError` in the result, and the rest stands.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
@@ -24,11 +24,28 @@ if TYPE_CHECKING:
 
     from hotmod._source.graph import ImportGraph
 
-__all__ = ["Discovered", "ModuleFile", "discover", "graph_of", "read"]
+__all__ = ["SHELVES", "Discovered", "ModuleFile", "Shelf", "discover", "graph_of", "read"]
 
 _EXTENSIONS = (".so", ".pyd")
 _CACHE = "__pycache__"
 _FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Shelf(Protocol):
+    """Source files as another process has shipped them; they stand for what the disk holds."""
+
+    def holds(self, path: str) -> bool:
+        """Whether the shelf, and not the disk, says what a source file or a folder of them holds."""
+
+    def text(self, path: str) -> SourceText | None:
+        """The text of a file that it holds; None if there is no such file."""
+
+    def files(self) -> Mapping[str, str]:
+        """The files of its modules, by module name."""
+
+
+SHELVES: list[Shelf] = []
+"""What stands for the disk in this process: empty, but in a worker that follows another process."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,6 +82,12 @@ def read(path: str) -> SourceText:
     Raises:
         SourceError: it can't be read or is no regular file.
     """
+    for shelf in SHELVES:
+        if shelf.holds(path):
+            text = shelf.text(path)
+            if text is None:
+                raise SourceError(path, 0, "was not shipped to this process") from FileNotFoundError(path)
+            return text
     try:
         regular = stat.S_ISREG(os.stat(path).st_mode)
     except OSError as error:
