@@ -10,7 +10,7 @@ def requests(on):
 
 
 class Executor:
-    endpoints: dict[str, str] = {}  # noqa: RUF012 - each subclass has its own
+    endpoints: dict[str, str] = {}
 
     def __init_subclass__(cls):
         cls.endpoints = {each.on: name for name, each in vars(cls).items() if hasattr(each, "on")}

@@ -371,7 +371,7 @@ class Service:
         self, error: BaseException, texts: Mapping[str, SourceText], changed: tuple[str, ...], started: float
     ) -> Swap:
         """Tell that the next version can't be had, or is not to be."""
-        place = location_of(error, self.family.owns)
+        place = location_of(error, lambda name, _: self.family.owns(name))
         if place is not None and not place.module:
             names = [name for name, text in texts.items() if text.path == place.path]
             place = dataclasses.replace(place, module=names[0] if names else str(self.scope))
