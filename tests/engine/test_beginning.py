@@ -52,6 +52,26 @@ def test_what_is_saved_before_the_engine_is_loaded(case: Case, tmp_path: pathlib
     assert play(case, tmp_path, strategy="minimal", tool="late").problems == []
 
 
+def test_a_module_that_is_imported_between_plan_and_transaction(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan does not know it, and is made again: it does not keep what it took from the old version."""
+    shop.write({"shop/late.py": "from shop.config import TAX\nDOUBLE = TAX * 2\n"})
+    reloader = hotmod.Reloader("shop")
+    prepare = transaction.Transaction.prepare
+
+    def import_meanwhile(self: transaction.Transaction) -> None:
+        prepare(self)
+        importlib.import_module("shop.late")
+
+    monkeypatch.setattr(transaction.Transaction, "prepare", import_meanwhile)
+    shop.write({"shop/config.py": "TAX = 7\n"})
+    report = reloader.reload()
+    assert report.status == "applied"
+    assert "shop.late" in report.executed
+    assert sys.modules["shop.late"].DOUBLE == 14
+
+
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
     """What a module waits for in the middle of its import."""

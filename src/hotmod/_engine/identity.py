@@ -31,6 +31,7 @@ from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
+from hotmod._live.remembered import forget_checks
 from hotmod._live.survey import definitions_in, holders
 from hotmod._live.wrappers import HANDLERS
 from hotmod._model.changes import SourceText
@@ -272,8 +273,8 @@ class Identity:
 
     def _finish_classes(self) -> None:
         if self.merger.reshaped:
-            classes.forget_checks()
-            self._journal.record("what abstract classes remember", classes.forget_checks)
+            forget_checks()
+            self._journal.record("what abstract classes remember", forget_checks)
         self.merger.finish_classes()
         self.merger.close()
 

@@ -366,7 +366,18 @@ class Reloader:
                 restart(self.ledger.paths())
         if not plan.steps and plan.is_rude:
             return self.chronicle.record(self.chronicle.restart(plan, phases, started)), None
-        return self._transact(plan, phases, started)
+        try:
+            return self._transact(plan, phases, started)
+        except _OvertakenError:
+            return self._attempt_once(changes)
+
+    def _refuse_overtaken(self) -> None:
+        """Give up if another thread has imported a module since the plan was made, which does not know it."""
+        known = len(self.ledger.modules)
+        if not self.ledger.is_as_seen():
+            self.ledger.refresh()
+            if len(self.ledger.modules) > known:
+                raise _OvertakenError
 
     def _transact(
         self, plan: Plan, phases: dict[str, float], started: float
@@ -381,6 +392,7 @@ class Reloader:
         try:
             transaction.prepare()
             with GATE.taken(plan, self.config.patience):
+                self._refuse_overtaken()
                 transaction.apply(self._check_program, report)
                 if forced is not None:
                     forced.applied()
@@ -391,7 +403,7 @@ class Reloader:
                     transaction.apply(self._check_program, report)
                     transaction.outcome.hazards += forced.applied_again()
                 self.chronicle.generation += 1  # a call that begins now is to know that it is new
-        except (RollbackError, Occupied):
+        except (RollbackError, Occupied, _OvertakenError):
             raise
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises rejects the edit
             show_running_texts(self.ledger, plan.changes)
@@ -416,6 +428,10 @@ class Reloader:
     def graph(self) -> ImportGraph:
         """The import graph of the loaded modules, by the texts that they were executed from."""
         return self.planner.graph()
+
+
+class _OvertakenError(Exception):
+    """The plan is of a program that is not the one any more. Nothing was changed."""
 
 
 def _too_few(wanted: int, kept: int) -> str:

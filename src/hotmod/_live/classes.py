@@ -16,19 +16,18 @@ import gc
 import operator
 import sys
 import types
-import typing
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal
+from hotmod._live.remembered import forget_subscripts, type_parameters
 
 __all__ = [
     "bases_of",
     "bind_cells",
     "detach",
     "discard",
-    "forget_checks",
     "functions_in",
     "hand_on_registrations",
     "is_heir",
@@ -154,7 +153,7 @@ def take_over(
     put_members(live, members)
     if _makes_abstract(live) is not was_abstract:
         _follow_metaclass(journal, live)
-    if not _identical(_type_parameters(before), _type_parameters(own_dict(live))):
+    if type_parameters(before) != type_parameters(own_dict(live)):
         forget_subscripts()
         journal.record("what typing remembers", forget_subscripts)
 
@@ -375,32 +374,6 @@ def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
             cls = ref()
             if cls is not None and type.__getattribute__(cls, "__module__") not in ran:
                 abc.ABCMeta.register(new, cls)
-
-
-def forget_checks() -> None:
-    """Let `isinstance` look again at classes whose members changed: abstract classes remember answers."""
-    found: list[type] = [value for value in vars(collections.abc).values() if isinstance(value, abc.ABCMeta)]
-    protocols: list[type] = [typing.Protocol]
-    while protocols:
-        one = protocols.pop()
-        protocols += type.__subclasses__(one)
-        found += [one] if isinstance(one, abc.ABCMeta) else []
-    for each in found:
-        abc.ABCMeta._abc_caches_clear(each)  # type: ignore[attr-defined]  # noqa: SLF001 - for this purpose
-
-
-def _type_parameters(space: Mapping[str, Any]) -> tuple[object, ...]:
-    found = space.get("__parameters__")
-    return found if type(found) is tuple else ()
-
-
-def forget_subscripts() -> None:
-    """Let `C[int]` be made anew for a class with other type parameters: typing remembers what it gave.
-
-    It can't forget that of one class alone. What has been made stays, and is equal to what will be.
-    """
-    for clear in getattr(typing, "_cleanups", ()):
-        clear()
 
 
 def bind_cells(members: Iterable[object], fresh: type, live: type) -> None:
