@@ -7,10 +7,14 @@ Guarantees: a message says what, where, what is running now, and what to do.
 
 from __future__ import annotations
 
+import copyreg
+import io
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hotmod._model.report import Report
 
 __all__ = ["ConfigError", "HotmodError", "PostponedError", "ReloadError", "RollbackError", "SourceError"]
@@ -80,10 +84,37 @@ class RollbackError(HotmodError):
     """
 
 
-def portable(error: BaseException) -> BaseException:
-    """`error` itself if it survives pickling, else a `HotmodError` with the same words."""
+class Portable:
+    """What an exception becomes to be pickled; read, it is that exception again."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
+        return pickle.loads, (self._data,)
+
+
+def portable(error: BaseException) -> Portable:
+    """`error` ready to be pickled; a `HotmodError` with the same words in its place if it can't be.
+
+    It is pickled as it says itself: what libraries register that pickle tracebacks (tblib, which dask loads)
+    loses the words of a `SyntaxError`.
+    """
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes, made in the same expression
+        data = _dumped(error)
+        pickle.loads(data)  # noqa: S301 - our own bytes
     except Exception:  # noqa: BLE001 - any failure of a user's __reduce__ means "not portable"
-        return HotmodError(f"{type(error).__name__}: {error}")
-    return error
+        data = _dumped(HotmodError(f"{type(error).__name__}: {error}"))
+    return Portable(data)
+
+
+def _dumped(error: BaseException) -> bytes:
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written)
+    pickler.dispatch_table = {
+        kind: reduce for kind, reduce in copyreg.dispatch_table.items() if not issubclass(kind, BaseException)
+    }
+    pickler.dump(error)
+    return written.getvalue()
