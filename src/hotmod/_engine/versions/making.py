@@ -104,11 +104,11 @@ def detached(error: BaseException) -> BaseException:
     """An exception like one that belongs to somebody else, without its frames, which hold a whole version."""
     try:
         found = copy.copy(error)
-        # libraries that pickle tracebacks have them copied as well
-        found.__traceback__ = found.__cause__ = found.__context__ = None
-        return found
     except Exception:  # noqa: BLE001 - any failure of a user's __reduce__ means that it can't be copied
         return HotmodError(f"{type(error).__name__}: {error}")
+    # libraries that pickle tracebacks have them copied as well
+    found.__traceback__ = found.__cause__ = found.__context__ = None
+    return found
 
 
 def let_go(error: BaseException | None) -> None:
