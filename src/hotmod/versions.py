@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 
-from hotmod._config import configure, switched_off
+from hotmod._config import configure, mode
 from hotmod._engine.canary import check_of
+from hotmod._engine.saying import say
 from hotmod._engine.versions.block import Pin
 from hotmod._engine.versions.family import is_left_behind
 from hotmod._engine.versions.making import VersionCheck
@@ -30,6 +32,7 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
     promote_after: int = 20,
     on_swap: Callable[[Swap], object] | None = None,
     delay: float | None = None,
+    depends: Mapping[str, Iterable[str]] | None = None,
 ) -> Service:
     """Load packages so that several versions of them can be there at a time, and follow what is saved.
 
@@ -46,15 +49,17 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
         promote_after: after how many blocks that end well a canary is in charge.
         on_swap: called with what became of each attempt.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
+        depends: other files that modules of the packages read when they run, as for `watch`: an edit of one
+            makes a version, too.
 
     Returns:
-        The service. With `HOTMOD=off` it does not watch.
+        The service. With `HOTMOD=off` or `manual` it does not watch.
 
     Raises:
         ConfigError: a target does not exist, or is imported already; an option has a bad value. What the
             packages themselves raise is raised, too. Nothing was started.
     """
-    config = configure(delay=delay)
+    config = configure(delay=delay, depends=depends)
     scope = scope_of(targets)
     if scope.folders or not 0 < share <= 1 or promote_after < 1 or keep < 0:
         msg = (
@@ -75,8 +80,11 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
         share=share,
         promote_after=promote_after,
         on_swap=on_swap,
+        depends=config.depends,
     )
-    if watch and not switched_off():
+    if watch and mode() == "manual":
+        say(logging.INFO, "HOTMOD=manual: edits of %s wait for service.refresh()", scope)
+    elif watch and mode() != "off":
         from hotmod._engine.versions.watching import Watch  # noqa: PLC0415 - loads watchfiles
 
         service.watch = Watch(service, config.delay)

@@ -25,14 +25,15 @@ import types
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from hotmod._config import configure, switched_off
+from hotmod._config import configure, mode, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._engine.closing import close_instance, open_instance
+from hotmod._engine.manual import ManualWatcher
 from hotmod._engine.saying import say
 from hotmod._engine.stable import stable
 from hotmod._engine.watcher import Watcher
 from hotmod._model.errors import ConfigError, HotmodError
-from hotmod._scope import Target, is_installed, locations, scope_of
+from hotmod._scope import Target, is_installed, locations, scope_for
 
 if TYPE_CHECKING:
     from hotmod._model.report import Report
@@ -75,7 +76,11 @@ class Served:
 
     def watch(self, delay: float) -> None:
         """Follow what is saved from now on."""
-        self.watcher = Watcher(self._beginning, self._told, None, delay)
+        kind = Watcher
+        if mode() == "manual":
+            say(logging.INFO, "HOTMOD=manual: edits of %s wait for watcher.apply()", self._beginning.scope)
+            kind = ManualWatcher
+        self.watcher = kind(self._beginning, self._told, None, delay)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"generation {self._beginning.generation}"
@@ -248,7 +253,7 @@ def live(
         raise ConfigError(msg)
     config = configure()
     extra = [py_modules] if isinstance(py_modules, (str, os.PathLike, types.ModuleType)) else [*py_modules]
-    scope = scope_of([_around(module), *extra], config.include, config.exclude)
+    scope = scope_for([_around(module), *extra], config)
 
     def cls() -> Any:
         return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
@@ -338,4 +343,8 @@ def _method(served: Served, name: str, value: Any) -> Callable[..., Any]:
         call = generated
     functools.update_wrapper(call, value)
     del call.__wrapped__  # type: ignore[attr-defined]  # it would keep the instance
+    if inspect.ismethod(value):  # frameworks ask for the signature, which is found in what is wrapped
+        call.__wrapped__ = functools.partial(value.__func__, None)  # type: ignore[attr-defined]
+    elif inspect.isfunction(value):
+        call.__wrapped__ = value  # type: ignore[attr-defined]
     return call
