@@ -18,7 +18,7 @@ from hotmod._engine.versions.service import Service
 from hotmod._engine.versions.version import Version
 from hotmod._model.errors import ConfigError
 from hotmod._model.swap import Swap
-from hotmod._scope import loaded_of, scope_of
+from hotmod._scope import Scope, loaded_of, scope_of
 
 __all__ = ["Pin", "Service", "Swap", "Version", "open"]
 
@@ -67,12 +67,7 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
             "share of more than 0 and at most 1, promote_after of 1 or more, keep of 0 or more"
         )
         raise ConfigError(msg)
-    if loaded := [name for name in loaded_of(scope) if not is_left_behind(name)]:
-        msg = (
-            f"{', '.join(loaded[:4])} can't have versions: it was imported before, and whoever did so would "
-            "not be on any version. Nothing was changed. Call hotmod.versions.open() before the first import."
-        )
-        raise ConfigError(msg)
+    _refuse_loaded(scope)
     service = Service(
         scope,
         verify=check_of(verify),  # type: ignore[arg-type]  # a function that takes the version, or a command
@@ -82,10 +77,31 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
         on_swap=on_swap,
         depends=config.depends,
     )
-    if watch and mode() == "manual":
-        say(logging.INFO, "HOTMOD=manual: edits of %s wait for service.refresh()", scope)
-    elif watch and mode() != "off":
+    if watch:
+        _watch(service, config.delay)
+    return service
+
+
+def _watch(service: Service, delay: float) -> None:
+    if mode() == "manual":
+        say(logging.INFO, "HOTMOD=manual: edits of %s wait for service.refresh()", service.scope)
+    elif mode() != "off":
         from hotmod._engine.versions.watching import Watch  # noqa: PLC0415 - loads watchfiles
 
-        service.watch = Watch(service, config.delay)
-    return service
+        service.watch = Watch(service, delay)
+
+
+def _refuse_loaded(scope: Scope) -> None:
+    """Refuse packages that somebody has imported, or opened.
+
+    Raises:
+        ConfigError: one of them was.
+    """
+    loaded = dict.fromkeys(name for name in loaded_of(scope) if not is_left_behind(name))
+    if loaded:
+        msg = (
+            f"{', '.join([*loaded][:4])} can't have versions: it was imported before, and whoever did so "
+            "would not be on any version; or it has a service already. Nothing was changed. Call "
+            "hotmod.versions.open() before the first import, and close() the service that there is."
+        )
+        raise ConfigError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import multiprocessing
 import os
 import pathlib
 import pickle
@@ -266,6 +267,16 @@ def test_with_hotmod_off_tasks_just_run(depot: Depot, monkeypatch: pytest.Monkey
         assert future.result(PATIENCE) == 2
         assert future.generation is None
         assert repr(pool) == "<hotmod.workers.HotExecutor of no modules, as HOTMOD=off is set, max_workers=1>"
+
+
+def test_what_an_executor_of_others_would_not_heed_is_refused(depot: Depot) -> None:
+    """An initializer or a context beside `base` would be for nobody."""
+    with pytest.raises(hotmod.ConfigError, match="takes no mp_context and no initializer"):
+        HotExecutor("depot", base=concurrent.futures.ThreadPoolExecutor, initializer=print)
+    with pytest.raises(hotmod.ConfigError, match="takes no mp_context and no initializer"):
+        HotExecutor(
+            "depot", base=concurrent.futures.ThreadPoolExecutor, mp_context=multiprocessing.get_context()
+        )
 
 
 def test_a_pool_says_what_it_follows(depot: Depot) -> None:

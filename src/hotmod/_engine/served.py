@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from hotmod._config import configure, mode, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._engine.closing import close_instance, open_instance
+from hotmod._engine.failures import is_internal
 from hotmod._engine.manual import ManualWatcher
 from hotmod._engine.saying import say
 from hotmod._engine.stable import stable
@@ -124,9 +125,22 @@ class Served:
                 _close([tenant])
 
     def prepare(self) -> None:
-        """At the end of a transaction, which can still be taken back, make the instance that follows."""
+        """At the end of a transaction, which can still be taken back, make the instance that follows.
+
+        Raises:
+            HotmodError: there is no such class any more, or it does not take the arguments. Whatever the
+                constructor raises is raised, too.
+        """
+        self._class()
         if self._mode == "recreate":
-            candidate = _Tenant(self._make(), self._beginning.generation)
+            try:
+                instance = self._make()
+            except Exception as error:
+                if not is_internal(error):
+                    raise
+                msg = f"{self._name} can't be made with the arguments that it was made with: {error}"
+                raise HotmodError(msg) from error
+            candidate = _Tenant(instance, self._beginning.generation)
             with self._lock:
                 over = self._dropped()
                 self._candidate = candidate
@@ -256,14 +270,21 @@ def live(
     scope = scope_for([_around(module), *extra], config)
 
     def cls() -> Any:
-        return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
+        found: Any = importlib.import_module(module)
+        for name in qualname.split("."):
+            found = getattr(found, name, None)
+        if not callable(found):
+            msg = f"{module} has no class {qualname!r}, which hotmod.live serves"
+            raise HotmodError(msg)
+        return found
 
     def prepare() -> None:
         served.prepare()
 
+    importlib.import_module(module)
     try:
         cls()
-    except AttributeError as error:
+    except HotmodError as error:
         msg = f"hotmod.live({target!r}): {error}. Nothing was started; name a class of the module."
         raise ConfigError(msg) from error
     beginning = Beginning(config, scope, prepare)
