@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -251,6 +250,8 @@ def test_the_folder_and_further_modules_are_watched(
         told = [record.getMessage() for record in caplog.records if "detected" in record.getMessage()]
         assert f"detected changes in: {[str(executor.folder / 'near.py')]}" in told
     finally:
+        import sys
+
         sys.modules.pop("far", None)
 
 
@@ -398,70 +399,3 @@ def test_off_means_the_plain_instance(executor: Project, monkeypatch: pytest.Mon
     with hotmod.live("my_executor:MyExecutor", "Ada") as proxy:
         assert proxy.hello() == "Ada 1"
         assert proxy.__hotmod__.watcher.stopped
-
-
-def test_paths_and_other_files_of_the_project_are_followed(
-    executor: Project, serve: Serve, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What `paths` and `depends` name for the whole project is followed for a served object, too."""
-    elsewhere = tmp_path_factory.mktemp("plugins")
-    monkeypatch.syspath_prepend(elsewhere)
-    monkeypatch.setenv("HOTMOD_PATHS", str(elsewhere))
-    monkeypatch.setenv("HOTMOD_DEPENDS", f"asks={elsewhere / 'words.txt'}")
-    (elsewhere / "plugged.py").write_text("def answer():\n    return 1\n", "utf-8")
-    (elsewhere / "words.txt").write_text("one", "utf-8")
-    executor.write(
-        {
-            "asks.py": f"""
-                import pathlib
-                import plugged
-                WORDS = pathlib.Path({str(elsewhere / "words.txt")!r}).read_text()
-                class Asks:
-                    def ask(self):
-                        return plugged.answer(), WORDS
-                """
-        }
-    )
-    try:
-        proxy = serve("asks:Asks")
-        assert proxy.ask() == (1, "one")
-        (elsewhere / "plugged.py").write_text("def answer():\n    return 2\n", "utf-8")
-        proxy.__hotmod__.next_report(LONG)
-        (elsewhere / "words.txt").write_text("two", "utf-8")
-        proxy.__hotmod__.next_report(LONG)
-        assert proxy.ask() == (2, "two")
-    finally:
-        sys.modules.pop("plugged", None)
-
-
-def test_manual_means_that_the_program_applies(
-    executor: Project, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With `HOTMOD=manual` an edit waits until `watcher.apply()` is called."""
-    monkeypatch.setenv("HOTMOD", "manual")
-    proxy = serve("my_executor:MyExecutor", "Ada", on_change="recreate")
-    executor.write({"my_executor.py": EXECUTOR.replace("VERSION = 1", "VERSION = 2")})
-    assert proxy.hello() == "Ada 1"
-    assert proxy.__hotmod__.watcher.apply(catch_up=True).status == "applied"
-    assert proxy.hello() == "Ada 2"
-
-
-def test_methods_have_their_signatures(executor: Project, serve: Serve) -> None:
-    """Who asks a method of a proxy what it takes gets the answer of the instance's."""
-    executor.write(
-        {
-            "asks.py": """
-                class Asks:
-                    def plain(self, who: str, *, loud=False): ...
-                    async def waits(self, who: str): ...
-                    @classmethod
-                    def of_class(cls, who): ...
-                    @staticmethod
-                    def alone(who): ...
-                """
-        }
-    )
-    proxy = serve("asks:Asks")
-    for name in ("plain", "waits", "of_class", "alone"):
-        asked, own = getattr(proxy, name), getattr(proxy.__hotmod__.instance, name)
-        assert inspect.signature(asked) == inspect.signature(own)

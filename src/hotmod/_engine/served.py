@@ -269,18 +269,10 @@ def live(
     extra = [py_modules] if isinstance(py_modules, (str, os.PathLike, types.ModuleType)) else [*py_modules]
     scope = scope_for([_around(module), *extra], config)
 
-    def cls() -> Any:
-        found: Any = importlib.import_module(module)
-        for name in qualname.split("."):
-            found = getattr(found, name, None)
-        if not callable(found):
-            msg = f"{module} has no class {qualname!r}, which hotmod.live serves"
-            raise HotmodError(msg)
-        return found
-
     def prepare() -> None:
         served.prepare()
 
+    cls = functools.partial(_found, module, qualname)
     importlib.import_module(module)
     try:
         cls()
@@ -292,6 +284,21 @@ def live(
     if not switched_off():
         served.watch(config.delay)
     return Proxy(served)
+
+
+def _found(module: str, qualname: str) -> Any:
+    """The class as it is now.
+
+    Raises:
+        HotmodError: there is none.
+    """
+    found: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name, None)
+    if not callable(found):
+        msg = f"{module} has no class {qualname!r}, which hotmod.live serves"
+        raise HotmodError(msg)
+    return found
 
 
 def _around(module: str) -> Target:
