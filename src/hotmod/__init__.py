@@ -53,12 +53,14 @@ _DOORS = {
 
 # Modules that people use by their names in this package; they are loaded when they are first used.
 _MODULES = ("versions", "workers")
+# The same, but each needs the extra of its name, so that `from hotmod import *` does not ask for them.
+_EXTRAS = ("dask", "joblib")
 
 __all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604 - the tables are the list
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in _MODULES or name in _EXTRAS:
         return importlib.import_module(f"{__name__}.{name}")
     place = _PLACES.get(name) or _DOORS.get(name)
     if place is None:

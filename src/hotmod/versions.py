@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Mapping
 
-from hotmod._config import configure, switched_off
+from hotmod._config import configure, mode
 from hotmod._engine.canary import check_of
+from hotmod._engine.saying import say
 from hotmod._engine.versions.block import Pin
 from hotmod._engine.versions.family import is_left_behind
 from hotmod._engine.versions.making import VersionCheck
@@ -16,7 +18,7 @@ from hotmod._engine.versions.service import Service
 from hotmod._engine.versions.version import Version
 from hotmod._model.errors import ConfigError
 from hotmod._model.swap import Swap
-from hotmod._scope import loaded_of, scope_of
+from hotmod._scope import Scope, loaded_of, scope_of
 
 __all__ = ["Pin", "Service", "Swap", "Version", "open"]
 
@@ -30,6 +32,7 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
     promote_after: int = 20,
     on_swap: Callable[[Swap], object] | None = None,
     delay: float | None = None,
+    depends: Mapping[str, Iterable[str]] | None = None,
 ) -> Service:
     """Load packages so that several versions of them can be there at a time, and follow what is saved.
 
@@ -46,15 +49,17 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
         promote_after: after how many blocks that end well a canary is in charge.
         on_swap: called with what became of each attempt.
         delay: seconds of quiet after which a save is taken to be finished; default 0.01.
+        depends: other files that modules of the packages read when they run, as for `watch`: an edit of one
+            makes a version, too.
 
     Returns:
-        The service. With `HOTMOD=off` it does not watch.
+        The service. With `HOTMOD=off` or `manual` it does not watch.
 
     Raises:
         ConfigError: a target does not exist, or is imported already; an option has a bad value. What the
             packages themselves raise is raised, too. Nothing was started.
     """
-    config = configure(delay=delay)
+    config = configure(delay=delay, depends=depends)
     scope = scope_of(targets)
     if scope.folders or not 0 < share <= 1 or promote_after < 1 or keep < 0:
         msg = (
@@ -62,12 +67,7 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
             "share of more than 0 and at most 1, promote_after of 1 or more, keep of 0 or more"
         )
         raise ConfigError(msg)
-    if loaded := [name for name in loaded_of(scope) if not is_left_behind(name)]:
-        msg = (
-            f"{', '.join(loaded[:4])} can't have versions: it was imported before, and whoever did so would "
-            "not be on any version. Nothing was changed. Call hotmod.versions.open() before the first import."
-        )
-        raise ConfigError(msg)
+    _refuse_loaded(scope)
     service = Service(
         scope,
         verify=check_of(verify),  # type: ignore[arg-type]  # a function that takes the version, or a command
@@ -75,9 +75,33 @@ def open(  # noqa: A001 - as in tarfile.open and shelve.open
         share=share,
         promote_after=promote_after,
         on_swap=on_swap,
+        depends=config.depends,
     )
-    if watch and not switched_off():
+    if watch:
+        _watch(service, config.delay)
+    return service
+
+
+def _watch(service: Service, delay: float) -> None:
+    if mode() == "manual":
+        say(logging.INFO, "HOTMOD=manual: edits of %s wait for service.refresh()", service.scope)
+    elif mode() != "off":
         from hotmod._engine.versions.watching import Watch  # noqa: PLC0415 - loads watchfiles
 
-        service.watch = Watch(service, config.delay)
-    return service
+        service.watch = Watch(service, delay)
+
+
+def _refuse_loaded(scope: Scope) -> None:
+    """Refuse packages that somebody has imported, or opened.
+
+    Raises:
+        ConfigError: one of them was.
+    """
+    loaded = dict.fromkeys(name for name in loaded_of(scope) if not is_left_behind(name))
+    if loaded:
+        msg = (
+            f"{', '.join([*loaded][:4])} can't have versions: it was imported before, and whoever did so "
+            "would not be on any version; or it has a service already. Nothing was changed. Call "
+            "hotmod.versions.open() before the first import, and close() the service that there is."
+        )
+        raise ConfigError(msg)

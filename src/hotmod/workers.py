@@ -24,6 +24,7 @@ from hotmod._engine.sightings import source_of
 from hotmod._engine.workers.errand import RemoteTraceback
 from hotmod._engine.workers.pool import HotFuture, Pool
 from hotmod._live.fingerprint import Fingerprint, fingerprint_of
+from hotmod._model.errors import ConfigError
 from hotmod._scope import Target, everything, scope_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class HotExecutor(Pool):
         retries: how often a task is begun again when its worker died.
 
     Raises:
-        ConfigError: there is no target or one does not exist. Nothing was started.
+        ConfigError: there is no target or one does not exist; or `base` is given, and `mp_context` or
+            `initializer` as well. Nothing was started.
     """
 
     def __init__(
@@ -67,6 +69,12 @@ class HotExecutor(Pool):
         dumps: Callable[[Any], bytes] = pickle.dumps,
         retries: int = 5,
     ) -> None:
+        if base is not None and (mp_context is not None or initializer is not None):
+            msg = (
+                "HotExecutor(base=...) takes no mp_context and no initializer. Nothing was started. Give "
+                "them to what makes the executor, by functools.partial"
+            )
+            raise ConfigError(msg)
         super().__init__(
             _reloader(targets),
             max_workers or os.cpu_count() or 1,

@@ -202,6 +202,28 @@ def test_an_edit_whose_instance_can_not_be_made_is_refused(executor: Project, se
     assert proxy.hello() == "Ada 1"
 
 
+@pytest.mark.parametrize(
+    ("mode", "change", "why"),
+    [
+        ("migrate", ("class MyExecutor", "class Other"), "my_executor has no class 'MyExecutor'"),
+        ("recreate", ("class MyExecutor", "class Other"), "my_executor has no class 'MyExecutor'"),
+        ("recreate", ("name, *, size=1", "name, more, *, size=1"), "missing 1 required positional argument"),
+    ],
+    ids=["gone, migrate", "gone, recreate", "arguments"],
+)
+def test_an_edit_after_which_nothing_could_be_served_is_refused(
+    mode: str, change: tuple[str, str], why: str, executor: Project, serve: Serve
+) -> None:
+    """Where the class is gone, or takes other arguments, the edit is at fault, and changes nothing."""
+    proxy = serve("my_executor:MyExecutor", "Ada", on_change=mode)
+    report = save(executor, proxy, change)
+    assert (report.status, report.internal) == ("rejected", False)
+    assert why in str(report)
+    assert proxy.hello() == "Ada 1"
+    assert save(executor, proxy, change[::-1], ("VERSION = 1", "VERSION = 2"))
+    assert proxy.hello() == "Ada 2"
+
+
 def test_the_folder_and_further_modules_are_watched(
     executor: Project,
     serve: Serve,

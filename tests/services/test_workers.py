@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import multiprocessing
 import os
 import pathlib
 import pickle
 import signal
+import sys
 import types
 from collections.abc import Iterator
 
@@ -264,6 +266,30 @@ def test_with_hotmod_off_tasks_just_run(depot: Depot, monkeypatch: pytest.Monkey
         future = pool.submit(depot.cart.total, 1)
         assert future.result(PATIENCE) == 2
         assert future.generation is None
+        assert repr(pool) == "<hotmod.workers.HotExecutor of no modules, as HOTMOD=off is set, max_workers=1>"
+
+
+def test_what_an_executor_of_others_would_not_heed_is_refused(depot: Depot) -> None:
+    """An initializer or a context beside `base` would be for nobody."""
+    with pytest.raises(hotmod.ConfigError, match="takes no mp_context and no initializer"):
+        HotExecutor("depot", base=concurrent.futures.ThreadPoolExecutor, initializer=print)
+    with pytest.raises(hotmod.ConfigError, match="takes no mp_context and no initializer"):
+        HotExecutor(
+            "depot", base=concurrent.futures.ThreadPoolExecutor, mp_context=multiprocessing.get_context()
+        )
+
+
+def test_a_pool_says_what_it_follows(depot: Depot) -> None:
+    """Its representation names the targets and the number of workers."""
+    assert repr(depot.pool) == "<hotmod.workers.HotExecutor of depot, max_workers=2>"
+
+
+def test_modules_that_need_an_extra_are_names_of_hotmod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`hotmod.joblib` is there without an import of its own, and `from hotmod import *` does not load it."""
+    monkeypatch.delattr(hotmod, "joblib", raising=False)
+    monkeypatch.delitem(sys.modules, "hotmod.joblib", raising=False)
+    assert callable(hotmod.joblib.parallel)
+    assert not {"joblib", "dask"} & set(hotmod.__all__)
 
 
 def test_a_worker_that_can_not_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

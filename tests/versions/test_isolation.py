@@ -353,6 +353,15 @@ def test_what_is_imported_already_is_refused(agents: Project, opened: Opened) ->
     assert sys.modules["agents.config"] is module
 
 
+def test_a_package_has_one_service(agents: Project, opened: Opened) -> None:
+    """What has versions is not opened again before its service is closed, and the error says so."""
+    first = opened("agents")
+    with pytest.raises(hotmod.ConfigError, match=r"^agents can.* has a service already"):
+        opened("agents")
+    first.close()
+    assert opened("agents").current.number == 1
+
+
 def test_a_closed_service_leaves_plain_modules_behind(agents: Project, opened: Opened) -> None:
     """After `close()` the names stand for the modules that were in charge, which go on working."""
     service = opened("agents")

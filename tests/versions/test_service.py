@@ -326,6 +326,47 @@ def test_off_means_one_version(agents: Project, opened: Opened, monkeypatch: pyt
         assert version["agents.config"].VERSION == 1
 
 
+def test_manual_means_that_the_program_refreshes(
+    agents: Project, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `HOTMOD=manual` a service watches nothing, and `refresh()` loads what was saved."""
+    monkeypatch.setenv("HOTMOD", "manual")
+    service = opened("agents", watch=True)
+    assert service.watch is None
+    edit(agents, 2)
+    assert service.refresh().version == 2
+
+
+@pytest.mark.parametrize("by", ["argument", "variable"])
+def test_an_edit_of_another_file_makes_a_version(
+    by: str, agents: Project, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save of a file that a module reads is loaded as the next version; pinned runs keep what they read."""
+    words = agents.folder / "words.txt"
+    words.write_text("one", "utf-8")
+    agents.write(
+        {"agents/config.py": f"import pathlib\nVERSION = pathlib.Path({str(words)!r}).read_text()\n"}
+    )
+    options = {"depends": {"agents.config": [str(words)]}} if by == "argument" else {}
+    if by == "variable":
+        monkeypatch.setenv("HOTMOD_DEPENDS", f"agents.config={words}")
+    service = opened("agents", watch=True, **options)
+    with service.pin() as version:
+        assert version["agents.config"].VERSION == "one"
+        words.write_text("two", "utf-8")
+        assert service.next_swap(LONG).changed == ("agents.config",)
+        assert version["agents.config"].VERSION == "one"
+    assert service.current["agents.config"].VERSION == "two"
+    assert service.refresh().status == "unchanged"
+    service.rollback()
+    assert service.current["agents.config"].VERSION == "one"
+    words.write_text("", "utf-8")  # a moment before its contents come
+    words.write_text("three", "utf-8")
+    assert service.next_swap(LONG).status == "rolled-back"
+    assert service.next_swap(LONG).status == "applied"
+    assert service.current["agents.config"].VERSION == "three"
+
+
 def test_a_swap_is_told(agents: Project, opened: Opened, caplog: pytest.LogCaptureFixture) -> None:
     """Each swap goes to the log and to `on_swap`, pickles, and is JSON."""
     told: list[hotmod.versions.Swap] = []

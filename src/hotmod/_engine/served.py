@@ -25,14 +25,16 @@ import types
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from hotmod._config import configure, switched_off
+from hotmod._config import configure, mode, switched_off
 from hotmod._engine.beginning import Beginning
 from hotmod._engine.closing import close_instance, open_instance
+from hotmod._engine.failures import is_internal
+from hotmod._engine.manual import ManualWatcher
 from hotmod._engine.saying import say
 from hotmod._engine.stable import stable
 from hotmod._engine.watcher import Watcher
 from hotmod._model.errors import ConfigError, HotmodError
-from hotmod._scope import Target, is_installed, locations, scope_of
+from hotmod._scope import Target, is_installed, locations, scope_for
 
 if TYPE_CHECKING:
     from hotmod._model.report import Report
@@ -75,7 +77,11 @@ class Served:
 
     def watch(self, delay: float) -> None:
         """Follow what is saved from now on."""
-        self.watcher = Watcher(self._beginning, self._told, None, delay)
+        kind = Watcher
+        if mode() == "manual":
+            say(logging.INFO, "HOTMOD=manual: edits of %s wait for watcher.apply()", self._beginning.scope)
+            kind = ManualWatcher
+        self.watcher = kind(self._beginning, self._told, None, delay)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"generation {self._beginning.generation}"
@@ -119,9 +125,22 @@ class Served:
                 _close([tenant])
 
     def prepare(self) -> None:
-        """At the end of a transaction, which can still be taken back, make the instance that follows."""
+        """At the end of a transaction, which can still be taken back, make the instance that follows.
+
+        Raises:
+            HotmodError: there is no such class any more, or it does not take the arguments. Whatever the
+                constructor raises is raised, too.
+        """
+        self._class()
         if self._mode == "recreate":
-            candidate = _Tenant(self._make(), self._beginning.generation)
+            try:
+                instance = self._make()
+            except Exception as error:
+                if not is_internal(error):
+                    raise
+                msg = f"{self._name} can't be made with the arguments that it was made with: {error}"
+                raise HotmodError(msg) from error
+            candidate = _Tenant(instance, self._beginning.generation)
             with self._lock:
                 over = self._dropped()
                 self._candidate = candidate
@@ -248,17 +267,16 @@ def live(
         raise ConfigError(msg)
     config = configure()
     extra = [py_modules] if isinstance(py_modules, (str, os.PathLike, types.ModuleType)) else [*py_modules]
-    scope = scope_of([_around(module), *extra], config.include, config.exclude)
-
-    def cls() -> Any:
-        return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
+    scope = scope_for([_around(module), *extra], config)
 
     def prepare() -> None:
         served.prepare()
 
+    cls = functools.partial(_found, module, qualname)
+    importlib.import_module(module)
     try:
         cls()
-    except AttributeError as error:
+    except HotmodError as error:
         msg = f"hotmod.live({target!r}): {error}. Nothing was started; name a class of the module."
         raise ConfigError(msg) from error
     beginning = Beginning(config, scope, prepare)
@@ -266,6 +284,21 @@ def live(
     if not switched_off():
         served.watch(config.delay)
     return Proxy(served)
+
+
+def _found(module: str, qualname: str) -> Any:
+    """The class as it is now.
+
+    Raises:
+        HotmodError: there is none.
+    """
+    found: Any = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name, None)
+    if not callable(found):
+        msg = f"{module} has no class {qualname!r}, which hotmod.live serves"
+        raise HotmodError(msg)
+    return found
 
 
 def _around(module: str) -> Target:
@@ -338,4 +371,8 @@ def _method(served: Served, name: str, value: Any) -> Callable[..., Any]:
         call = generated
     functools.update_wrapper(call, value)
     del call.__wrapped__  # type: ignore[attr-defined]  # it would keep the instance
+    if inspect.ismethod(value):  # frameworks ask for the signature, which is found in what is wrapped
+        call.__wrapped__ = functools.partial(value.__func__, None)  # type: ignore[attr-defined]
+    elif inspect.isfunction(value):
+        call.__wrapped__ = value  # type: ignore[attr-defined]
     return call

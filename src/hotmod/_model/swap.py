@@ -30,7 +30,8 @@ class Swap:
         scope: the packages, for people.
         version: the number of the version in charge from now on.
         tried: the number of the version that this is about: `version` itself, where that one is in charge.
-        changed: the modules whose texts differ between the version before and the one that was tried.
+        changed: the modules whose texts, or other files that they read, differ between the version before and
+            the one that was tried.
         error: the exception that spoke against the version that was tried, without hotmod's frames.
         location: where it came from.
         seconds: how long the attempt took.

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import os
 import select
+import sys
 import termios
 import tty
 from collections.abc import Callable
@@ -27,7 +28,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._saved, self._save = os.pipe()
-        self._stdin: int | None = 0
+        self._stdin: int | None = 0 if sys.__stdin__ is not None else None  # it may be closed
 
     def saved(self) -> None:
         """End the waiting: something was saved. Any thread may call this."""
@@ -67,8 +68,16 @@ class Keys:
 
     def _by_key(self) -> Callable[[], object]:
         """Let the terminal give each key at once; gives what sets it back."""
-        if self._stdin is None or not os.isatty(self._stdin) or os.tcgetpgrp(self._stdin) != os.getpgrp():
+        if self._stdin is None or not os.isatty(self._stdin) or _is_in_background(self._stdin):
             return lambda: None
         before = termios.tcgetattr(self._stdin)
         tty.setcbreak(self._stdin, termios.TCSADRAIN)
         return functools.partial(termios.tcsetattr, self._stdin, termios.TCSADRAIN, before)
+
+
+def _is_in_background(terminal: int) -> bool:
+    """Whether another job has the terminal; nobody is in the background of one that is not our session's."""
+    try:
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    except OSError:
+        return False

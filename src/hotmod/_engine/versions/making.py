@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from hotmod._engine.canary import Command
+from hotmod._engine.data import DataFiles, Digests
 from hotmod._engine.saying import say
 from hotmod._engine.texts import files_of
 from hotmod._engine.versions.family import Family
@@ -25,7 +26,7 @@ from hotmod._model.errors import HotmodError
 from hotmod._scope import Scope
 from hotmod._source.files import read
 
-__all__ = ["VersionCheck", "build", "detached", "differing", "dispose", "let_go", "read_texts"]
+__all__ = ["VersionCheck", "build", "detached", "differing", "dispose", "let_go", "read_data", "read_texts"]
 
 VersionCheck = Callable[[Version], object]
 
@@ -44,17 +45,32 @@ def read_texts(scope: Scope, before: Version | None) -> dict[str, SourceText]:
     return found
 
 
-def differing(version: Version, texts: Mapping[str, SourceText]) -> tuple[str, ...]:
-    """The modules whose texts are not those of a version."""
+def read_data(files: DataFiles) -> dict[str, Digests]:
+    """What the other files hold, by the module that says it reads them."""
+    return {name: files.now(name) for name in files.modules}
+
+
+def differing(
+    version: Version, texts: Mapping[str, SourceText], data: Mapping[str, Digests]
+) -> tuple[str, ...]:
+    """The modules whose texts are not those of a version, or that read files which are not."""
     names = sorted({*version.texts, *texts})
-    return tuple(name for name in names if version.texts.get(name) != texts.get(name))
+    return tuple(
+        name
+        for name in names
+        if version.texts.get(name) != texts.get(name) or version.data.get(name) != data.get(name)
+    )
 
 
 def build(
-    family: Family, number: int, texts: Mapping[str, SourceText], verify: VersionCheck | Command | None
+    family: Family,
+    number: int,
+    texts: Mapping[str, SourceText],
+    data: Mapping[str, Digests],
+    verify: VersionCheck | Command | None,
 ) -> Version:
     """A version of some texts, loaded as far as the one in charge is, and checked."""
-    version = Version(family, number, texts)
+    version = Version(family, number, texts, data)
     importlib.invalidate_caches()
     try:
         contextvars.copy_context().run(_load, version, family.current, verify)
@@ -68,7 +84,8 @@ def _load(version: Version, before: Version | None, verify: VersionCheck | Comma
     names = version.family.names
     loaded = tuple(before) if before is not None else ()
     if before is not None:
-        for name in differing(before, version.texts):  # a slip in what nobody has loaded yet is told now
+        # A slip in what nobody has loaded yet is told now.
+        for name in differing(before, version.texts, version.data):
             if name in version.texts and name not in loaded:
                 compile_text_of(None, version.texts[name])
     with pinned(Hold(version)):

@@ -18,10 +18,11 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Self
 
 from hotmod._engine.canary import Command
+from hotmod._engine.data import DataFiles, Digests
 from hotmod._engine.failures import location_of, trimmed
 from hotmod._engine.saying import say
 from hotmod._engine.versions.block import Pin
@@ -33,6 +34,7 @@ from hotmod._engine.versions.making import (
     differing,
     dispose,
     let_go,
+    read_data,
     read_texts,
 )
 from hotmod._engine.versions.pins import Hold, follow_threads
@@ -86,17 +88,19 @@ class Service:
         share: float = 1.0,
         promote_after: int = 20,
         on_swap: Callable[[Swap], object] | None = None,
+        depends: Iterable[tuple[str, Iterable[str]]] = (),
     ) -> None:
         self.scope = scope
         self._verify, self._on_swap = verify, on_swap
         self._share, self._promote_after = share, promote_after
-        self.family = Family(scope.names)
+        self.family = family = Family(scope.names)
+        self.files = DataFiles(each for each in depends if family.owns(each[0]))
         self.renew_locks()
         self._made = 1  # the number of the version that was tried last
         self._alive: dict[int, Version] = {}
         self._before: collections.deque[Version] = collections.deque(maxlen=keep)
         self._trial: _Trial | None = None
-        self._tried: Mapping[str, SourceText] | None = None
+        self._tried: tuple[Mapping[str, SourceText], Mapping[str, Digests]] | None = None
         self._history: collections.deque[Swap] = collections.deque(maxlen=HISTORY)
         self._new: collections.deque[Swap] = collections.deque(maxlen=HISTORY)
         self._closed = False
@@ -105,12 +109,12 @@ class Service:
 
     def _start(self) -> None:
         follow_threads()
-        texts = read_texts(self.scope, self.family.current)
+        texts, data = read_texts(self.scope, self.family.current), read_data(self.files)
         keep_apart(self.scope.names, apart=True)
         before = self.family.take_over()  # of a service that was closed
         FINDER.join(self.family)
         try:
-            first = build(self.family, self._made, texts, None)
+            first = build(self.family, self._made, texts, data, None)
         except BaseException:
             self.close()
             sys.modules.update(before)  # type: ignore[arg-type]  # as they were
@@ -229,9 +233,8 @@ class Service:
                     raise RollbackError(msg)
                 undone, self._trial = self.current, None
                 self.family.current = self._before.pop()
-            swap = self._tell(
-                self._swap("rolled-back", undone, changed=differing(undone, self.current.texts))
-            )
+            changed = differing(undone, self.current.texts, self.current.data)
+            swap = self._tell(self._swap("rolled-back", undone, changed=changed))
         self.sweep()
         return swap
 
@@ -334,15 +337,15 @@ class Service:
             changed: tuple[str, ...] = ()
             texts: Mapping[str, SourceText] = {}
             try:
-                texts = read_texts(self.scope, self.family.current)
-                changed = differing(self.current, texts)
-                if (not again and texts == self._tried) or (not changed and self._trial is None):
+                texts, data = read_texts(self.scope, self.family.current), read_data(self.files)
+                changed = differing(self.current, texts, data)
+                if (not again and (texts, data) == self._tried) or (not changed and self._trial is None):
                     return None
-                self._tried = texts
+                self._tried = texts, data
                 if not changed:  # what was on trial has been taken back
                     return self._put(self.current, None, (), started)
                 self._made += 1
-                version = build(self.family, self._made, texts, verify)
+                version = build(self.family, self._made, texts, data, verify)
             except BaseException as error:
                 swap = self._refused(error, texts, changed, started)
                 if isinstance(error, KeyboardInterrupt):

@@ -24,6 +24,7 @@ import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hotmod._engine.data import Digests
 from hotmod._engine.hooks import compile_text, runs_its_own_way
 from hotmod._engine.versions.family import MARK, Family, search
 from hotmod._model.changes import SourceText
@@ -42,10 +43,13 @@ class Version:
         number: counted from 1.
     """
 
-    def __init__(self, family: Family, number: int, texts: Mapping[str, SourceText]) -> None:
+    def __init__(
+        self, family: Family, number: int, texts: Mapping[str, SourceText], data: Mapping[str, Digests]
+    ) -> None:
         self.number = number
         self.family = family
         self.texts = texts
+        self.data = data  # what the files held that modules say they read, by module
         self.modules: dict[str, Any] = {}
         self.holds: dict[int, None] = {}  # pins in force, by identity
         self._late: dict[str, SourceText] = {}  # texts of modules that were written after it was made

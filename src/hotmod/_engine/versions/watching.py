@@ -39,7 +39,8 @@ class _Files:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.ledger = self.data = self
+        self.ledger = self
+        self.data = service.files
         self.config = configure()
 
     @property
@@ -52,10 +53,6 @@ class _Files:
     def paths(self) -> set[str]:
         return {text.path for text in self._service.current.texts.values()}
 
-    def globs(self) -> tuple[str, ...]:
-        """No other files are watched."""
-        return ()
-
     def graph(self) -> None:
         """There is none to be made ahead."""
 
@@ -64,8 +61,12 @@ class _Files:
 
     def doubt(self, paths: Collection[str] | None) -> Doubt:
         """Whether what was saved looks half-saved."""
-        worst = Doubt.NONE
+        known = self._service.current.data
+        lost = any(each.lost for name in self.data.modules for each in self.data.changes(name, known[name]))
+        worst = Doubt.MISSING if lost else Doubt.NONE
         for path in self.paths() if paths is None else paths:
+            if self.data.readers(path) and path not in self.paths():
+                continue
             try:
                 text = read_if_there(path)
             except SourceError:

@@ -139,6 +139,7 @@ class Pool(concurrent.futures.Executor):
         retries: int = 5,
     ) -> None:
         self.max_workers = max_workers
+        self._of = str(reloader.scope) if reloader is not None else "no modules, as HOTMOD=off is set"
         self._publisher = Publisher(reloader) if reloader is not None else None
         self._store = Store()
         self._dumps, self._retries = dumps, retries
@@ -155,6 +156,10 @@ class Pool(concurrent.futures.Executor):
         self._closed = False
         self._thread: threading.Thread | None = None
         self.current()
+
+    def __repr__(self) -> str:
+        state = "shut down" if self._closed else f"max_workers={self.max_workers}"
+        return f"<hotmod.workers.HotExecutor of {self._of}, {state}>"
 
     def current(self) -> Ticket | None:
         """The edition of this moment, stored for the workers."""
