@@ -1,17 +1,17 @@
 """How long from a save to the result of the tests: `pytest --hot` beside a cold pytest and other tools.
 
-The program is a copy of networkx, with one file of its tests and one test more. What is run is that test, then
-all of the file. In each round two edits are saved for each way, one of the inside of a function and one of the
-test, and the time until the summary line is taken. The ways take turns. pytest-watcher, which starts pytest
-anew at each save, takes part if it is installed.
+The program is a copy of networkx, with one file of its tests and one test more. What is run is that test,
+then all of the file. In each round two edits are saved for each way, one of the inside of a function and one
+of the test, and the time until the summary line is taken. The ways take turns. pytest-watcher, which starts
+pytest anew at each save, takes part with `--watcher`.
 
-A first pair of edits is saved as soon as `--hot` waits, and told apart: nothing has been worked out ahead then.
-The rounds begin when it has been.
+A first pair of edits is saved as soon as `--hot` waits, and told apart: little has been worked out ahead
+then. The rounds begin when all has been.
 
 Then the start of pytest itself, with the plugin installed and with `-p no:hotmod`, in turns, as processor
 time.
 
-    python benchmarks/pytest_door.py [--rounds 5] [--starts 11]
+    python benchmarks/pytest_door.py [--rounds 5] [--starts 11] [--watcher]
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Output:
     """The lines that a process prints."""
 
     def __init__(self, command: list[str], folder: pathlib.Path) -> None:
+        # pytest-watcher starts the pytest that it finds
+        path = os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))
         self.process = subprocess.Popen(
             command,
             cwd=folder,
@@ -70,7 +72,7 @@ class Output:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PATH": os.pathsep.join((os.path.dirname(sys.executable), os.environ["PATH"]))},
+            env={**os.environ, "PATH": path},
         )
         self._hung = threading.Timer(BOUND, self.process.kill)
         self._hung.start()
@@ -186,15 +188,17 @@ class Watcher(Hot):
         self.answer()
 
     def ready(self) -> None:
-        """Be ready for a save: it may run the tests twice for one."""
-        self.rest()
-        self._output.drain()
-
-    def spent(self) -> float:
-        """Seconds of processor time until now, with what runs at the moment."""
+        """Be ready for a save: one that comes while tests run is lost, and one may have them run twice."""
         pid = self._output.process.pid
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
-        return spent(pid) + sum(map(spent, map(int, children)))
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
+        busy = True
+        while busy:
+            looks = []
+            for _ in range(2):
+                time.sleep(IDLE)
+                looks.append(children.read_text("utf-8"))
+            busy = any(looks)
+        self._output.drain()
 
 
 def starts(folder: pathlib.Path, number: int) -> dict[str, list[float]]:
@@ -229,10 +233,10 @@ _Row = tuple[float, float]  # milliseconds: until the result, and of processor t
 _Times = dict[str, dict[str, list[_Row]]]  # by the edited file and the way
 
 
-def measure(tests: str, rounds: int) -> _Times:
+def measure(tests: str, rounds: int, *, watcher: bool) -> _Times:
     """Save edits in turns; the first of each is the one right after the start."""
     kinds: dict[str, type[Cold]] = {"cold pytest": Cold, "pytest --hot": Hot}
-    if importlib.util.find_spec("pytest_watcher"):
+    if watcher:
         kinds["pytest-watcher"] = Watcher
     found: _Times = {SOURCE: {}, TEST: {}}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
@@ -275,11 +279,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--starts", type=int, default=11)
+    parser.add_argument("--watcher", action="store_true")
     options = parser.parse_args()
     print("from a save to the summary line: medians of milliseconds, and how often a cold pytest takes that")
     for tests in (ONE, TEST):
         print(f"\n{tests}")
-        show(measure(tests, options.rounds))
+        show(measure(tests, options.rounds, watcher=options.watcher))
     with tempfile.TemporaryDirectory() as name:
         started = starts(pathlib.Path(name), options.starts)
     print("\nmilliseconds of processor time that pytest takes to find no tests, medians\n")
