@@ -91,6 +91,22 @@ def test_a_generator_and_a_coroutine_that_wait_are_told(work: Project) -> None:
     assert next(module.numbers()) == 2
 
 
+def test_a_generator_that_waits_in_old_code_is_told_until_it_ends(work: Project) -> None:
+    """An edit of another function tells a generator again that began before an earlier edit."""
+    reloader = hotmod.Reloader("shop")
+    numbers = work.load("shop.work").numbers()
+    next(numbers)
+    told = []
+    for number in range(3):
+        if number == 2:
+            numbers.close()
+        text = WORK.format(2).replace("return 1", f"return {number + 10}")
+        work.write({"shop/work.py": text})
+        told.append("numbers" in lines(reloader.reload(check=True)))
+
+    assert told == [True, True, False]
+
+
 def test_a_task_is_told_by_its_name(work: Project) -> None:
     """A coroutine that a task waits for is told with the name of the task, through those between them."""
     module = work.load("shop.work")

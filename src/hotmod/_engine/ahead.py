@@ -8,6 +8,7 @@ that needs it.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from hotmod._engine.hooks import compile_text
 from hotmod._engine.loaded import Ledger
 from hotmod._model.errors import SourceError
 from hotmod._plan import CallTime, ImportTime, learn
-from hotmod._plan.program import Program, Unreadable
+from hotmod._plan.program import Program
 from hotmod._source.facts import facts_in
 from hotmod._source.graph import ImportGraph
 from hotmod._source.resolve import ModuleSource
@@ -72,13 +73,9 @@ class Ahead:
         program = Program(sources, set(graph) - sources.keys())
         for each in (self._import_time, self._call_time):
             each.begin(program, (), rewired=False)
-        for name in sources:
-            try:
-                self._import_time.called(program, [name], graph.dependents)
-            except Unreadable:
-                continue
-            yield
-        yield from learn(program, list(sources), self._call_time, graph.dependents)
+        dependents = functools.cache(graph.dependents)
+        yield from self._import_time.learn(program, list(sources), dependents)
+        yield from learn(program, list(sources), self._call_time, dependents)
         for name, source in sources.items():  # last: a reload needs few of these
             loader = getattr(getattr(sys.modules.get(name), "__spec__", None), "loader", None)
             try:

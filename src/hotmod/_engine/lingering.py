@@ -15,6 +15,7 @@ import dataclasses
 import functools
 import gc
 import inspect
+import itertools
 import logging
 import os
 import sys
@@ -69,9 +70,14 @@ class Call:
 
 
 class Lingering:
-    """The old code of a scope, as it is now."""
+    """The old code of a scope, as it is now.
+
+    Attributes:
+        has_suspended: whether a generator or coroutine with old code was found.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
+        self.has_suspended = False
         self._ran = {name: ran for name, ran in RAN.items() if ran.trees and ledger.loaded(name) is not None}
         self._names = {id(space_of(sys.modules.get(name))): name for name in self._ran}
         self._current: dict[str, dict[str, list[types.CodeType]]] = {}
@@ -117,7 +123,10 @@ class Lingering:
     def _suspended(self) -> list[Call]:
         # No generator: it would find itself, and a frame that refers to itself keeps what it knows.
         found = []
-        for one in [each for each in gc.get_objects() if type(each) in _FRAMES]:
+        objects = gc.get_objects()  # many: no step of Python's for each
+        frames = list(itertools.compress(objects, map(_FRAMES.__contains__, map(type, objects))))
+        del objects
+        for one in frames:
             kind, attribute = _FRAMES[type(one)]
             frame = getattr(one, attribute)
             if frame is None or frame.f_back is not None:
@@ -125,6 +134,7 @@ class Lingering:
             module = self._module_of_old(frame)
             if module:
                 found.append((one, kind, module, frame))
+        self.has_suspended = bool(found)
         tasks = _tasks(gc.get_objects()) if found else {}
         return [
             Call(tasks.get(id(one), f"a {kind}"), module, frame.f_code, frame.f_lineno)
@@ -252,12 +262,17 @@ class _Monitor:
 
 
 _monitor = _Monitor()
+_with_suspended: weakref.WeakSet[Ledger] = weakref.WeakSet()  # in which the last search found some
 
 
 def lingering(transaction: Transaction) -> list[Hazard]:
     """The hazards of a transaction that was just committed; what is found is watched from now on."""
-    now = Lingering(transaction.ledger)
-    calls = now.calls(suspended=transaction.makes_generators())
+    ledger = transaction.ledger
+    now = Lingering(ledger)
+    suspended = ledger in _with_suspended or transaction.makes_generators()
+    calls = now.calls(suspended=suspended)
+    if suspended:  # what was found is told until it has ended
+        (_with_suspended.add if now.has_suspended else _with_suspended.discard)(ledger)
     codes = [(call.module, call.code) for call in calls]
     codes += [(str(each.__module__), each.__code__) for each in transaction.left.lost]
     codes += [

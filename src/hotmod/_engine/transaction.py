@@ -38,7 +38,7 @@ from hotmod._live.django import follow_settings
 from hotmod._live.journal import Journal
 from hotmod._live.reach import Running
 from hotmod._live.registries import Registries
-from hotmod._live.stale import codes_in
+from hotmod._live.stale import codes_gone, codes_in
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import HotmodError, SourceError
 from hotmod._plan import Part
@@ -423,10 +423,10 @@ class Transaction(Settling):
         self._identity.retire()
 
     def makes_generators(self) -> bool:
-        """Whether what changed had, or has, generators or coroutines."""
-        trees = [each.old for each in self._prepared if each.old is not each.new]
-        trees += [code for _, code in self._codes.values()]
-        return any(code.co_flags & _GENERATORS for tree in trees for code in codes_in(tree))
+        """Whether generators or coroutines that began before may run other code than new ones."""
+        trees = [codes_in(tree) for _, tree in self._codes.values()]
+        trees += [codes_gone(each.old, each.new) for each in self._prepared if each.old is not each.new]
+        return any(code.co_flags & _GENERATORS for tree in trees for code in tree)
 
     def forget(self) -> None:
         """Let go of all that an `undo` does not need.

@@ -20,7 +20,7 @@ from hotmod._live import functions as code_of
 from hotmod._live.heap import CACHE, Heap
 from hotmod._live.journal import Journal
 
-__all__ = ["Refreshed", "codes_in", "move", "refresh", "signature"]
+__all__ = ["Refreshed", "codes_gone", "codes_in", "move", "refresh", "signature"]
 
 
 def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -30,6 +30,16 @@ def codes_in(code: types.CodeType) -> Iterator[types.CodeType]:
         one = todo.pop()
         yield one
         todo += [const for const in one.co_consts if type(const) is types.CodeType]
+
+
+def codes_gone(old: types.CodeType, new: types.CodeType) -> Iterator[types.CodeType]:
+    """The code objects nested in `old` that are another program than those of their name in `new`."""
+    current: dict[str, list[types.CodeType]] = {}
+    for code in codes_in(new):
+        current.setdefault(code.co_qualname, []).append(code)
+    for code in codes_in(old):
+        if not any(code_of.same_code(code, one) for one in current.get(code.co_qualname, ())):
+            yield code
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

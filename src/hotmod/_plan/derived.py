@@ -70,7 +70,8 @@ def hits(
             cause = changed.bodies.get((owner, qualname))
             if cause is None and changed.is_inside_only():
                 met = known.called_by(program, owner, qualname, everything)
-                cause = next((changed.bodies[each] for each in met if each in changed.bodies), None)
+                if not met.isdisjoint(changed.bodies):
+                    cause = next(changed.bodies[each] for each in met if each in changed.bodies)
             elif cause is None:
                 cause = following().calls_change(owner, qualname)
             if cause is not None:

@@ -10,13 +10,14 @@ Assumes: as `Reach`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from hotmod._plan.changed import Changed
-from hotmod._plan.program import Program
+from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
 
 __all__ = ["EVERYTHING", "ImportTime"]
@@ -59,6 +60,8 @@ class ImportTime:
         self._known: dict[str, _Known] = {}
         self._looking: dict[str, set[str]] = {}  # by module, under which keys its text was looked at
         self._meeting: dict[tuple[str, str], set[str]] = {}  # by function, under which keys it is met
+        self._seen: dict[str, str] = {}  # by module that was looked at, its text in the last program
+        self._doubtful: set[str] = set()  # keys of which a text may be another than what was looked at
         self._digests: dict[str, str] = {}
         self.index: dict[str, dict[str, None]] = {}  # by name of a method, the modules that have one
         self._defined: dict[
@@ -76,13 +79,19 @@ class ImportTime:
             rewired: whether somebody imports others than before.
         """
         if rewired or self._rewired:
-            for index in (self._known, self._looking, self._meeting):
+            for index in (self._known, self._looking, self._meeting, self._seen):
                 index.clear()
+            self._doubtful.clear()
         # what the plan before had looked at may have been refused
         self._rewired, (edited, self._edited) = rewired, ({*edited, *self._edited}, edited)
         if len(self._digests) < len(program.modules):
             edited = {*edited, *(name for name in program.modules if name not in self._digests)}
         self._forget_names(program, edited)
+        for name, keys in self._looking.items():  # once, and not for all that is asked for
+            digest = program.digest(name)
+            if self._seen.get(name) != digest:
+                self._seen[name] = digest
+                self._doubtful |= keys
 
     def met(self, functions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those of some functions that imports called, as far as that was worked out before."""
@@ -113,6 +122,16 @@ class ImportTime:
             found |= self._called_by_import(program, module, reach)
         return frozenset(found)
 
+    def learn(
+        self, program: Program, modules: Collection[str], importers: Callable[[str], frozenset[str]]
+    ) -> Iterator[None]:
+        """Work out what `called` is going to ask about some modules, bit by bit."""
+        reach = functools.cache(lambda: Reach(program, Changed(), EVERYTHING, modules, importers, self.index))
+        for module in modules:
+            with contextlib.suppress(Unreadable):  # the plan that asks for it says what follows
+                self._called_by_import(program, module, reach)
+            yield
+
     def _called_by_import(
         self, program: Program, module: str, reach: Callable[[], Reach]
     ) -> frozenset[tuple[str, str]]:
@@ -127,20 +146,29 @@ class ImportTime:
     ) -> frozenset[tuple[str, str]]:
         """What is known under a key; asked for if it is not, or if a text that was read has changed."""
         known = self._known.get(key)
-        if known is None or any(program.digest(name) != digest for name, digest in known.digests.items()):
+        if known is None or not self._holds(key, known):
             one = reach()
             met = ask(one)
             digests = {name: program.digest(name) for name in (*one.looked_at, *(name for name, _ in met))}
             self._drop(key)
             known = self._known[key] = _Known(met, digests, frozenset(one.asked_for))
-            for name in digests:
+            for name, digest in digests.items():
                 self._looking.setdefault(name, set()).add(key)
+                if self._seen.setdefault(name, digest) != digest:  # it was asked about an earlier program
+                    self._doubtful.add(key)
             for function in met:
                 self._meeting.setdefault(function, set()).add(key)
         return known.met
 
+    def _holds(self, key: str, known: _Known) -> bool:
+        """Whether the texts that were looked at are those of the last program."""
+        if key in self._doubtful and all(self._seen[name] == known.digests[name] for name in known.digests):
+            self._doubtful.discard(key)
+        return key not in self._doubtful
+
     def _drop(self, key: str) -> None:
         known = self._known.pop(key, None)
+        self._doubtful.discard(key)
         for name in known.digests if known is not None else ():
             _take_out(self._looking, name, key)
         for function in known.met if known is not None else ():

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["begin"]
 
-PREPARING = 1.0  # seconds
 # Hazards that leave the program as a fresh process would have it.
 _HARMLESS = frozenset(("dynamic-import", "heavy-import", "import-cycle", "lingering-call", "star-import"))
 SHOWN = 3  # names in one line
@@ -158,7 +157,6 @@ class Hot:
         else:
             self._runs.warm(wanted)
             warm_up(self.config, self._runs.outcome, self._runs.files)
-            self._reloader.prepare(PREPARING)
         if self._runs.code > SIGNAL:
             self._say(f"the run was ended by {signal.Signals(self._runs.code - SIGNAL).name}", bad=True)
         elsewhere = self._runs.failing(wanted) if wanted is not None else 0

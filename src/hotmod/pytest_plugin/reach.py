@@ -143,13 +143,16 @@ class Reach:
         changed = {name: source for name, source in sources.items() if self._sources.get(name) != source}
         gone = self._sources.keys() - sources.keys()
         graph = build(sources) if self._graph is None else update(self._graph, changed, gone)
+        # while no name comes, goes or moves, what a text leads to is for that text alone to say
+        places, before = ({n: one.text.path for n, one in each.items()} for each in (sources, self._sources))
+        drawn = changed if places == before else sources
         self._sources, self._graph = sources, graph
         children: dict[str, dict[str, str]] = {}
         for name in sources:
             package, _, last = name.rpartition(".")
             children.setdefault(package, {})[last] = name
         users: dict[str, set[str]] = {path: set(found) for path, found in self._users.items()}
-        for name, source in sources.items():
+        for name, source in drawn.items():
             imported = {name, *graph.targets(name)}
             targets = set(imported)
             for target in imported:
