@@ -118,8 +118,23 @@ def _settings_of(space: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in space.items() if name.isupper()}
 
 
-def _differ(one: Any, two: Any) -> bool:
-    return one is not two and not (type(one) is type(two) and one == two)
+def _differ(had: Any, has: Any) -> bool:
+    """Whether a setting is another one; what Django has put into it since is no difference."""
+    if had is has:
+        return False
+    if type(had) is type(has) is dict:
+        added = [name for name in had if name not in has]
+        return not all(_is_default(name, had[name]) for name in added) or any(
+            _differ(had.get(name, _MISSING), value) for name, value in has.items()
+        )
+    return type(had) is not type(has) or bool(had != has)
+
+
+def _is_default(name: Any, value: Any) -> bool:
+    """Whether Django completes the description of a database by an entry; it does so in the setting itself."""
+    if type(value) is dict:
+        return all(_is_default(*each) for each in value.items())
+    return not value or (name in ("AUTOCOMMIT", "MIGRATE") and value is True)
 
 
 def _tell(lazy: Any, copy: Any, name: str, value: Any, *, enter: bool) -> None:
