@@ -131,7 +131,7 @@ def _differ(had: Any, has: Any) -> bool:
 
 
 def _is_default(name: Any, value: Any) -> bool:
-    """Whether Django completes the description of a database by an entry; it does so in the setting itself."""
+    """Whether Django completes the description of a database by an entry, in the setting itself."""
     if type(value) is dict:
         return all(_is_default(*each) for each in value.items())
     return not value or (name in ("AUTOCOMMIT", "MIGRATE") and value is True)
