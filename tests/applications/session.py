@@ -113,13 +113,16 @@ class Session:
         )  # as Django before 6 says
 
     def watching(self, path: str) -> None:
-        """Wait until the watcher has read what it watches, by a comment at the end of a file.
+        """Wait until the watcher has read what it watches, by a statement at the end of a file.
 
-        Of an edit that comes before, hotmod knows the new text only: it runs the whole module.
+        Of an edit that comes before, hotmod knows the new text only: it runs the whole module. It does so as
+        well, and tells of it, with modules that were imported while it began.
         """
-        self.write(path, (self.folder / path).read_text("utf-8") + "# watched\n")
-        self.line("hotmod: applied", show=False)
-        self._before = 1
+        tell = '__import__("sys").stderr.write("watched\\n")\n'
+        self.write(path, (self.folder / path).read_text("utf-8") + tell)
+        self.line("watched", show=False)
+        line = self.line("hotmod: applied", show=False)
+        self._before = int(line.rpartition("(generation ")[2].rstrip(")"))
 
     def told(self, *words: str) -> str:
         """Wait for what hotmod tells of the next attempt, in which some words have to stand."""
@@ -197,7 +200,8 @@ class Session:
         if os.environ.get(REWRITE):
             path.write_text(f"{before}{begin}{seen}{end}{after}", "utf-8")
         else:
-            assert _timeless(shown) == _timeless(seen)
+            expected, found = _timeless(shown), _timeless(seen)
+            assert found == expected, f"{page} shows\n{expected}\nand this was seen\n{found}"
 
 
 def _timeless(text: str) -> str:

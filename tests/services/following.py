@@ -33,10 +33,11 @@ def facts(*names: str) -> dict[str, str]:
 
 def fresh_facts(folder: pathlib.Path, *names: str) -> dict[str, str]:
     """The same in a process that imports the files of a folder."""
+    # no file of byte code is read either: within a second it may be that of another text of the same length
     code = "import json, sys, tests.services.following as f; print(json.dumps(f.facts(*sys.argv[1:])))"
     search = os.pathsep.join([str(folder), str(pathlib.Path(__file__).parents[2])])
     done = subprocess.run(
-        [sys.executable, "-B", "-c", code, *names],
+        [sys.executable, "-B", "-X", f"pycache_prefix={folder / 'nothing'}", "-c", code, *names],
         env={**os.environ, "PYTHONPATH": search},
         check=True,
         capture_output=True,
