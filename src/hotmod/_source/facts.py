@@ -180,7 +180,8 @@ def _facts_after(
     taken = {each.text: facts for each, facts in zip(before.statements, known, strict=True)}
     for edit in diff(before, statements).edits:
         if edit.old and edit.new and edit.kind is EditKind.BODY:  # it does what it did when it runs
-            taken.setdefault(edit.new.text, taken[edit.old.text])
+            # what its functions do when they are called is another matter
+            taken.setdefault(edit.new.text, dataclasses.replace(taken[edit.old.text], inside=[]))
     return statements, tuple(
         taken.get(each.text) or facts_of(parsed(each.text), postponed=postponed)
         for each in statements.statements
