@@ -150,7 +150,8 @@ def scope_of(
     """The scope of the targets as the user gave them.
 
     Raises:
-        ConfigError: there is no target, one has a wrong type, or no module or path of that name exists.
+        ConfigError: there is no target, one has a wrong type or versions side by side, or no module or path
+            of that name exists.
     """
     if not targets:
         msg = "no target: name at least one module, package, folder or file, as in hotmod.watch('shop')"
@@ -227,6 +228,12 @@ def _resolved(target: Target) -> tuple[str, str]:
 def _checked_name(name: str) -> str:
     if _is_hotmod(name):
         msg = f"target {name!r}: hotmod can't reload itself"
+        raise ConfigError(msg)
+    if _is_apart(name):
+        msg = (
+            f"{name} can't be a target: it has a service already, of hotmod.versions.open(), that follows "
+            "what is saved; versions are never changed in place. Leave the target out, or close() the service."
+        )
         raise ConfigError(msg)
     if name not in sys.modules and not locations(name):
         msg = (

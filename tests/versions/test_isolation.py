@@ -407,3 +407,14 @@ def test_nobody_reloads_in_place_what_has_versions(agents: Project, opened: Open
     assert reloader.reload().executed == ()
     assert service.current["agents.config"].VERSION == 1
     assert service.refresh().status == "applied"
+
+
+def test_a_package_with_versions_is_no_target(agents: Project, opened: Opened) -> None:
+    """Whoever wants such a package followed in place is told that it is not, until the service is closed."""
+    service = opened("agents")
+    for name in ("agents", "agents.config"):
+        with pytest.raises(hotmod.ConfigError, match="has a service already"):
+            hotmod.watch(name)
+    service.close()
+    with hotmod.watch("agents") as watcher:
+        assert not watcher.stopped

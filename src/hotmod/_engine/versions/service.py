@@ -161,6 +161,8 @@ class Service:
     def next_swap(self, timeout: float | None = None) -> Swap:
         """Wait for what becomes of the next attempt that does something or fails; each is returned once.
 
+        What `refresh()`, `canary()` and `rollback()` return is not given out again.
+
         Args:
             timeout: how long to wait, in seconds; None waits for ever.
 
@@ -234,7 +236,7 @@ class Service:
                 undone, self._trial = self.current, None
                 self.family.current = self._before.pop()
             changed = differing(undone, self.current.texts, self.current.data)
-            swap = self._tell(self._swap("rolled-back", undone, changed=changed))
+            swap = self._tell(self._swap("rolled-back", undone, changed=changed), returned=True)
         self.sweep()
         return swap
 
@@ -347,12 +349,13 @@ class Service:
                 self._made += 1
                 version = build(self.family, self._made, texts, data, verify)
             except BaseException as error:
-                swap = self._refused(error, texts, changed, started)
+                swap = self._tell(self._refused(error, texts, changed, started), returned=again)
                 if isinstance(error, KeyboardInterrupt):
                     raise
                 return swap
             part = _Trial(version, share, promote_after, changed) if trial or share < 1 else None
-            return self._put(version, part, changed, started)
+            swap = self._put(version, part, changed, started)
+            return self._tell(swap, returned=again) if swap.status != "unchanged" else swap
 
     def _put(self, version: Version, trial: _Trial | None, changed: tuple[str, ...], started: float) -> Swap:
         """Let a version have its place."""
@@ -366,21 +369,20 @@ class Service:
             self._tell(self._swap("dropped", before.version, changed=before.changed))
         seconds = time.perf_counter() - started
         status: SwapStatus = "canary" if trial is not None else "applied" if changed else "unchanged"
-        swap = self._swap(status, version, changed=changed, seconds=seconds)
         self.sweep()
-        return self._tell(swap) if status != "unchanged" else swap
+        return self._swap(status, version, changed=changed, seconds=seconds)
 
     def _refused(
         self, error: BaseException, texts: Mapping[str, SourceText], changed: tuple[str, ...], started: float
     ) -> Swap:
-        """Tell that the next version can't be had, or is not to be."""
+        """That the next version can't be had, or is not to be."""
         place = location_of(error, lambda name, _: self.family.owns(name))
         if place is not None and not place.module:
             names = [name for name, text in texts.items() if text.path == place.path]
             place = dataclasses.replace(place, module=names[0] if names else str(self.scope))
         seconds = time.perf_counter() - started
         swap = self._swap("rejected", None, trimmed(error), changed=changed, seconds=seconds)
-        return self._tell(dataclasses.replace(swap, location=place))
+        return dataclasses.replace(swap, location=place)
 
     def _swap(
         self,
@@ -395,15 +397,17 @@ class Service:
             status, str(self.scope), self.current.number, tried, changed=changed, error=error, seconds=seconds
         )
 
-    def _tell(self, swap: Swap) -> Swap:
+    def _tell(self, swap: Swap, *, returned: bool = False) -> Swap:
+        """Say, and remember, what became of an attempt; `next_swap()` gives it unless its caller has it."""
         level = logging.INFO if swap or swap.status in ("canary", "rolled-back") else logging.ERROR
         say(level, "%s", swap)
         with self._told:
             if self._history:
                 let_go(self._history[-1].error)
             self._history.append(swap)
-            self._new.append(swap)
-            self._told.notify_all()
+            if not returned:
+                self._new.append(swap)
+                self._told.notify_all()
         if self._on_swap is not None:
             try:
                 self._on_swap(swap)
