@@ -232,7 +232,7 @@ def _checked_name(name: str) -> str:
     if _is_apart(name):
         msg = (
             f"{name} can't be a target: it has a service already, of hotmod.versions.open(), that follows "
-            "what is saved; versions are never changed in place. Leave the target out, or close() the service."
+            "what is saved; versions are never changed in place. Leave the target out or close() the service."
         )
         raise ConfigError(msg)
     if name not in sys.modules and not locations(name):
