@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import queue
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -27,6 +28,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def serve() -> None:
         while orders.get():
+            tables = sys.modules.get("shop.tables")
+            if tables is not None:
+                tables.TABLE["hits"] += 1
             done.put(sum(range(10_000)))
 
     def ask() -> None:
@@ -72,3 +76,40 @@ def test_a_name_that_comes_by_a_star_is_what_it_was(shop: Project) -> None:
     assert reloader.reload()
     assert reloader.rollback().status == "applied"
     assert not before.differences(shop.snapshot())
+
+
+TABLES = """
+    class Rates(dict):
+        level = 1
+
+    TABLE = {"hits": 0, "tax": 1, "more": 2, 3: "three"}
+    RATES = Rates(tax=1)
+    """
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        'TABLE["tax"] = 7',
+        'TABLE["tax"] = [7]',
+        "TABLE[3] = object()",
+        'TABLE.update(tax=7, more="x")',
+        'TABLE |= {"tax": 7.5}',
+        'TABLE["new"] = 8',
+        'RATES["tax"] = 7',
+        "Rates.level = [7]",
+        'for key in ("tax", "more"): TABLE[key] = 7',
+    ],
+)
+@pytest.mark.usefixtures("work")
+def test_an_entry_is_what_it_was_after_a_failure(shop: Project, statement: str) -> None:
+    """What a statement writes over is there again, and what another thread writes meanwhile stays."""
+    tables = shop.write({"shop/tables.py": TABLES}).load("shop.tables")
+    table, rates = dict(tables.TABLE), dict(tables.RATES)
+    reloader = hotmod.Reloader("shop")
+    imported = "    from shop.tables import RATES, TABLE, Rates\n"
+    shop.write({"shop/config.py": f"{imported}{EDIT}{statement}\n    1 / 0\n"})
+    assert reloader.reload().status == "rejected"
+    assert {**table, "hits": 1} == tables.TABLE
+    assert rates == tables.RATES
+    assert tables.Rates.level == 1

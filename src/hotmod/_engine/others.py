@@ -11,11 +11,12 @@ made; where the platform has no such clocks, only if there is no other thread.
 
 from __future__ import annotations
 
+import dis
+import inspect
 import threading
 import time
 import types
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
 
 from hotmod._live.definitions import Definitions
 from hotmod._live.stale import codes_in
@@ -53,7 +54,7 @@ class Others:
         self._definitions = definitions
         self._clocks = _clocks()
         self._codes = list(codes)
-        self._words: frozenset[Any] | None = None
+        self._spelled: _Spelled | None = None
 
     def only_mine(self) -> bool:
         """Whether no other thread can have changed anything since."""
@@ -64,24 +65,74 @@ class Others:
         """Which changes are the transaction's doing, as well as can be told now."""
         if self.only_mine():
             return everything
-        if self._words is None:
-            self._words = frozenset(_words(self._codes))
+        if self._spelled is None:
+            self._spelled = _Spelled(self._codes)
         return self._is_mine
 
     def _is_mine(self, *parts: object) -> bool:
-        """Whether an entry holds a definition of the modules, or is new under a name that they spell."""
+        """Whether an entry holds a definition of the modules, or they spell that it is written."""
         if any(self._definitions.key(part) is not None for part in parts):
             return True
-        first, *values = parts
-        # a new entry has no old value: the marker that stands for it is a bare object
-        is_new = not values or type(values[0]) is object
-        return is_new and type(first) is str and first in (self._words or ())
+        assert self._spelled is not None, "made by attribution()"  # noqa: S101
+        key, *values = parts
+        if not values or type(values[0]) is object:  # the marker that stands for no old value
+            return self._spelled.names(key)
+        return self._spelled.writes(key, values[-1])
 
 
-def _words(codes: Iterable[types.CodeType]) -> Iterable[Any]:
-    """The names and texts that module bodies spell."""
-    for code in codes:
-        for one in codes_in(code):
-            if one is code or not one.co_flags & 1:  # CO_OPTIMIZED: a function's
-                yield from one.co_names
-                yield from (const for const in one.co_consts if type(const) is str)
+class _Spelled:
+    """What module bodies spell: names, texts, and which keys they write.
+
+    A key that is only read does not tell who wrote there: it is a counter, say, of another thread's.
+    """
+
+    def __init__(self, codes: Iterable[types.CodeType]) -> None:
+        bodies = [
+            one
+            for code in codes
+            for one in codes_in(code)
+            if one is code or not one.co_flags & inspect.CO_OPTIMIZED  # that is a function's
+        ]
+        self._constants = {_typed(const) for body in bodies for const in _constants(body.co_consts)}
+        self._names = {name for body in bodies for name in body.co_names}
+        self._written = {_typed(key) for body in bodies for key in _written(body)}
+
+    def names(self, key: object) -> bool:
+        """Whether a name or a text is spelled somewhere."""
+        return type(key) is str and (key in self._names or (str, key) in self._constants)
+
+    def writes(self, key: object, value: object) -> bool:
+        """Whether a key is spelled as one that is written, or together with the value."""
+        if type(key) not in _PLAIN:
+            return False
+        if _typed(key) in self._written:
+            return True
+        both = type(value) in _PLAIN and _typed(value) in self._constants
+        return both and (_typed(key) in self._constants or key in self._names)
+
+
+_PLAIN = frozenset((str, bytes, int, float, complex, bool, types.NoneType))
+
+
+def _typed(value: object) -> tuple[type, object]:
+    return type(value), value  # 1 equals True and 1.0
+
+
+def _constants(values: Iterable[object]) -> Iterator[object]:
+    """Plain values, also those in tuples."""
+    for value in values:
+        if type(value) is tuple:
+            yield from _constants(value)
+        elif type(value) in _PLAIN:
+            yield value
+
+
+def _written(body: types.CodeType) -> Iterator[object]:
+    """The constant keys of assignments to subscripts and attributes, keyword arguments and literal dicts."""
+    last = None
+    for each in dis.get_instructions(body):
+        if each.opname in ("STORE_SUBSCR", "CALL_KW", "BUILD_CONST_KEY_MAP") and last is not None:
+            yield from _constants((last.argval,))
+        elif each.opname in ("STORE_ATTR", "KW_NAMES"):  # the latter before 3.13
+            yield from _constants((each.argval,))
+        last = each if each.opcode in dis.hasconst else None
