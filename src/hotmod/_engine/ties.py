@@ -28,5 +28,8 @@ def tied(plan: Plan, before: Mapping[str, Mapping[str, Any]], paths: Mapping[str
     for tie in plan.ties:
         if tie.module in before:
             where = paths.get(tie.module, ""), tie.first, tie.last
-            found.add((tie.module, tie.line), before[tie.module], where, tie.callees, tie.names)
+            mark = tie.module, tie.line
+            found.add(mark, before[tie.module], where, tie.callees, tie.names)
+            for module, name, names in tie.inside:
+                found.add_called(mark, before.get(module, {}), (module, name), names)
     return found

@@ -85,6 +85,7 @@ class Ties:
         self.renewed: frozenset[int] = frozenset()
         self._marks: dict[int, set[Mark]] = {}  # by id of what was handed to somebody
         self._roots: dict[Mark, set[int]] = {}  # ids of what each statement called into
+        self._makers: dict[tuple[str, str], set[Mark]] = {}  # by module and name of functions
         self._spans: dict[str, list[tuple[int, int, Mark]]] = {}
         self._met: set[Mark] = set()
         self._keep: list[Any] = []  # an id is only good while its object lives
@@ -109,10 +110,28 @@ class Ties:
         path, first, last = where
         self._spans.setdefault(path, []).append((first, last, mark))
         roots = [value for chain in callees for value in resolved(chain, space)]
+        self._keep += roots
+        self._roots.setdefault(mark, set()).update(map(id, roots))
+        self._note(mark, space, names)
+
+    def add_called(
+        self, mark: Mark, space: Mapping[str, Any], function: tuple[str, str], names: Iterable[Chain]
+    ) -> None:
+        """Note a function that such a statement called.
+
+        Args:
+            mark: how the statement is told from others.
+            space: the names of the function's module as they were.
+            function: its module and name; what it made when it was called is the statement's.
+            names: the dotted names of what it handed to others.
+        """
+        self._makers.setdefault(function, set()).add(mark)
+        self._note(mark, space, names)
+
+    def _note(self, mark: Mark, space: Mapping[str, Any], names: Iterable[Chain]) -> None:
         values = [found[-1] for chain in names if len(found := resolved(chain, space)) == len(chain)]
         values += [part for value in values for part in parts_of(value) if type(part) is types.FunctionType]
-        self._keep += [*roots, *values]
-        self._roots.setdefault(mark, set()).update(map(id, roots))
+        self._keep += values
         for value in values:
             if type(value) not in PLAIN:
                 self._marks.setdefault(id(value), set()).add(mark)
@@ -122,6 +141,9 @@ class Ties:
         if type(value) in PLAIN or not (self._marks or self._spans):
             return set()
         found = self._marks.get(id(value), set())
+        if type(value) is types.FunctionType and self._makers:
+            maker, inside, _ = value.__qualname__.partition(".<locals>.")
+            found = found | self._makers.get((value.__module__, maker), set()) if inside else found
         if type(value) is not types.FunctionType or id(value.__code__) in self.renewed:
             return found
         line = value.__code__.co_firstlineno

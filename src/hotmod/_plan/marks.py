@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Cause, Changed
 from hotmod._plan.derived import CallTime
+from hotmod._plan.handing import Handing
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.mutations import Touchers
@@ -70,6 +71,7 @@ class Marks(abc.ABC):
         self.stars: dict[str, dict[str, tuple[str, ...]]] = {}
         self.registered: dict[str, set[str]] = {}
         self.touchers = Touchers(program)
+        self._handing = Handing(before, importers)
         self.disposing: set[str] = set()
         self.withdrawn: set[tuple[str, str]] = set()
         self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
+from hotmod._plan.handing import Handing
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.plan import Hidden, Plan, Step
 from hotmod._plan.program import Program
@@ -24,7 +25,7 @@ from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
 from hotmod._source.resolve import ModuleSource
 
-__all__ = ["cycle_hazards", "entries_of", "following", "make_plan", "unresolved"]
+__all__ = ["cycle_hazards", "entries_of", "make_plan", "unresolved"]
 
 TOLD_CYCLE = 6  # members of a cycle that a message spells out
 _NOTHING_HIDDEN: Mapping[str, Hidden] = {}
@@ -57,9 +58,11 @@ def make_plan(
     gone = {change.module for change in changes.changes if change.kind is ChangeKind.DELETED}
     rank = {name: index for index, name in enumerate(loaded)}
     why = {change.module: (change.why, 0) for change in changes.changes}
-    follow, by_hidden = following(graph, changes.modules, rank, hidden)
+    before = Program(sources)
+    follow, by_hidden, partners = _following(graph, changes.modules, rank, hidden, before)
+    known = {**by_hidden, **partners}
     for importer in sorted(follow, key=rank.__getitem__):
-        why[importer] = by_hidden.get(importer) or _why(graph, importer, changes.modules, follow)
+        why[importer] = known.get(importer) or _why(graph, importer, changes.modules, follow)
     running = {name for name in why if name in rank and name not in gone and name not in frozen}
     order = [name for name in graph.load_order(running, first=list(loaded)) if name in running]
     order += sorted(running - set(order), key=rank.__getitem__)
@@ -70,27 +73,44 @@ def make_plan(
     keeps = [each for name in order if keeping is not None and (each := keeping.keep(name)) is not None]
     hazards += [hazard for name in order if keeping is not None for hazard in keeping.misfits(name)]
     kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
-    ties = ties_of(Program(sources), (), [*gone.intersection(rank), *order])
+    ties = ties_of(before, (), [*gone.intersection(rank), *order])
     return Plan(changes, tuple(steps), entries, tuple(hazards), kept=kept, keeps=tuple(keeps), ties=ties)
 
 
-def following(
-    graph: ImportGraph, changed: Collection[str], rank: Mapping[str, int], hidden: Mapping[str, Hidden]
-) -> tuple[set[str], dict[str, tuple[str, int]]]:
-    """The loaded modules that depend on changed ones, and why those do that no import statement names."""
+_Why = dict[str, tuple[str, int]]
+
+
+def _following(
+    graph: ImportGraph,
+    changed: Collection[str],
+    rank: Mapping[str, int],
+    hidden: Mapping[str, Hidden],
+    before: Program,
+) -> tuple[set[str], _Why, _Why]:
+    """The loaded modules that depend on changed ones, and why those do that no import statement names.
+
+    Those that use others by hidden ways come first, then those that hand others what these hand them.
+    """
     following = set(graph.dependents(*changed) & rank.keys())
-    why: dict[str, tuple[str, int]] = {}
+    by_hidden, partners = _Why(), _Why()
+    handing, asked = Handing(before, graph.dependents), set[str]()
     while True:
         touched = {*changed, *following}
-        more = {
-            name: next(each for each in sorted(use.modules) if each in touched)
+        found = {
+            name: (f"{use.how} {next(each for each in sorted(use.modules) if each in touched)}", use.line)
             for name, use in hidden.items()
             if name in rank and name not in touched and not touched.isdisjoint(use.modules)
         }
-        if not more:
-            return following, why
-        why.update({name: (f"{hidden[name].how} {used}", hidden[name].line) for name, used in more.items()})
-        following |= {*more, *(graph.dependents(*more) & rank.keys())} - set(changed)
+        by_hidden.update(found)
+        for module in sorted(touched - asked):
+            for other, index in handing.others_of(module):
+                if other in rank and other not in touched and other not in found:
+                    line = before.statements(other)[index].first
+                    found[other] = partners[other] = f"hands to an object what {module} hands to it", line
+        asked |= touched
+        if not found:
+            return following, by_hidden, partners
+        following |= {*found, *(graph.dependents(*found) & rank.keys())} - set(changed)
 
 
 def entries_of(graph: ImportGraph, running: Collection[str], rank: Mapping[str, int]) -> tuple[str, ...]:

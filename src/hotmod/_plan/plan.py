@@ -207,6 +207,8 @@ class Tie:
         last: its last line.
         callees: the dotted names that it called.
         names: the dotted names of what it handed to them, its own definitions included.
+        inside: the functions that it called with such objects, as (module, name, dotted names of what that
+            handed to them).
         line: the line by which it is told: in the new text, if it is there.
         gone: whether the statement does not run again as it was: it was removed or changed.
     """
@@ -216,6 +218,7 @@ class Tie:
     last: int
     callees: tuple[tuple[str, ...], ...]
     names: tuple[tuple[str, ...], ...]
+    inside: tuple[tuple[str, str, tuple[tuple[str, ...], ...]], ...]
     line: int
     gone: bool = False
 

@@ -65,6 +65,9 @@ class Runs(Marks):
         for chain in sorted({*facts.eager.changes, *changed_by(self.program, module, facts)}):
             self._rebuilt(module, chain, self.program.statements(module)[index].first, cause)
         self._register_again(self.program, module, facts, cause)
+        ran = self._ran_before(module, index, edit)
+        if ran is not None:
+            self._hand_again(self._handing.others(module, ran), cause)
         self._made_anew(module, facts, cause)
         self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
@@ -146,6 +149,23 @@ class Runs(Marks):
             if not names.isdisjoint(registered_by(self.program, module, each)):
                 self.run(module, index, cause)
 
+    def _ran_before(self, module: str, index: int, edit: Edit | None) -> Facts | None:
+        """The statement of the loaded text that a statement is, or takes the place of."""
+        if edit is not None:
+            return self._facts_before(module, edit) if edit.old is not None else None
+        return self.before.facts(module)[index] if module in self.before else None
+
+    def _hand_again(self, others: Iterable[tuple[str, int]], cause: Cause) -> None:
+        """What statements handed to an object is withdrawn there, and handed to it anew by all who did so."""
+        for module, index in others:
+            if module not in self._edits:
+                self.run(module, index, cause)
+                continue
+            old, now = self.before.statements(module)[index], self.program.statements(module)
+            for edit in self._edits[module].edits:
+                if edit.old == old and edit.new is not None:
+                    self.run(module, now.index(edit.new), cause, edit)
+
     def _dispose(self, program: Program, module: str, facts: Facts, cause: Cause) -> None:
         """The hook closes all that it knows of; so all that is made again."""
         used = used_by_hook(self.before, module)
@@ -201,6 +221,7 @@ class Runs(Marks):
                     self._value(module, name, cause)
             elif "*" in facts.binds or facts.decorated or not is_as_it_was(edit):
                 self.run(module, index, cause, edit)
+        self._hand_again(self._handing.others_of(module), cause)
         if any(facts.eager.dynamic for facts in every):
             self._unspelled(module, cause)
         if module in self.before:

@@ -68,6 +68,8 @@ class Spread(Runs):
         """A module was added or deleted."""
         cause = Cause(module, 0, f"{module} was {what}")
         self.changed.modules[module] = cause
+        if what == "deleted":
+            self._hand_again(self._handing.others_of(module), cause)
         package, _, name = module.rpartition(".")
         if package and name not in self.program.binders(package):
             self.changed.values[package, name] = cause  # the import system binds it there
@@ -226,6 +228,7 @@ class Spread(Runs):
         verb = "changed" if edit.new is not None else "was removed"
         cause = Cause(module, line, f"{named(edit)} {verb}")
         self._register_again(self.before, module, facts, cause)
+        self._hand_again(self._handing.others(module, facts), cause)
         self._dispose(self.before, module, facts, cause)
 
     # the fixed point

@@ -2,13 +2,15 @@
 
 Touches: nothing; works on the facts of the texts that are loaded.
 
-Guarantees: a statement that called something and handed it a definition by name, as decorators do, is told.
+Guarantees: a statement that called something and handed it a definition by name, as decorators do, is told;
+so is one that had a function do so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from hotmod._plan.handing import through
 from hotmod._plan.plan import Part, Tie
 from hotmod._plan.program import Program, Unreadable
 from hotmod._source.diff import EditKind
@@ -29,12 +31,14 @@ def ties_of(before: Program, parts: Iterable[Part], whole: Collection[str]) -> t
     """
     found = []
     for module in whole:
-        found += [_tie(module, *each, each[0].first, gone=False) for each in _statements(before, module)]
+        found += [
+            _tie(before, module, *each, each[0].first, gone=False) for each in _statements(before, module)
+        ]
     for part in parts:
         going = _going(part)
         for statement, facts in _statements(before, part.module):
             if statement in going:
-                found.append(_tie(part.module, statement, facts, *going[statement]))
+                found.append(_tie(before, part.module, statement, facts, *going[statement]))
     return tuple(tie for tie in found if tie is not None)
 
 
@@ -68,8 +72,18 @@ def _handed(facts: Facts) -> set[Chain]:
     return names
 
 
-def _tie(module: str, statement: Statement, facts: Facts, line: int, gone: bool) -> Tie | None:  # noqa: FBT001
-    callees = tuple(sorted({*facts.eager.unknown, *facts.eager.changes}))
+def _tie(
+    before: Program,
+    module: str,
+    statement: Statement,
+    facts: Facts,
+    line: int,
+    gone: bool,  # noqa: FBT001 - of `_going`
+) -> Tie | None:
+    receivers, called = through(before, module, facts)
+    callees = tuple(sorted({*facts.eager.unknown, *facts.eager.changes, *receivers}))
     if not callees:
         return None
-    return Tie(module, statement.first, statement.last, callees, tuple(sorted(_handed(facts))), line, gone)
+    inside = tuple((each.module, each.name, each.names) for each in called)
+    names = tuple(sorted(_handed(facts)))
+    return Tie(module, statement.first, statement.last, callees, names, inside, line, gone)

@@ -1,0 +1,166 @@
+"""Which definitions statements hand to which objects, in functions that they call as well.
+
+An object that is told of a function or class keeps it: a route, a rule, a command. What one statement had put
+there is told from what another one had by the definition; so statements that hand the same one to the same
+object run again together.
+
+Touches: nothing; works on the facts of statements.
+
+Guarantees: what a statement hands by name to a method of an object, or a function that it calls with the
+object hands to something that it was given, is found; so are the functions that such a function makes.
+
+Assumes: an object that may keep something is bound to a name of a module in scope.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+from hotmod._plan.program import Place, Program, Unreadable
+from hotmod._source.facts import Facts, Kind
+from hotmod._source.regions import Chain, Region
+
+__all__ = ["Handing", "Through", "through"]
+
+MAX_CALLED = 200  # functions that are followed from one statement
+_DEFINING = (Kind.FUNCTION, Kind.CLASS)
+Pair = tuple[Place, Place]  # an object, and a definition that it is told of
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Through:
+    """A function that a statement calls, and in which something may be handed on.
+
+    Attributes:
+        module: its module.
+        name: its name there.
+        names: the dotted names of what it hands to what it was given.
+    """
+
+    module: str
+    name: str
+    names: tuple[Chain, ...]
+
+
+def through(program: Program, module: str, facts: Facts) -> tuple[set[Chain], list[Through]]:
+    """The objects that a statement hands to functions, by dotted names, and the functions that run then."""
+    receivers = {chain for callee, chain in facts.eager.handed if callee and _objects(program, module, chain)}
+    handed = [callee for callee, chain in facts.eager.handed if chain in receivers]
+    left = [place for callee in handed for place in program.places(module, callee)]
+    found: dict[tuple[str, str], Through] = {}
+    while left and len(found) < MAX_CALLED:
+        place = left.pop()
+        region = _inside(program, place)
+        if region is None or (place.module, place.name) in found:
+            continue
+        names = {chain for callee, chain in region.handed if not callee or callee not in region.unknown}
+        found[place.module, place.name] = Through(place.module, place.name, tuple(sorted(names)))
+        left += [
+            each for callee in region.unknown for each in program.places(place.module, callee, region.imports)
+        ]
+    return (receivers, [*found.values()]) if found else (set(), [])
+
+
+def _inside(program: Program, place: Place) -> Region | None:
+    """What a function of a module does when it is called; None where there is no plain function."""
+    if place.rest or not place.name or place.module not in program:
+        return None
+    every = program.facts(place.module)
+    for index in reversed(program.binders(place.module).get(place.name, ())):
+        if every[index].kind is Kind.FUNCTION and place.name in every[index].functions:
+            return program.region(place.module, index, place.name)
+    return None
+
+
+def _objects(program: Program, module: str, chain: Chain) -> list[Place]:
+    """The objects in scope, no definitions, to which a dotted name leads."""
+    return [
+        Place(place.module, place.name)
+        for place in program.places(module, chain)
+        if any(facts.kind is Kind.OTHER for facts in _binding(program, place))
+    ]
+
+
+def _definitions(program: Program, module: str, chain: Chain) -> list[Place]:
+    """The functions and classes in scope to which a dotted name leads."""
+    return [
+        place
+        for place in program.places(module, chain)
+        if any(
+            (place.name in facts.functions and not place.rest) or place.name in facts.classes
+            for facts in _binding(program, place)
+        )
+    ]
+
+
+def _binding(program: Program, place: Place) -> Iterator[Facts]:
+    if place.name and place.module in program:
+        every = program.facts(place.module)
+        yield from (every[index] for index in program.binders(place.module).get(place.name, ()))
+
+
+def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
+    """Which definitions a statement hands to which objects."""
+    found = set[Pair]()
+    own = {(name,) for name in facts.binds} if facts.decorated and facts.kind in _DEFINING else set[Chain]()
+    for callee in facts.eager.unknown:
+        objects = _objects(program, module, callee[:-1]) if len(callee) > 1 else ()
+        chains = own | {chain for other, chain in facts.eager.handed if other == callee} if objects else own
+        for each in objects:
+            found |= {(each, one) for chain in chains for one in _definitions(program, module, chain)}
+    receivers, called = through(program, module, facts)
+    for each in (place for chain in receivers for place in _objects(program, module, chain)):
+        for one in called:
+            found.add((each, Place(one.module, one.name)))
+            found |= {
+                (each, place) for chain in one.names for place in _definitions(program, one.module, chain)
+            }
+    return found
+
+
+class Handing:
+    """Who hands what to whom.
+
+    Args:
+        program: the program with the texts that are loaded.
+        importers: gives the modules that import one, directly or not.
+    """
+
+    def __init__(self, program: Program, importers: Callable[[str], Collection[str]]) -> None:
+        self._program = program
+        self._importers = importers
+        self._known: dict[str, list[tuple[int, set[Pair]]]] = {}
+
+    def others(self, module: str, facts: Facts) -> Iterator[tuple[str, int]]:
+        """The statements, by module and index, that hand an object what a statement hands it, itself too."""
+        return self._handing(_pairs(self._program, module, facts))
+
+    def others_of(self, module: str) -> Iterator[tuple[str, int]]:
+        """The same for all statements of a module."""
+        known = self._of(module) if module in self._program else ()
+        return self._handing({pair for _, pairs in known for pair in pairs})
+
+    def _handing(self, pairs: Collection[Pair]) -> Iterator[tuple[str, int]]:
+        for name in self._holders({receiver for receiver, _ in pairs}):
+            yield from ((name, index) for index, theirs in self._of(name) if not theirs.isdisjoint(pairs))
+
+    def _holders(self, receivers: Iterable[Place]) -> list[str]:
+        """The modules whose text spells the name of one of the objects."""
+        found = {
+            name
+            for place in receivers
+            for name in (place.module, *self._importers(place.module))
+            if name in self._program and self._program.spells(name, place.name)
+        }
+        return sorted(found)
+
+    def _of(self, module: str) -> list[tuple[int, set[Pair]]]:
+        if module not in self._known:
+            try:
+                every = self._program.facts(module)
+                pairs = [(index, _pairs(self._program, module, facts)) for index, facts in enumerate(every)]
+            except Unreadable:
+                pairs = []
+            self._known[module] = [each for each in pairs if each[1]]
+        return self._known[module]
