@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace as Modules
 from typing import Any
@@ -161,6 +162,66 @@ PROGRAMS["Flask, blueprint"] = dataclasses.replace(
         sorted((rule.rule, rule.endpoint) for rule in on.app.app.url_map.iter_rules()),
     ),
     touch=lambda on: [on.app.app, on.views.site, on.app.app.test_client().get("/api/other") and None],
+)
+
+_SIZED = 'app.add_url_rule("/item/<int:size>", view_func=item)'
+_RULE = 'site.add_url_rule("/item", view_func=item)'
+PROGRAMS["Flask, by a function"] = dataclasses.replace(
+    PROGRAMS["Flask"],
+    views=re.sub(r'@app\.route\(".*"\)\n', "", FLASK_VIEWS)
+    + f"""
+
+def register(site):
+    site.add_url_rule("/", view_func=home)
+    {_RULE}
+    site.add_url_rule("/other", view_func=other)
+
+
+register(app)
+""",
+    edits={
+        "body": FLASK_EDITS["body"],
+        "new": (
+            _RULE,
+            f'{_RULE}\n\n    @site.route("/extra")\n    def extra():\n        return "extra"\n',
+        ),
+        "path": ('"/item"', '"/thing"'),
+        "parameter": (
+            'def item():\n    return "item one"',
+            f'def item(size=7):\n    return f"item {{size}}"\n\n\n{_SIZED}',
+        ),
+        "removed": (_RULE, "pass"),
+        "decorator": ("view_func=item", "view_func=loud(item)"),
+    },
+)
+
+_VIEW = """class Item(MethodView):
+    def get(self):
+        return "item one"
+
+
+app.add_url_rule("/item", view_func=Item.as_view("item"))
+"""
+PROGRAMS["Flask, classes"] = dataclasses.replace(
+    PROGRAMS["Flask"],
+    views=FLASK_VIEWS.replace('@app.route("/item")\ndef item():\n    return "item one"\n', _VIEW).replace(
+        "from flask import request", "from flask.views import MethodView"
+    ),
+    edits={
+        "body": FLASK_EDITS["body"],
+        "new": (
+            _VIEW,
+            f'{_VIEW}app.add_url_rule("/extra", view_func=Item.as_view("extra"))\n',
+        ),
+        "path": ('"/item", view', '"/thing", view'),
+        "parameter": (
+            _VIEW,
+            _VIEW.replace("(self)", "(self, size=7)").replace('"item one"', 'f"item {size}"')
+            + 'app.add_url_rule("/item/<int:size>", view_func=Item.as_view("sized"))\n',
+        ),
+        "removed": (_VIEW, ""),
+        "decorator": ("    def get(self):", "    decorators = (loud,)\n\n    def get(self):"),
+    },
 )
 
 # FastAPI and Starlette

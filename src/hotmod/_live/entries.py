@@ -1,8 +1,8 @@
 """Entries of registries that are objects of a library: what is in them, and which statement put it there.
 
 A framework does not list functions; it lists routes, rules, commands and tasks that hold the functions. Such
-an entry belongs to a statement if that called into the object in which the registry is, and handed it
-the function that stands in the entry.
+an entry, or a tuple that holds one, belongs to a statement if that called into the object in which the
+registry is, and handed it the function that stands in the entry.
 
 Touches: nothing; reads objects. Never calls code of the subject.
 
@@ -11,6 +11,7 @@ Guarantees: an entry is told to belong to a statement only if the text of that s
 
 from __future__ import annotations
 
+import functools
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,13 +24,22 @@ __all__ = ["PLAIN", "Ties", "line_of", "parts_of", "resolved"]
 
 Chain = tuple[str, ...]
 _MISSING = object()
+_func_of, _args_of, _keywords_of = (
+    functools.partial.__dict__[name].__get__ for name in ("func", "args", "keywords")
+)
 MAX_PARTS = 200  # attributes of an entry; what has more is no entry of a registry
 PLAIN = (str, bytes, int, float, bool, type(None), tuple, frozenset, types.ModuleType)
 
 
 def parts_of(entry: Any) -> Iterator[Any]:
-    """What an entry holds directly: its attributes, or the cells of a function."""
+    """What an entry holds directly: its items, its attributes, or the cells of a function."""
     kind = type(entry)
+    if issubclass(kind, tuple):
+        yield from tuple.__iter__(entry)
+        return
+    if issubclass(kind, functools.partial):
+        yield from (_func_of(entry), *_args_of(entry), *_keywords_of(entry).values())
+        return
     if kind in PLAIN or issubclass(kind, type):
         return
     if issubclass(kind, weakref.ref):
@@ -85,6 +95,9 @@ class Ties:
         self.renewed: frozenset[int] = frozenset()
         self._marks: dict[int, set[Mark]] = {}  # by id of what was handed to somebody
         self._roots: dict[Mark, set[int]] = {}  # ids of what each statement called into
+        self._classes: dict[int, set[Mark]] = {}  # by id of classes whose methods they called
+        self._bound: dict[tuple[int, str], set[Mark]] = {}  # by id of objects and name of their methods
+        self._methods: dict[tuple[str, str], set[Mark]] = {}  # by module and name of classes
         self._makers: dict[tuple[str, str], set[Mark]] = {}  # by module and name of functions
         self._spans: dict[str, list[tuple[int, int, Mark]]] = {}
         self._met: set[Mark] = set()
@@ -112,6 +125,9 @@ class Ties:
         roots = [value for chain in callees for value in resolved(chain, space)]
         self._keep += roots
         self._roots.setdefault(mark, set()).update(map(id, roots))
+        for value in roots:
+            if isinstance(value, type):
+                self._classes.setdefault(id(value), set()).add(mark)
         self._note(mark, space, names)
 
     def add_called(
@@ -122,14 +138,26 @@ class Ties:
         Args:
             mark: how the statement is told from others.
             space: the names of the function's module as they were.
-            function: its module and name; what it made when it was called is the statement's.
+            function: its module and qualified name. What it made when it was called is the statement's; so
+                are methods of its class, bound to an object that the statement called into.
             names: the dotted names of what it handed to others.
         """
         self._makers.setdefault(function, set()).add(mark)
+        module, name = function
+        self._methods.setdefault((module, name.rpartition(".")[0]), set()).add(mark)
         self._note(mark, space, names)
 
     def _note(self, mark: Mark, space: Mapping[str, Any], names: Iterable[Chain]) -> None:
-        values = [found[-1] for chain in names if len(found := resolved(chain, space)) == len(chain)]
+        values = []
+        for chain in names:
+            found = resolved(chain, space)
+            if len(found) == len(chain):
+                values.append(found[-1])
+            elif (
+                found and len(found) == len(chain) - 1
+            ):  # a method, of which each look-up makes another object
+                self._bound.setdefault((id(found[-1]), chain[-1]), set()).add(mark)
+                self._keep.append(found[-1])
         values += [part for value in values for part in parts_of(value) if type(part) is types.FunctionType]
         self._keep += values
         for value in values:
@@ -141,14 +169,29 @@ class Ties:
         if type(value) in PLAIN or not (self._marks or self._spans):
             return set()
         found = self._marks.get(id(value), set())
+        if type(value) is types.MethodType:
+            return found | self._of_method(value)
         if type(value) is types.FunctionType and self._makers:
             maker, inside, _ = value.__qualname__.partition(".<locals>.")
             found = found | self._makers.get((value.__module__, maker), set()) if inside else found
+        if type(value) is types.FunctionType and self._classes:
+            for part in value.__dict__.values():
+                found = found | self._classes.get(id(part), set())
         if type(value) is not types.FunctionType or id(value.__code__) in self.renewed:
             return found
         line = value.__code__.co_firstlineno
         spans = self._spans.get(value.__code__.co_filename, ())
         return found | {mark for first, last, mark in spans if first <= line <= last}
+
+    def _of_method(self, value: types.MethodType) -> set[Mark]:
+        """The statements that handed a bound method to somebody, or had a method of the object do so."""
+        owner, function = value.__self__, value.__func__
+        found = self._bound.get((id(owner), getattr(function, "__name__", "")), set())
+        if type(function) is types.FunctionType:
+            cls = function.__qualname__.rpartition(".")[0]
+            makers = self._methods.get((function.__module__, cls), set())
+            found = found | {mark for mark in makers if id(owner) in self._roots[mark]}
+        return found
 
     def holds(self, value: Any) -> bool:
         """Whether one of the statements handed a value to somebody, or made it."""

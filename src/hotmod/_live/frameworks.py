@@ -105,7 +105,7 @@ def _around_flask(app: Any, taken: Taken) -> Iterator[Undo]:
         if name not in renewed:
             had = {id(one) for one in deferred[id(each)]}
             fresh = [one for one in each.deferred_functions if id(one) not in had]
-            _replay(app, name, each, fresh, rules)
+            _replay(app, name, each, fresh, _prefix(name, deferred[id(each)], rules))
     for each, name, value in before:
         setattr(each, name, value)
 
@@ -133,22 +133,31 @@ def _without_rules(table: Any, endpoints: set[str]) -> tuple[list[Any], Callable
     return rules, undo
 
 
-def _replay(app: Any, name: str, blueprint: Any, fresh: list[Any], rules: list[Any]) -> None:
+def _replay(app: Any, name: str, blueprint: Any, fresh: list[Any], prefix: str | None) -> None:
     """Let an application know what was added to a blueprint since it was registered there."""
     if not fresh:
         return
-    prefix, _, own = name.rpartition(".")
-    options: dict[str, Any] = {"name": own, "name_prefix": prefix}
-    for one in blueprint.deferred_functions:
-        cells = dict(zip(one.__code__.co_freevars, one.__closure__ or (), strict=True))
-        path = cells["rule"].cell_contents if "rule" in cells else None
-        view = cells["view_func"].cell_contents if "view_func" in cells else None
-        for rule in rules if path is not None and view is not None else ():
-            if rule.endpoint == f"{name}.{getattr(view, '__name__', '')}" and rule.rule.endswith(path):
-                options["url_prefix"] = rule.rule.removesuffix(path) or None
+    above, _, own = name.rpartition(".")
+    options: dict[str, Any] = {"name": own, "name_prefix": above}
+    if prefix is not None:
+        options["url_prefix"] = prefix or None
     state = blueprint.make_setup_state(app, options, first_registration=False)
     for one in fresh:
         one(state)
+
+
+def _prefix(name: str, deferred: list[Any], rules: list[Any]) -> str | None:
+    """The prefix under which an application has the rules of a blueprint; None if it has none."""
+    for one in deferred:
+        cells = dict(zip(one.__code__.co_freevars, one.__closure__ or (), strict=True))
+        if not {"rule", "endpoint", "view_func"} <= cells.keys():
+            continue  # no rule: a hook
+        path, endpoint, view = (cells[each].cell_contents for each in ("rule", "endpoint", "view_func"))
+        endpoint = endpoint or getattr(view, "__name__", "")
+        for rule in rules:
+            if rule.endpoint == f"{name}.{endpoint}" and rule.rule.endswith(path):
+                return str(rule.rule.removesuffix(path))
+    return None
 
 
 # Starlette and FastAPI: what is computed from the routes is computed anew; middleware may be added

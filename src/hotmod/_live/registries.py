@@ -6,8 +6,8 @@ registry refuses, keeps the old object, or grows. So what the modules about to r
 *withdrawn* first, and *settled* afterwards: an entry that came back takes its old place, one that did
 not come back holds the new object of the same name, and one whose object is gone is dropped.
 
-Objects of a library that hold such a definition (a route, a command) are treated in the same way;
-what a framework keeps in a form of its own is known to the adapters in `frameworks`.
+Objects of a library that hold such a definition (a route, a command), and tuples, are treated in the same
+way; what a framework keeps in a form of its own is known to the adapters in `frameworks`.
 
 Touches: containers, closure cells, class attributes and instance attributes that `State` found and can
 put back.
@@ -18,6 +18,7 @@ about to run (so: all data) stay untouched.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import types
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.definitions import MISSING, Definitions, Key
 from hotmod._live.entries import PLAIN, Ties, line_of, parts_of
+from hotmod._live.facts import origin_of
 from hotmod._live.frameworks import Taken
 from hotmod._live.journal import Journal
 from hotmod._live.registrars import Registrars
@@ -33,6 +35,8 @@ from hotmod._live.takeback import contents, put_back, remove, set_item
 
 __all__ = ["Registries"]
 
+_TEXTS = (str, bytes, int, float, bool)
+_WRAPPING = (types.FunctionType, functools.partial)
 MAX_LISTED = 2_000  # a longer container is data: nobody has so many routes
 
 
@@ -68,8 +72,8 @@ class Registries:
         return self._is_tied(root, value) or self._definitions.key(value) is not None
 
     def _is_entry(self, root: int, value: Any) -> bool:
-        """Whether an object of a library stands for a definition of ours."""
-        if type(value) in PLAIN:
+        """Whether an object of a library, or a tuple, stands for a definition of ours."""
+        if type(value) in PLAIN and type(value) is not tuple:
             return False  # it has no parts
         known = root, id(value)
         if known not in self._ours:
@@ -79,7 +83,7 @@ class Registries:
     def _definitions_in(self, root: int, entry: Any) -> list[Any]:
         """The functions that an entry holds and that run again, or that were handed to its registry."""
         parts = [part for part in parts_of(entry) if type(part) is not types.CodeType]
-        parts += [inner for part in parts if type(part) is types.FunctionType for inner in parts_of(part)]
+        parts += [inner for part in parts if type(part) in _WRAPPING for inner in parts_of(part)]
         found = [part for part in parts if self._is_tied(root, part)]
         return found + [
             part
@@ -227,7 +231,12 @@ class Registries:
         came = {id(item) for item in added}
         kept = {id(item) for item in now}
         merged, placed = [], set[int]()
+        same = self._repeated(root, before, added)
+        placed.update(map(id, same.values()))
         for item in before:
+            if id(item) in same:
+                merged.append(same[id(item)])
+                continue
             if not self._is_ours(root, item, pair=False):
                 merged += [item] if id(item) in kept else []
                 continue
@@ -244,6 +253,23 @@ class Registries:
             if id(item) not in placed:
                 self._insert(root, merged, item)
         return merged
+
+    def _repeated(self, root: int, before: list[Any], added: list[Any]) -> dict[int, Any]:
+        """The new entries that say of the same functions what old ones said, by id of these."""
+        left = list(added)
+        found = dict[int, Any]()
+        for item in before if left else ():
+            key = self._definitions.key(item)
+            has_name = key is not None and "<" not in key[1]  # no lambda, and made by no function
+            if has_name or not self._is_ours(root, item, pair=False):
+                continue
+            names, said = _names_in(item), _said(item)
+            for each in left if names else ():
+                if said == _said(each) and not names.isdisjoint(_names_in(each)):
+                    found[id(item)] = each
+                    left = [other for other in left if other is not each]
+                    break
+        return found
 
     def _renewed(self, root: int, entry: Any, added: list[Any]) -> Any:
         """The new entry that stands for what an old one stood for, the old one if it stays, or `MISSING`."""
@@ -266,8 +292,14 @@ class Registries:
         return self._renewed(root, entry, added)
 
     def _marks(self, found: list[Any]) -> set[Any]:
-        keys = [self._definitions.key(part) for part in found]
-        return {id(part) if key is None else key for part, key in zip(found, keys, strict=True)}
+        return {self._mark(part) for part in found}
+
+    def _mark(self, part: Any) -> Any:
+        """What a definition and the one that comes in its place have in common."""
+        key = self._definitions.key(part)
+        if key is not None:
+            return key
+        return origin_of(part) if type(part) is types.FunctionType else id(part)
 
     def _insert(self, root: int, merged: list[Any], item: Any) -> None:
         """Put a new entry where its text stands among the others of its file, if these are in that order."""
@@ -349,6 +381,18 @@ class Registries:
 
 
 _NO_HOOKS: frozenset[int] = frozenset()
+
+
+def _said(entry: Any) -> list[tuple[type, Any]]:
+    """The texts and numbers in an entry."""
+    return [(type(part), part) for part in parts_of(entry) if type(part) in _TEXTS]
+
+
+def _names_in(entry: Any) -> set[tuple[str, str]]:
+    """The functions and classes that an entry is, or holds, by module and qualified name."""
+    parts = [entry, *parts_of(entry)]
+    parts += [inner for part in parts if type(part) in _WRAPPING for inner in parts_of(part)]
+    return {origin_of(part) for part in parts if type(part) is types.FunctionType or isinstance(part, type)}
 
 
 def _hooks_of(value: object) -> frozenset[int]:

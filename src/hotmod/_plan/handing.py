@@ -1,8 +1,8 @@
-"""Which definitions statements hand to which objects, in functions that they call as well.
+"""What statements hand to which objects, in functions that they call as well.
 
-An object that is told of a function or class keeps it: a route, a rule, a command. What one statement had put
-there is told from what another one had by the definition; so statements that hand the same one to the same
-object run again together.
+An object that is told of a function, a class or another object keeps it: a route, a command, a router. What
+one statement had put there is told from what another one had by what was handed over; so statements that hand
+the same to the same object run again together.
 
 Touches: nothing; works on the facts of statements.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from hotmod._plan.calling import Called, called, methods
 from hotmod._plan.program import Place, Program, Unreadable
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain, Region
@@ -24,8 +25,7 @@ from hotmod._source.regions import Chain, Region
 __all__ = ["Handing", "Through", "through"]
 
 MAX_CALLED = 200  # functions that are followed from one statement
-_DEFINING = (Kind.FUNCTION, Kind.CLASS)
-Pair = tuple[Place, Place]  # an object, and a definition that it is told of
+Pair = tuple[Place, Place]  # an object, and what it is told of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Through:
 
     Attributes:
         module: its module.
-        name: its name there.
+        name: its qualified name.
         names: the dotted names of what it hands to what it was given.
     """
 
@@ -47,30 +47,25 @@ def through(program: Program, module: str, facts: Facts) -> tuple[set[Chain], li
     """The objects that a statement hands to functions, by dotted names, and the functions that run then."""
     receivers = {chain for callee, chain in facts.eager.handed if callee and _objects(program, module, chain)}
     handed = [callee for callee, chain in facts.eager.handed if chain in receivers]
-    left = [place for callee in handed for place in program.places(module, callee)]
+    left = [each for callee in handed for each in _called(program, module, callee)]
     found: dict[tuple[str, str], Through] = {}
     while left and len(found) < MAX_CALLED:
-        place = left.pop()
-        region = _inside(program, place)
-        if region is None or (place.module, place.name) in found:
+        one = left.pop()
+        if (one.module, one.name) in found:
             continue
+        region = one.region
         names = {chain for callee, chain in region.handed if not callee or callee not in region.unknown}
-        found[place.module, place.name] = Through(place.module, place.name, tuple(sorted(names)))
-        left += [
-            each for callee in region.unknown for each in program.places(place.module, callee, region.imports)
-        ]
+        found[one.module, one.name] = Through(one.module, one.name, tuple(sorted(names)))
+        left += [each for callee in region.unknown for each in _called(program, one.module, callee, region)]
+        owner = one.name.rpartition(".")[0]
+        for name in region.own if owner else ():
+            left += methods(program, Place(one.module, owner), name)
     return (receivers, [*found.values()]) if found else (set(), [])
 
 
-def _inside(program: Program, place: Place) -> Region | None:
-    """What a function of a module does when it is called; None where there is no plain function."""
-    if place.rest or not place.name or place.module not in program:
-        return None
-    every = program.facts(place.module)
-    for index in reversed(program.binders(place.module).get(place.name, ())):
-        if every[index].kind is Kind.FUNCTION and place.name in every[index].functions:
-            return program.region(place.module, index, place.name)
-    return None
+def _called(program: Program, module: str, callee: Chain, region: Region | None = None) -> Iterator[Called]:
+    for place in program.places(module, callee, region.imports if region is not None else ()):
+        yield from called(program, place)
 
 
 def _objects(program: Program, module: str, chain: Chain) -> list[Place]:
@@ -94,6 +89,11 @@ def _definitions(program: Program, module: str, chain: Chain) -> list[Place]:
     ]
 
 
+def _kept(program: Program, module: str, chain: Chain) -> list[Place]:
+    """The functions, classes and objects in scope to which a dotted name leads."""
+    return [*_definitions(program, module, chain), *_objects(program, module, chain)]
+
+
 def _binding(program: Program, place: Place) -> Iterator[Facts]:
     if place.name and place.module in program:
         every = program.facts(place.module)
@@ -101,22 +101,25 @@ def _binding(program: Program, place: Place) -> Iterator[Facts]:
 
 
 def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
-    """Which definitions a statement hands to which objects."""
+    """What a statement hands to which objects."""
     found = set[Pair]()
-    own = {(name,) for name in facts.binds} if facts.decorated and facts.kind in _DEFINING else set[Chain]()
-    for callee in facts.eager.unknown:
-        objects = _objects(program, module, callee[:-1]) if len(callee) > 1 else ()
-        chains = own | {chain for other, chain in facts.eager.handed if other == callee} if objects else own
-        for each in objects:
-            found |= {(each, one) for chain in chains for one in _definitions(program, module, chain)}
-    receivers, called = through(program, module, facts)
+    # what a method of a class makes is handed on for the class: `Item.as_view("item")`
+    owners = {callee[:-1] for callee in facts.eager.unknown if len(callee) > 1}
+    chains = {chain for chain in owners if _definitions(program, module, chain)}
+    chains |= {chain for _, chain in facts.eager.handed}
+    if facts.decorated and facts.kind in (Kind.FUNCTION, Kind.CLASS):
+        chains |= {(name,) for name in facts.binds}
+    for each in (place for chain in owners for place in _objects(program, module, chain)):
+        found |= {(each, one) for chain in chains for one in _kept(program, module, chain)}
+    receivers, inside = through(program, module, facts)
+    # a method that is given an object may hand it another one that is bound to the same instance
+    bound = [callee[:-1] for callee, chain in facts.eager.handed if chain in receivers and len(callee) > 1]
     for each in (place for chain in receivers for place in _objects(program, module, chain)):
-        for one in called:
-            found.add((each, Place(one.module, one.name)))
-            found |= {
-                (each, place) for chain in one.names for place in _definitions(program, one.module, chain)
-            }
-    return found
+        found |= {(each, place) for chain in bound for place in _objects(program, module, chain)}
+        for one in inside:
+            found.add((each, Place(one.module, one.name.partition(".")[0])))
+            found |= {(each, place) for chain in one.names for place in _kept(program, one.module, chain)}
+    return {(each, one) for each, one in found if each != one}
 
 
 class Handing:

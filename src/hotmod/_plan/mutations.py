@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from hotmod._model.hazards import Hazard
+from hotmod._plan.calling import called
 from hotmod._plan.program import Place, Program
 from hotmod._source.facts import Facts, Kind
-from hotmod._source.regions import Chain, Region
+from hotmod._source.regions import Chain
 from hotmod._source.resolve import ModuleSource
 
 __all__ = ["Touchers", "changed_by", "unrepeatable"]
@@ -56,7 +57,7 @@ def changed_by(program: Program, module: str, facts: Facts) -> set[Chain]:
         found |= region.changes
         for callee in region.unknown:
             for place in program.places(module, callee, region.imports) if callee else ():
-                for inside in _called(program, place):
+                for inside in (each.region for each in called(program, place)):
                     if inside.changes_parameters:
                         found |= {chain for other, chain in region.handed if other == callee}
                         found |= {callee[:-1]} if len(callee) > 1 and not defines else set()
@@ -64,43 +65,6 @@ def changed_by(program: Program, module: str, facts: Facts) -> set[Chain]:
                         left.append(inside)
                 seen.add(place)
     return {chain for chain in found if chain and chain[0] in program.binders(module)}
-
-
-def _called(program: Program, place: Place) -> Iterator[Region]:
-    """The functions that a call of what stands at a place may run."""
-    if place.module not in program or not place.name:
-        return
-    facts, binders = program.facts(place.module), program.binders(place.module)
-    for index in binders.get(place.name, ()):
-        one = facts[index]
-        if place.name in one.functions and not place.rest:
-            yield from _regions(program, place.module, index, place.name)
-        elif place.rest:
-            # a method of an instance: of the class that made it, if that is known
-            for made in {callee for callee in one.eager.unknown if callee}:
-                for cls in program.places(place.module, made):
-                    yield from _methods(program, cls, place.rest[-1])
-
-
-def _methods(program: Program, cls: Place, name: str) -> Iterator[Region]:
-    left, seen = [cls], set[Place]()
-    while left:
-        one = left.pop()
-        if one in seen or one.module not in program:
-            continue
-        seen.add(one)
-        for index in program.binders(one.module).get(one.name, ()):
-            facts = program.facts(one.module)[index]
-            described = facts.classes.get(one.name)
-            if described is not None:
-                yield from _regions(program, one.module, index, f"{one.name}.{name}")
-                left += [place for base in described.bases for place in program.places(one.module, base)]
-
-
-def _regions(program: Program, module: str, index: int, qualname: str) -> Iterator[Region]:
-    region = program.region(module, index, qualname)
-    if region is not None:
-        yield region
 
 
 def unrepeatable(
