@@ -25,8 +25,9 @@ from hotmod._engine.parts import Parts
 from hotmod._engine.snapshot import Snapshot
 from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions
-from hotmod._live.entries import Ties, resolved
+from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
+from hotmod._live.parts import resolved
 from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard

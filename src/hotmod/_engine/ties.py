@@ -7,11 +7,12 @@ Guarantees: a dotted name leads to what it led to before anything ran.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hotmod._live.entries import Ties
-from hotmod._plan import Plan
+from hotmod._live.ordering import Place
+from hotmod._plan import Plan, Standing
 
 __all__ = ["tied"]
 
@@ -32,4 +33,12 @@ def tied(plan: Plan, before: Mapping[str, Mapping[str, Any]], paths: Mapping[str
             found.add(mark, before[tie.module], where, tie.callees, tie.names)
             for module, name, names in tie.inside:
                 found.add_called(mark, before.get(module, {}), (module, name), names)
+    for order in plan.orders:
+        root = before.get(order.module, {}).get(order.name)
+        if root is not None:
+            found.ordering.add(root, _places(order.before), _places(order.after))
     return found
+
+
+def _places(standings: Iterable[Standing]) -> list[Place]:
+    return [(each.path, each.first, each.last, each.things) for each in standings]

@@ -18,8 +18,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hotmod._live.entries import parts_of
 from hotmod._live.heap import CACHE
+from hotmod._live.parts import parts_of
 from hotmod._live.state import instance_dict
 
 __all__ = ["derivation", "is_dressed", "memories", "register_wrapper"]

@@ -13,8 +13,8 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hotmod._live.entries import parts_of
 from hotmod._live.heap import CACHE
+from hotmod._live.parts import parts_of
 from hotmod._live.state import instance_dict
 
 __all__ = ["KNOWN", "Around", "RegistryAdapter", "Taken", "refuses_repetition"]

@@ -18,17 +18,18 @@ about to run (so: all data) stay untouched.
 
 from __future__ import annotations
 
-import functools
+import collections
 import itertools
 import types
 from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.definitions import MISSING, Definitions, Key
-from hotmod._live.entries import PLAIN, Ties, line_of, parts_of
+from hotmod._live.entries import Ties, line_of
 from hotmod._live.facts import origin_of
 from hotmod._live.frameworks import Taken
 from hotmod._live.journal import Journal
+from hotmod._live.parts import PLAIN, WRAPPING, parts_of
 from hotmod._live.registrars import Registrars
 from hotmod._live.state import State
 from hotmod._live.takeback import contents, put_back, remove, set_item
@@ -36,7 +37,6 @@ from hotmod._live.takeback import contents, put_back, remove, set_item
 __all__ = ["Registries"]
 
 _TEXTS = (str, bytes, int, float, bool)
-_WRAPPING = (types.FunctionType, functools.partial)
 MAX_LISTED = 2_000  # a longer container is data: nobody has so many routes
 
 
@@ -83,7 +83,7 @@ class Registries:
     def _definitions_in(self, root: int, entry: Any) -> list[Any]:
         """The functions that an entry holds and that run again, or that were handed to its registry."""
         parts = [part for part in parts_of(entry) if type(part) is not types.CodeType]
-        parts += [inner for part in parts if type(part) in _WRAPPING for inner in parts_of(part)]
+        parts += [inner for part in parts if type(part) in WRAPPING for inner in parts_of(part)]
         found = [part for part in parts if self._is_tied(root, part)]
         return found + [
             part
@@ -172,9 +172,10 @@ class Registries:
             now = contents(container) or []
             if len(now) > len(items) and all(one is two for one, two in zip(items, now, strict=False)):
                 root, merged = self._state.roots[id(container)], list(items)
-                for item in now[len(items) :]:
+                added = now[len(items) :]
+                for item in added:
                     self._insert(root, merged, item)
-                self._put_items(container, merged, now)
+                self._put_items(container, self._in_order(root, items, merged, added), now)
 
     def _put_items(self, container: Any, merged: list[Any], now: list[Any]) -> None:
         """Write a list, deque or set; what other threads appended since `now` was read stays."""
@@ -230,29 +231,39 @@ class Registries:
         added = [item for item in now if id(item) not in have]
         came = {id(item) for item in added}
         kept = {id(item) for item in now}
-        merged, placed = [], set[int]()
-        same = self._repeated(root, before, added)
-        placed.update(map(id, same.values()))
+        merged, placed = [], collections.Counter[int]()
+        same, wanted = self._repeated(root, before, added), collections.Counter(map(id, added))
         for item in before:
             if id(item) in same:
                 merged.append(same[id(item)])
+                placed[id(same[id(item)])] += 1
                 continue
             if not self._is_ours(root, item, pair=False):
                 merged += [item] if id(item) in kept else []
                 continue
             if not self._is_direct(root, item):
-                new = self._renewed(root, item, [each for each in added if id(each) not in placed])
+                taken = {*placed, *map(id, same.values())}
+                new = self._renewed(root, item, [each for each in added if id(each) not in taken])
             else:
                 new = self._definitions.successor(item)
                 if id(new) not in came:
                     new = self._remaining(root, item)
-            if new is not MISSING and id(new) not in placed:
+            if new is not MISSING and placed[id(new)] < max(wanted[id(new)], 1):
                 merged.append(new)
-                placed.add(id(new))
+                placed[id(new)] += 1
         for item in added:
-            if id(item) not in placed:
+            if placed[id(item)] < wanted[id(item)]:
                 self._insert(root, merged, item)
-        return merged
+                placed[id(item)] += 1
+        return self._in_order(root, before, merged, added)
+
+    def _in_order(self, root: int, before: list[Any], merged: list[Any], added: list[Any]) -> list[Any]:
+        """The entries of a list in the order in which the texts register them, if they were so before."""
+        if not self._ties.ordering.is_kept(root, before):
+            return merged
+        came = set(map(id, added))
+        stayed = [item for item in merged if id(item) not in came]
+        return self._ties.ordering.merged(root, stayed, added) or merged
 
     def _repeated(self, root: int, before: list[Any], added: list[Any]) -> dict[int, Any]:
         """The new entries that say of the same functions what old ones said, by id of these."""
@@ -391,7 +402,7 @@ def _said(entry: Any) -> list[tuple[type, Any]]:
 def _names_in(entry: Any) -> set[tuple[str, str]]:
     """The functions and classes that an entry is, or holds, by module and qualified name."""
     parts = [entry, *parts_of(entry)]
-    parts += [inner for part in parts if type(part) in _WRAPPING for inner in parts_of(part)]
+    parts += [inner for part in parts if type(part) in WRAPPING for inner in parts_of(part)]
     return {origin_of(part) for part in parts if type(part) is types.FunctionType or isinstance(part, type)}
 
 

@@ -11,7 +11,7 @@ from hotmod._plan.keeping import Keeping
 from hotmod._plan.mainmodule import with_main_module
 from hotmod._plan.minimal import make_minimal_plan
 from hotmod._plan.modules import make_plan
-from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Step, Tie
+from hotmod._plan.plan import Hidden, Keep, Part, Plan, Run, Standing, Step, Tie
 
 __all__ = [
     "CallTime",
@@ -22,6 +22,7 @@ __all__ = [
     "Part",
     "Plan",
     "Run",
+    "Standing",
     "Step",
     "Tie",
     "learn",

@@ -15,14 +15,15 @@ Assumes: an object that may keep something is bound to a name of a module in sco
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from hotmod._plan.calling import Called, called, methods
+from hotmod._plan.plan import Order, Standing
 from hotmod._plan.program import Place, Program, Unreadable
 from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain, Region
 
-__all__ = ["Handing", "Through", "through"]
+__all__ = ["Handing", "Through", "orders_of", "through"]
 
 MAX_CALLED = 200  # functions that are followed from one statement
 Pair = tuple[Place, Place]  # an object, and what it is told of
@@ -110,6 +111,8 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
     if facts.decorated and facts.kind in (Kind.FUNCTION, Kind.CLASS):
         chains |= {(name,) for name in facts.binds}
     for each in (place for chain in owners for place in _objects(program, module, chain)):
+        if "<lambda>" in facts.functions:  # which no other statement hands to anybody
+            found.add((each, Place(module, "<lambda>", tuple(sorted(facts.words)))))
         found |= {(each, one) for chain in chains for one in _kept(program, module, chain)}
     receivers, inside = through(program, module, facts)
     # a method that is given an object may hand it another one that is bound to the same instance
@@ -120,6 +123,58 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
             found.add((each, Place(one.module, one.name.partition(".")[0])))
             found |= {(each, place) for chain in one.names for place in _kept(program, one.module, chain)}
     return {(each, one) for each, one in found if each != one}
+
+
+def _in_order(program: Program, modules: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """The statements of some modules in the order in which they run, given that of the modules' ends."""
+    imported = {name: _imported(program, name, modules) for name in modules}
+    done = set[str]()
+
+    def run(module: str) -> Iterator[tuple[str, int]]:
+        done.add(module)
+        for index, names in enumerate(imported[module]):
+            for name in names:
+                if name not in done:
+                    yield from run(name)
+            yield module, index
+
+    for module in modules:
+        climbed, top = {module}, module
+        # whoever imports it began before it; of several the one that ended first
+        while above := next(
+            (
+                name
+                for name in modules
+                if name not in climbed | done and any(top in names for names in imported[name])
+            ),
+            "",
+        ):
+            top = above
+            climbed.add(top)
+        for each in (top, module):
+            if each not in done:
+                yield from run(each)
+
+
+def _imported(program: Program, module: str, modules: Collection[str]) -> list[list[str]]:
+    """By statement of a module, which of some modules its import statements name."""
+    found = []
+    for facts in program.facts(module):
+        bases = [(program.absolute(module, each), each.name) for each in facts.imports]
+        named = [name for base, attribute in bases for name in (base, f"{base}.{attribute}")]
+        found.append([name for name in named if name in modules])
+    return found
+
+
+def orders_of(
+    before: Handing, after: Handing, modules: Collection[str], rank: Mapping[str, int]
+) -> tuple[Order, ...]:
+    """In which order the objects are told of something with which statements of some modules register it."""
+    receivers = before.receivers(modules) | after.receivers(modules)
+    return tuple(
+        Order(each.module, each.name, before.standings(each, rank), after.standings(each, rank))
+        for each in sorted(receivers, key=lambda place: (place.module, place.name))
+    )
 
 
 class Handing:
@@ -147,6 +202,29 @@ class Handing:
     def _handing(self, pairs: Collection[Pair]) -> Iterator[tuple[str, int]]:
         for name in self._holders({receiver for receiver, _ in pairs}):
             yield from ((name, index) for index, theirs in self._of(name) if not theirs.isdisjoint(pairs))
+
+    def receivers(self, modules: Iterable[str]) -> set[Place]:
+        """The objects that statements of some modules tell of something."""
+        known = (self._of(module) for module in modules if module in self._program)
+        return {receiver for found in known for _, pairs in found for receiver, _ in pairs}
+
+    def standings(self, receiver: Place, rank: Mapping[str, int]) -> tuple[Standing, ...]:
+        """The statements that tell an object of something, in the order in which imports run them.
+
+        Args:
+            receiver: the object.
+            rank: the modules by a number that grows in the order in which their first imports ended.
+        """
+        holders = sorted((name for name in self._holders([receiver]) if name in rank), key=rank.__getitem__)
+        found = []
+        for module, index in _in_order(self._program, holders):
+            pairs = next((pairs for other, pairs in self._of(module) if other == index), ())
+            things = tuple(sorted((to.module, to.name, to.rest) for each, to in pairs if each == receiver))
+            if things:
+                statement = self._program.statements(module)[index]
+                path = self._program.text(module).path
+                found.append(Standing(path, statement.first, statement.last, things))
+        return tuple(found)
 
     def _holders(self, receivers: Iterable[Place]) -> list[str]:
         """The modules whose text spells the name of one of the objects."""

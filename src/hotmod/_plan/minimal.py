@@ -18,9 +18,10 @@ from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan.changed import Cause
 from hotmod._plan.derived import CallTime
+from hotmod._plan.handing import Handing, orders_of
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
-from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
+from hotmod._plan.modules import cycle_hazards, entries_of, new_texts, unresolved
 from hotmod._plan.mutations import unrepeatable
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
@@ -114,11 +115,7 @@ class _Maker:
         self._hidden, self._sources = hidden, sources
         self._by_hidden: set[str] = set()
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
-        new = {
-            each.module: ModuleSource.at(each.path, each.text)
-            for each in changes.changes
-            if each.text is not None
-        }
+        new = new_texts(changes)
         after = layered(sources, new)
         if self._gone:
             after = {name: source for name, source in after.items() if name not in self._gone}
@@ -306,7 +303,12 @@ class _Maker:
             (),
             tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
+            () if pure else orders_of(*self._handing(), [*whole, *running, *patched, *self._gone], rank),
         )
+
+    def _handing(self) -> tuple[Handing, Handing]:
+        programs = self._spread.before, self.program
+        return Handing(programs[0], self._graph.dependents), Handing(programs[1], self._graph.dependents)
 
     def _left_something(self, module: str) -> bool:
         """Whether a statement that is gone may have done more than bind names when it ran."""

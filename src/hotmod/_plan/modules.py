@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hotmod._model.changes import ChangeKind, ChangeSet
 from hotmod._model.hazards import Hazard
-from hotmod._plan.handing import Handing
+from hotmod._plan.handing import Handing, orders_of
 from hotmod._plan.keeping import Keeping
 from hotmod._plan.plan import Hidden, Plan, Step
 from hotmod._plan.program import Program
@@ -23,9 +23,10 @@ from hotmod._plan.ties import ties_of
 from hotmod._source.algorithms import components
 from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
+from hotmod._source.layers import layered
 from hotmod._source.resolve import ModuleSource
 
-__all__ = ["cycle_hazards", "entries_of", "make_plan", "unresolved"]
+__all__ = ["cycle_hazards", "entries_of", "make_plan", "new_texts", "unresolved"]
 
 TOLD_CYCLE = 6  # members of a cycle that a message spells out
 _NOTHING_HIDDEN: Mapping[str, Hidden] = {}
@@ -74,7 +75,19 @@ def make_plan(
     hazards += [hazard for name in order if keeping is not None for hazard in keeping.misfits(name)]
     kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
     ties = ties_of(before, (), [*gone.intersection(rank), *order])
-    return Plan(changes, tuple(steps), entries, tuple(hazards), kept=kept, keeps=tuple(keeps), ties=ties)
+    after = Program(layered(sources, new_texts(changes)))
+    handing = Handing(before, graph.dependents), Handing(after, graph.dependents)
+    orders = orders_of(*handing, [*gone, *order], rank)
+    return Plan(
+        changes,
+        tuple(steps),
+        entries,
+        tuple(hazards),
+        kept=kept,
+        keeps=tuple(keeps),
+        ties=ties,
+        orders=orders,
+    )
 
 
 _Why = dict[str, tuple[str, int]]
@@ -143,6 +156,15 @@ def entries_of(graph: ImportGraph, running: Collection[str], rank: Mapping[str, 
         else:
             stack += sorted(groups, key=lambda group: -rank[group[-1]])
     return tuple(order)
+
+
+def new_texts(changes: ChangeSet) -> dict[str, ModuleSource]:
+    """The texts that changed modules are to run with."""
+    return {
+        each.module: ModuleSource.at(each.path, each.text)
+        for each in changes.changes
+        if each.text is not None
+    }
 
 
 def _why(

@@ -224,6 +224,40 @@ class Tie:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Standing:
+    """A statement that tells an object of something.
+
+    Attributes:
+        path: its file.
+        first: its first line.
+        last: its last line.
+        things: what the object is told of: module, name, and attributes looked up on what stands there.
+    """
+
+    path: str
+    first: int
+    last: int
+    things: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Order:
+    """The statements that tell an object of something, in the order in which they run.
+
+    Attributes:
+        module: the module of the object.
+        name: its name there.
+        before: the statements of the texts that are loaded.
+        after: those of the new texts.
+    """
+
+    module: str
+    name: str
+    before: tuple[Standing, ...]
+    after: tuple[Standing, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What a reload would do; false when there is nothing to do.
 
@@ -242,6 +276,7 @@ class Plan:
         refused: modules whose edits this process can't take; nothing of them is changed.
         renewed: caches, as `module:name`, that are cleared because of what their functions call.
         ties: the statements whose registrations are to be taken back.
+        orders: who registers something with the objects that statements of the plan do, in order.
     """
 
     changes: ChangeSet
@@ -256,6 +291,7 @@ class Plan:
     refused: tuple[str, ...] = ()
     renewed: tuple[str, ...] = ()
     ties: tuple[Tie, ...] = ()
+    orders: tuple[Order, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.changes or self.hazards)
