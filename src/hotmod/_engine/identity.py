@@ -26,6 +26,7 @@ from hotmod._engine.migration import Migration, Shape
 from hotmod._live import adapters, aliases, bodies, classes, stale
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
+from hotmod._live.homes import learn
 from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
@@ -37,7 +38,7 @@ from hotmod._live.wrappers import HANDLERS
 from hotmod._model.changes import SourceText
 from hotmod._source.diff import Edits
 
-__all__ = ["Identity", "Leftovers"]
+__all__ = ["Identity", "Leftovers", "learn_homes"]
 
 _MISSING = object()
 
@@ -63,6 +64,13 @@ class Leftovers:
     )
     is_current: Callable[[object], bool] = bool
     nested: list[tuple[str, str, type]] = dataclasses.field(default_factory=list)
+
+
+def learn_homes(module: str, text: SourceText | None) -> None:
+    """Find out which classes of a module go by another one's name, as packages do with what they export."""
+    if text is not None:
+        code = functools.partial(compile, text.data, text.path, "exec", dont_inherit=True)
+        learn(module, space_of(sys.modules.get(module)), text.data, code)
 
 
 class Identity:
@@ -92,6 +100,9 @@ class Identity:
         spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
         self.migration = Migration(texts, spaces, edits)
         self.merger = Merger(journal, before, HANDLERS)
+        self.merger.whole = before.keys() - names.keys()
+        for name, (old, _) in texts.items():
+            learn_homes(name, old)
         for module, going in names.items():
             self.merger.leave(module, before.get(module, {}), going)
         self.left = Leftovers()
@@ -206,6 +217,7 @@ class Identity:
         for module in () if self._is_merged else self._codes:
             if module in self._before and module in sys.modules:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
+        self.merger.finish_names()
         self._is_merged = True
 
     def settle(

@@ -20,6 +20,7 @@ import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from hotmod._live.homes import name_of
 from hotmod._live.journal import Journal
 from hotmod._live.remembered import forget_subscripts, type_parameters
 
@@ -32,10 +33,10 @@ __all__ = [
     "hand_on_registrations",
     "is_heir",
     "misread",
-    "name_of",
     "obstacle",
     "own_dict",
     "set_bases",
+    "take_back_name",
     "take_over",
 ]
 
@@ -47,11 +48,6 @@ _MARKS = ("_abc_impl", "__abstractmethods__")  # of classes that `ABCMeta` has m
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)  # that the interpreter makes
-
-
-def name_of(cls: type) -> tuple[Any, Any]:
-    """The module and the qualified name of a class, as it was made with them."""
-    return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
 
 
 def _identical(one: tuple[object, ...], two: tuple[object, ...]) -> bool:
@@ -115,6 +111,13 @@ def _accepts(live: type, name: str, value: object) -> bool:
     except TypeError:
         return False
     return True
+
+
+def take_back_name(journal: Journal, cls: type) -> None:
+    """Let a class that goes by the name of another module go by that of its own."""
+    given, setter = type.__getattribute__(cls, "__module__"), type.__setattr__
+    journal.record("module of a class", functools.partial(setter, cls, "__module__", given))
+    setter(cls, "__module__", name_of(cls)[0])
 
 
 def set_bases(cls: type, bases: tuple[type, ...]) -> bool:
@@ -372,7 +375,7 @@ def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
         dump: Callable[[type], tuple[Any, ...]] = abc._get_dump  # type: ignore[attr-defined]  # noqa: SLF001
         for ref in dump(old)[0]:
             cls = ref()
-            if cls is not None and type.__getattribute__(cls, "__module__") not in ran:
+            if cls is not None and name_of(cls)[0] not in ran:
                 abc.ABCMeta.register(new, cls)
 
 
