@@ -155,7 +155,11 @@ class Marks(abc.ABC):
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
         if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
-            self.changed.values.setdefault((module, name), self._caused(module, name, cause))
+            cause = self._caused(module, name, cause)
+            self.changed.values.setdefault((module, name), cause)
+            for package in self.program.lazy_packages(module):
+                if name not in self.program.binders(package):
+                    self.changed.values.setdefault((package, name), cause)
 
     def _caused(self, module: str, name: str, cause: Cause) -> Cause:
         line = next(

@@ -123,6 +123,8 @@ class _Maker:
         if self._gone:
             after = {name: source for name, source in after.items() if name not in self._gone}
         self._partners = together
+        others = [name for name in graph.without_text if name not in after and name not in self._gone]
+        self.program = Program(after, others)
         follow = self._followers(new, {module for module, _ in (*made, *together) if module in graph})
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
@@ -136,8 +138,6 @@ class _Maker:
                     self._edits[name] = diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
                 except (SourceError, RecursionError):
                     self._unread.add(name)  # whether it can be compiled is for the transaction to see
-        others = [name for name in graph.without_text if name not in after and name not in self._gone]
-        self.program = Program(after, others)
         self._spread = Spread(
             self.program,
             Program(sources, others),
@@ -158,7 +158,10 @@ class _Maker:
         above = {package for name in changed for package in ancestors(name) if package in graph}
         found = {*graph.dependents(*changed, *above, deferred=True), *above}
         found |= {name for name, use in self._hidden.items() if not use.modules.isdisjoint(found | set(new))}
-        return {*found, *graph.dependents(*far, deferred=True), *far} if far else found
+        if far:
+            found |= {*graph.dependents(*far, deferred=True), *far}
+        lazy = {each for name in found for each in self.program.lazy_packages(name) if each in graph} - found
+        return found | graph.dependents(*lazy, deferred=True) if lazy else found
 
     def seed(
         self,

@@ -18,7 +18,7 @@ from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.facts import Facts, facts_in, functions_of
 from hotmod._source.regions import Chain, NameImport, Region
-from hotmod._source.resolve import ModuleSource
+from hotmod._source.resolve import ModuleSource, ancestors
 from hotmod._source.statements import Statement, parsed
 from hotmod._source.words import Words, words_of
 
@@ -280,6 +280,24 @@ class Program:
             return ""
         return ".".join((base, *([each.name] if each.name else []), *chain[1:]))
 
+    def is_lazy(self, package: str) -> bool:
+        """Whether a package has a `__getattr__`, which may answer with what its modules define."""
+        source = self._source(package)
+        if source is None or not source.is_package or b"__getattr__" not in source.text.data:
+            return False
+        return "__getattr__" in self.binders(package)
+
+    def lazy_packages(self, module: str) -> Iterator[str]:
+        """The packages above a module that may answer with what it defines."""
+        return (each for each in ancestors(module) if self.is_lazy(each))
+
+    def answering(self, package: str, name: str) -> Iterator[str]:
+        """The modules of a lazy package that define a name."""
+        for module, source in self._sources.items() if self.is_lazy(package) else ():
+            if module.startswith(f"{package}.") and name.encode() in source.text.data:
+                if len(self.binders(module).get(name, ())) > len(list(self.imported_from(module, name))):
+                    yield module
+
     def stars(self, module: str) -> Iterator[str]:
         """The modules from which a module imports everything."""
         return (base for _, base in self.star_imports(module))
@@ -355,3 +373,5 @@ class _Walk:
             self.attribute(below, chain[1:])
         elif known:
             self.found[Place(module, chain[0], chain[1:])] = None  # by `__getattr__`, or set from outside
+            for each in self._program.answering(module, chain[0]):
+                self.name(each, chain)
