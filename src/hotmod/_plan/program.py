@@ -294,9 +294,11 @@ class Program:
     def answering(self, package: str, name: str) -> Iterator[str]:
         """The modules of a lazy package that define a name."""
         for module, source in self._sources.items() if self.is_lazy(package) else ():
-            if module.startswith(f"{package}.") and name.encode() in source.text.data:
-                if len(self.binders(module).get(name, ())) > len(list(self.imported_from(module, name))):
-                    yield module
+            spelled = module.startswith(f"{package}.") and name.encode() in source.text.data
+            if spelled and len(self.binders(module).get(name, ())) > len(
+                list(self.imported_from(module, name))
+            ):
+                yield module
 
     def stars(self, module: str) -> Iterator[str]:
         """The modules from which a module imports everything."""
