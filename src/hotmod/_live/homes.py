@@ -21,7 +21,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["learn", "module_given", "name_of", "place_of"]
+__all__ = ["is_counterpart", "learn", "module_given", "name_of", "place_of"]
 
 _HOMES: dict[int, tuple[weakref.ref[type], tuple[str, str]]] = {}  # by the id of the class
 
@@ -45,6 +45,12 @@ def place_of(function: types.FunctionType) -> tuple[Any, str]:
     if own and "__wrapped__" not in function.__dict__:
         return space.get("__name__"), code.co_qualname
     return function.__module__, function.__qualname__
+
+
+def is_counterpart(old: types.FunctionType, new: types.FunctionType) -> bool:
+    """Whether two functions are made at the same place, or go by the same name."""
+    names = [(each.__module__, each.__qualname__) for each in (old, new)]
+    return names[0] == names[1] or place_of(old) == place_of(new)
 
 
 def module_given(definition: type | types.FunctionType) -> str | None:

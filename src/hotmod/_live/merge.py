@@ -21,7 +21,7 @@ from typing import Any
 from hotmod._live import adapters, classes, enums, functions
 from hotmod._live.definitions import top_level
 from hotmod._live.heap import Heap
-from hotmod._live.homes import module_given, name_of, place_of
+from hotmod._live.homes import is_counterpart, module_given, name_of, place_of
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
@@ -159,8 +159,7 @@ class Merger:
         mine, other = (each if type(each) is types.FunctionType else each.__func__ for each in (old, new))
         if type(mine) is not types.FunctionType or id(mine) in self._taken or self.is_replaced(mine):
             return new
-        where = place_of(mine)
-        if where != place_of(other) or where[0] not in self._modules:
+        if not is_counterpart(mine, other) or place_of(other)[0] not in self._modules:
             return new
         functions.forward(self.journal, mine, functions.looked_up(old, new))
         why = f"it was a {_METHODS[type(old)]} and is a {_METHODS[type(new)]}"
@@ -282,8 +281,8 @@ class Merger:
 
     def function(self, old: types.FunctionType, new: types.FunctionType) -> Any:
         """Merge two plain functions or closures."""
-        module, name = place_of(old)
-        if (module, name) != place_of(new) or self.is_replaced(old):
+        module, name = place_of(new)
+        if not is_counterpart(old, new) or self.is_replaced(old):
             return new
         why = functions.obstacle(old, new)
         if why is None and old.__globals__ is not new.__globals__:
