@@ -100,7 +100,7 @@ class Identity:
         spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
         self.migration = Migration(texts, spaces, edits)
         self.merger = Merger(journal, before, HANDLERS)
-        self.merger.whole = before.keys() - names.keys()
+        self.merger.whole |= before.keys() - names.keys()
         for name, (old, _) in texts.items():
             learn_homes(name, old)
         for module, going in names.items():
@@ -197,6 +197,7 @@ class Identity:
         Functions wait for the end of the run: until then all that runs refers to the new ones alike, in
         names, tables and registries, just as in a fresh process.
         """
+        self.merger.whole.discard(module)
         self.merger.finish()
         self._merge(module, space, classes_only=True)
 

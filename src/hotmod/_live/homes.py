@@ -63,7 +63,7 @@ def module_given(definition: type | types.FunctionType) -> str | None:
 
 
 def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[], types.CodeType]) -> None:
-    """Note the classes that a module made and that go by another module's name.
+    """Note the classes that a module made, also those that go by another module's name.
 
     Args:
         module: the module.
@@ -71,6 +71,9 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
         data: the text that it was executed from.
         code: compiles that.
     """
+    for name, value in list(space.items()):
+        if isinstance(value, type) and type.__getattribute__(value, "__module__") == module:
+            _note_own(value, module)
     others = {
         name: value
         for name, value in list(space.items())
@@ -82,7 +85,7 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
     for name, value in others.items():
         body = _body_in(tree, name)
         if body is not None and _is_bound_once(tree, name):
-            _note(value, module, name, body)
+            _note_given(value, module, name, body)
 
 
 def _speaks_of(data: bytes, name: str) -> bool:
@@ -108,10 +111,25 @@ def _is_bound_once(code: types.CodeType, name: str) -> bool:
     return [each.argval for each in stores if each.opname in ("STORE_NAME", "STORE_GLOBAL")].count(name) == 1
 
 
-def _note(cls: type, module: str, name: str, body: types.CodeType) -> None:
-    key = id(cls)
-    _HOMES[key] = weakref.ref(cls, lambda _: _HOMES.pop(key, None)), (module, name)
+def _note_own(cls: type, module: str) -> None:
+    """Note a class that goes by its own name, before somebody gives it another one."""
+    known = name_of(cls)
+    if id(cls) in _HOMES or known[0] != module:
+        return
+    _note(cls, *known)
+    for value in list(type.__dict__["__dict__"].__get__(cls).values()):
+        if isinstance(value, type):
+            _note_own(value, module)
+
+
+def _note_given(cls: type, module: str, name: str, body: types.CodeType) -> None:
+    _note(cls, module, name)
     for own, value in list(type.__dict__["__dict__"].__get__(cls).items()):
         inner = _body_in(body, own) if isinstance(value, type) else None
         if inner is not None:
-            _note(value, module, f"{name}.{own}", inner)
+            _note_given(value, module, f"{name}.{own}", inner)
+
+
+def _note(cls: type, module: str, name: str) -> None:
+    key = id(cls)
+    _HOMES[key] = weakref.ref(cls, lambda _: _HOMES.pop(key, None)), (module, name)

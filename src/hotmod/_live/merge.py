@@ -56,7 +56,7 @@ class Merger:
         held: by module and name of a class, the attributes that stay as they are when it is merged.
         staying: ids of objects that stay under their names; see `leave`.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
-        whole: the modules that run as a whole; names that these gave to definitions, they give anew.
+        whole: the modules that are going to run as a whole: names that these gave, they give anew.
         before_removal: called with the names of members that a class is about to lose.
     """
 
@@ -80,7 +80,7 @@ class Merger:
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
-        self.whole: Container[str] = ()
+        self.whole: set[str] = set()
         self.before_removal: Callable[[Collection[str]], object] = bool
         self._taken: dict[int, Any] = {}
         self._replaced: dict[int, tuple[Any, Any]] = {}
