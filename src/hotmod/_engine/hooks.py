@@ -245,7 +245,7 @@ class _Bystander:
         return self._module
 
     def exec_module(self, module: types.ModuleType) -> None:
-        """Leave the execution to the transaction, if any; take back the spec that the import system just set."""
+        """Leave the execution to the transaction; take back the spec that the import system just set."""
         module.__spec__ = self._spec
 
 

@@ -71,7 +71,7 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
         data: the text that it was executed from.
         code: compiles that.
     """
-    for name, value in list(space.items()):
+    for value in list(space.values()):
         if isinstance(value, type) and type.__getattribute__(value, "__module__") == module:
             _note_own(value, module)
     others = {
