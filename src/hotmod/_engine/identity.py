@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
-from hotmod._live import adapters, aliases, bodies, classes, stale
+from hotmod._live import adapters, aliases, bodies, classes, originals, stale
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
 from hotmod._live.homes import learn
@@ -117,6 +117,10 @@ class Identity:
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
+        for module in self.merger.whole:
+            text = self._texts[module][0] if module in self._texts else None
+            if text is not None:
+                originals.put_back(self._journal, module, self._before[module], text.data)
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if isinstance(value, type) and name in self._names.get(module, (name,)):
