@@ -336,6 +336,8 @@ class Reach:
         Then the class need not be built again when a base changes in place: it looks things up there. Of what
         it annotates, decorators such as `dataclass` see the names alone: `decorated` passes them over.
         """
+        if self._classes.shows_itself(module, name):
+            return False
         for owner, each in self._classes.lineage(module, name):
             described = self._classes.described(owner, each)
             if described is None or described.keywords or "__init_subclass__" in described.functions:
