@@ -20,7 +20,7 @@ from hotmod._plan.changed import Cause
 from hotmod._plan.derived import CallTime
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
-from hotmod._plan.modules import cycle_hazards, entries_of, unresolved
+from hotmod._plan.modules import cycle_hazards, entries_of, unresolved, way_in
 from hotmod._plan.mutations import unrepeatable
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
@@ -113,6 +113,7 @@ class _Maker:
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
         self._hidden, self._sources = hidden, sources
         self._by_hidden: set[str] = set()
+        self._new_cycle_members: list[tuple[str, ...]] = []
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
         new = {
             each.module: ModuleSource.at(each.path, each.text)
@@ -202,6 +203,7 @@ class _Maker:
         for members in self._graph.cycles():
             if self._cycles is None or any(known.issuperset(members) for known in self._cycles):
                 continue
+            self._new_cycle_members.append(members)
             for name in members:
                 if name in self._after:
                     self._spread.run_whole(
@@ -352,14 +354,16 @@ class _Maker:
         """Parts in their order; between them, runs of whole modules in the order in which to ask for them."""
         found: list[str] = []
         batch: list[str] = []
-        for name in acting:
+        for name in (*acting, ""):
             if name in whole:
                 batch.append(name)
                 continue
-            found += entries_of(was, batch, self._rank)
+            for members in self._new_cycle_members:
+                way = way_in(self._graph, members, self._rank) if not set(members).isdisjoint(batch) else None
+                found += [way] if way is not None else []
+            found += [*entries_of(was, batch, self._rank), name]
             batch = []
-            found.append(name)
-        return (*found, *entries_of(was, batch, self._rank))
+        return tuple(found[:-1])
 
     def _part(self, module: str) -> Part:
         spread = self._spread
