@@ -395,6 +395,13 @@ def _content(cell: types.CellType) -> object:
         return _MISSING
 
 
+def _instance_dict(value: object) -> object:
+    try:
+        return object.__getattribute__(value, "__dict__")  # no `__getattr__` of the subject is asked
+    except AttributeError:
+        return None
+
+
 def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     """The plain functions behind a class member, through the usual wrappers."""
     if depth == 0:
@@ -412,7 +419,7 @@ def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     elif kind in (functools.cached_property, functools.partial, functools.partialmethod):
         parts = (value.func,)  # type: ignore[attr-defined]
     elif not isinstance(value, type):
-        space = getattr(value, "__dict__", None)
+        space = _instance_dict(value)
         parts = (space.get("__wrapped__"),) if isinstance(space, dict) else ()
     for part in parts:
         if part is not None:
