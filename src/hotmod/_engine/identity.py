@@ -130,7 +130,6 @@ class Identity:
         self.merger.keeping = all(self._differs_in_functions(module) for module in modules)
         build, thread = builtins.__build_class__, threading.get_ident()
 
-        @functools.wraps(build)
         def build_and_merge(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
             built = build(body, name, *bases, **options)
             if threading.get_ident() != thread or not isinstance(built, type):
@@ -139,6 +138,10 @@ class Identity:
                 self._made.append(weakref.ref(built))
             return self._built(built, body)
 
+        # Metaclasses look for the names around a class in the frame that builds it: those of a module, they
+        # think, where the frame is called so. Ours has no names that mean anything to a class.
+        build_and_merge.__code__ = build_and_merge.__code__.replace(co_name="<module>")
+        functools.update_wrapper(build_and_merge, build)
         builtins.__build_class__ = build_and_merge
         try:
             yield

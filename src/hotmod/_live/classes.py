@@ -263,9 +263,26 @@ def _put_marks(cls: type | None, marks: Mapping[str, Any]) -> None:
 
 def _update_abstract(cls: type) -> None:
     """Let a class and its heirs, which may not be built again, know what is abstract now."""
-    update: Callable[[type], object] = abc.update_abstractmethods
     for one in (cls, *_heirs(cls)):
-        update(one)
+        if "__abstractmethods__" not in own_dict(one):
+            continue
+        # as `abc.update_abstractmethods`, which would ask objects of the subject by their `__getattr__`
+        inherited = {name for base in bases_of(one) for name in own_dict(base).get("__abstractmethods__", ())}
+        found = {name for name in inherited if _is_abstract(_looked_up(one, name))}
+        found |= {name for name, value in list(own_dict(one).items()) if _is_abstract(value)}
+        type.__setattr__(one, "__abstractmethods__", frozenset(found))
+
+
+def _looked_up(cls: type, name: str) -> object:
+    spaces = map(own_dict, type.__dict__["__mro__"].__get__(cls))
+    return next((space[name] for space in spaces if name in space), None)
+
+
+def _is_abstract(value: object) -> bool:
+    try:
+        return bool(object.__getattribute__(value, "__isabstractmethod__"))
+    except AttributeError:
+        return False
 
 
 def _heirs(cls: type) -> list[type]:

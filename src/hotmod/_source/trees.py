@@ -126,11 +126,24 @@ def chains_in(*nodes: ast.AST) -> Iterable[Chain]:
 
 
 def spelled(node: ast.expr) -> ast.expr:
-    """What an annotation says that is a string."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        with contextlib.suppress(SyntaxError, ValueError):
-            return ast.parse(node.value.strip(), mode="eval").body
+    """What an annotation says in strings, that are all of it or parts: `Optional["Cart"]`."""
+    match node:
+        case ast.Constant(value=str(text)):
+            with contextlib.suppress(SyntaxError, ValueError):
+                return spelled(ast.parse(text.strip(), mode="eval").body)
+        case ast.Subscript(value=origin, slice=ast.Tuple(elts=[first, *rest])) if _says(origin, "Annotated"):
+            return ast.Subscript(origin, ast.Tuple([spelled(first), *rest], ast.Load()), ast.Load())
+        case ast.Subscript(value=origin, slice=inner) if not _says(origin, "Literal"):
+            return ast.Subscript(origin, spelled(inner), ast.Load())
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return ast.Tuple([spelled(part) for part in parts], ast.Load())
+        case ast.BinOp(left=left, op=operator, right=right):
+            return ast.BinOp(spelled(left), operator, spelled(right))
     return node
+
+
+def _says(node: ast.expr, name: str) -> bool:
+    return chain_of(node)[-1:] == (name,)
 
 
 def origin_of(node: ast.expr) -> ast.expr:
