@@ -100,6 +100,11 @@ class Marks(abc.ABC):
         edited = edit is not None and edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
         for name in set(self._bound_by(module, index, facts)).difference(facts.binds):
             self._value(module, name, cause)
+        for callee in facts.eager.unknown:
+            for place in self.program.places(module, callee) if callee else ():
+                if place.module != module and place.module in self.program and not place.rest:
+                    for name in self.program.stores(place.module).get(place.name, ()):
+                        self._value(place.module, name, cause)
         if edited and edit is not None and edit.kind is EditKind.ADDED:
             for name in facts.binds:
                 self._value(module, name, cause)

@@ -67,6 +67,7 @@ class Program:
         self._sources = sources
         self._others = frozenset(others)
         self._binders: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._storing: dict[str, dict[str, set[str]]] = {}
         self._known: dict[str, tuple[tuple[Statement, ...], tuple[Facts, ...]]] = {}
         self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
         self._met: dict[str, ModuleSource | None] = {}  # which is asked for more often than all else
@@ -168,7 +169,7 @@ class Program:
         if found is None:
             lists: dict[str, list[int]] = {}
             every = self.facts(module)
-            stores = self._stores(module)
+            stores = self.stores(module)
             for index, facts in enumerate(every):
                 called = [chain[0] for chain in facts.eager.unknown if len(chain) == 1]
                 for name in dict.fromkeys(
@@ -180,8 +181,14 @@ class Program:
             found = self._binders[module] = {name: tuple(listed) for name, listed in lists.items()}
         return found
 
-    def _stores(self, module: str) -> dict[str, set[str]]:
+    def stores(self, module: str) -> Mapping[str, set[str]]:
         """By function of a module, the names that a call of it binds at module level."""
+        found = self._storing.get(module)
+        if found is None:
+            found = self._storing[module] = self._stores(module)
+        return found
+
+    def _stores(self, module: str) -> dict[str, set[str]]:
         statements, facts = self._read(module)
         found: dict[str, set[str]] = {}
         for index, each in enumerate(facts):
