@@ -14,6 +14,7 @@ Assumes: the text handed in is the one that the module was executed from.
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 import re
 import types
@@ -74,10 +75,11 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
     for value in list(space.values()):
         if isinstance(value, type) and type.__getattribute__(value, "__module__") == module:
             _note_own(value, module)
+    spelled = _spelled(data)
     others = {
         name: value
         for name, value in list(space.items())
-        if isinstance(value, type) and name_of(value)[0] != module and _speaks_of(data, name)
+        if isinstance(value, type) and name.encode() in spelled and name_of(value)[0] != module
     }
     if not others:
         return
@@ -88,8 +90,10 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
             _note_given(value, module, name, body)
 
 
-def _speaks_of(data: bytes, name: str) -> bool:
-    return re.search(rb"\bclass[ \t]+" + re.escape(name.encode()) + rb"\b", data) is not None
+@functools.lru_cache(maxsize=256)
+def _spelled(data: bytes) -> frozenset[bytes]:
+    """The names that stand after `class` anywhere in a text."""
+    return frozenset(re.findall(rb"\bclass[ \t]+(\w+)", data))
 
 
 def _body_in(code: types.CodeType, name: str) -> types.CodeType | None:
