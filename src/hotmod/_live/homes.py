@@ -72,15 +72,14 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
         data: the text that it was executed from.
         code: compiles that.
     """
-    for value in list(space.values()):
-        if isinstance(value, type) and type.__getattribute__(value, "__module__") == module:
-            _note_own(value, module)
     spelled = _spelled(data)
-    others = {
-        name: value
-        for name, value in list(space.items())
-        if isinstance(value, type) and name.encode() in spelled and name_of(value)[0] != module
-    }
+    others = {}
+    for name, value in list(space.items()):
+        if isinstance(value, type) and name.encode() in spelled:
+            if type.__getattribute__(value, "__module__") == module:
+                _note_own(value, module)
+            elif name_of(value)[0] != module:
+                others[name] = value
     if not others:
         return
     tree = code()
