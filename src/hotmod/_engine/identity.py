@@ -112,6 +112,7 @@ class Identity:
         self._codes: dict[str, types.CodeType] = {}
         self._made: list[weakref.ref[type]] = []
         self._ambiguous: set[tuple[str, str]] = set()
+        self._places: dict[str, list[originals.Place]] = {}
         self._is_merged = False
 
     @contextlib.contextmanager
@@ -120,7 +121,8 @@ class Identity:
         for module in self.merger.whole:
             text = self._texts[module][0] if module in self._texts else None
             if text is not None:
-                originals.put_back(self._journal, module, self._before[module], text.data)
+                space = self._before[module]
+                self._places[module] = originals.put_back(self._journal, module, space, text.data)
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if isinstance(value, type) and name in self._names.get(module, (name,)):
@@ -205,6 +207,8 @@ class Identity:
         names, tables and registries, just as in a fresh process.
         """
         self.merger.whole.discard(module)
+        if module in self._places:
+            originals.settle(self._places.pop(module), self._texts[module][1].data)
         self.merger.finish()
         self._merge(module, space, classes_only=True)
 

@@ -89,7 +89,7 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
             _note_given(value, module, name, body)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=16)
 def _spelled(data: bytes) -> frozenset[bytes]:
     """The names that stand after `class` anywhere in a text."""
     return frozenset(re.findall(rb"\bclass[ \t]+(\w+)", data))

@@ -12,6 +12,7 @@ Assumes: who replaces an original keeps it: under a name, in a closure, or in wh
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import types
@@ -22,7 +23,7 @@ from hotmod._live.classes import own_dict
 from hotmod._live.homes import name_of, place_of
 from hotmod._live.journal import Journal
 
-__all__ = ["keep", "put_back"]
+__all__ = ["Place", "keep", "put_back", "settle"]
 
 _SETS = re.compile(rb"^\s*(?!self\.|cls\.)[\w.]+\.(\w+)\s*=[^=]", re.MULTILINE)
 _COMPUTES = re.compile(rb"\bsetattr\b")
@@ -30,7 +31,22 @@ _MISSING = object()
 _DEFINITIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
-def put_back(journal: Journal, module: str, space: Mapping[str, Any], text: bytes) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """An attribute that has its original again, until the module that had replaced it does so anew."""
+
+    holder: Any
+    name: str
+    value: Any
+    original: Any
+
+    def put(self, value: object) -> None:
+        """Let the attribute hold something; no `__setattr__` of the subject runs."""
+        setter = type.__setattr__ if isinstance(self.holder, type) else types.ModuleType.__setattr__
+        setter(self.holder, self.name, value)
+
+
+def put_back(journal: Journal, module: str, space: Mapping[str, Any], text: bytes) -> list[Place]:
     """Undo what statements that are about to run again have put in the place of others' definitions.
 
     Args:
@@ -39,16 +55,38 @@ def put_back(journal: Journal, module: str, space: Mapping[str, Any], text: byte
         space: its namespace, as it is.
         text: what they ran.
     """
-    names = {name.decode(errors="replace") for name in _SETS.findall(text)}
-    computes = _COMPUTES.search(text) is not None
+    found = []
+    names, computes = _set_by(text)
     for holder, held in _holders(module, space) if names or computes else ():
         for name in list(held) if computes else names.intersection(held):
             value = held.get(name)
             original = _original(holder, name, value, space) if _is_made_in(value, module) else _MISSING
             if original is not _MISSING:
-                setter = type.__setattr__ if isinstance(holder, type) else setattr
-                journal.record(f"{name} of another module", functools.partial(setter, holder, name, value))
-                setter(holder, name, original)
+                place = Place(holder, name, value, original)
+                journal.record(f"{name} of another module", functools.partial(place.put, value))
+                place.put(original)
+                found.append(place)
+    return found
+
+
+def settle(places: Iterable[Place], text: bytes) -> None:
+    """A module has run: what it did not replace again, as it thinks it has already, stays replaced.
+
+    Args:
+        places: what `put_back` gave.
+        text: what the module ran.
+    """
+    names, computes = _set_by(text)
+    for place in places:
+        held = own_dict(place.holder) if isinstance(place.holder, type) else vars(place.holder)
+        if held.get(place.name) is place.original and (computes or place.name in names):
+            place.put(place.value)
+
+
+def _set_by(text: bytes) -> tuple[set[str], bool]:
+    """The attributes that a text sets by name, and whether it computes some."""
+    names = {name.decode(errors="replace") for name in _SETS.findall(text)}
+    return names, _COMPUTES.search(text) is not None
 
 
 def keep(module: str, space: dict[str, Any], before: Mapping[str, Any], names: Iterable[str]) -> None:
