@@ -233,7 +233,10 @@ class _Loader:
 
 
 class _Bystander:
-    """Gives another thread that imports a module in mid-transaction the module object that there is."""
+    """Gives who imports a module in mid-transaction the module object that there is.
+
+    For another thread than that of the transaction, or for a module that no text makes.
+    """
 
     def __init__(self, module: types.ModuleType) -> None:
         self._module, self._spec = module, module.__spec__
@@ -265,6 +268,8 @@ class Finder:
             spec = self._search(name, path, target)
             if spec is not None and spec.loader is not None and rerun.here():
                 spec.loader = _Loader(spec.loader, rerun, name)  # type: ignore[assignment]
+            elif spec is not None and known is not None and rerun.here():  # a folder without __init__.py
+                return importlib.machinery.ModuleSpec(name, _Bystander(known))  # type: ignore[arg-type]
             return spec
         # Of a module in a folder that is a target only the file tells that it is ours.
         asking = [

@@ -23,9 +23,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
-from hotmod._live import adapters, aliases, bodies, classes, stale
+from hotmod._live import adapters, aliases, bodies, classes, originals, stale
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
+from hotmod._live.homes import learn
 from hotmod._live.journal import Journal
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
@@ -37,7 +38,7 @@ from hotmod._live.wrappers import HANDLERS
 from hotmod._model.changes import SourceText
 from hotmod._source.diff import Edits
 
-__all__ = ["Identity", "Leftovers"]
+__all__ = ["Identity", "Leftovers", "learn_homes"]
 
 _MISSING = object()
 
@@ -63,6 +64,13 @@ class Leftovers:
     )
     is_current: Callable[[object], bool] = bool
     nested: list[tuple[str, str, type]] = dataclasses.field(default_factory=list)
+
+
+def learn_homes(module: str, text: SourceText | None) -> None:
+    """Find out which classes of a module go by another one's name, as packages do with what they export."""
+    if text is not None:
+        code = functools.partial(compile, text.data, text.path, "exec", dont_inherit=True)
+        learn(module, space_of(sys.modules.get(module)), text.data, code)
 
 
 class Identity:
@@ -92,6 +100,9 @@ class Identity:
         spaces = {name: before.get(name) or space_of(sys.modules.get(name)) for name in texts}
         self.migration = Migration(texts, spaces, edits)
         self.merger = Merger(journal, before, HANDLERS)
+        self.merger.whole |= before.keys() - names.keys()
+        for name, (old, _) in texts.items():
+            learn_homes(name, old)
         for module, going in names.items():
             self.merger.leave(module, before.get(module, {}), going)
         self.left = Leftovers()
@@ -101,11 +112,17 @@ class Identity:
         self._codes: dict[str, types.CodeType] = {}
         self._made: list[weakref.ref[type]] = []
         self._ambiguous: set[tuple[str, str]] = set()
+        self._places: dict[str, list[originals.Place]] = {}
         self._is_merged = False
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
+        for module in self.merger.whole:
+            text = self._texts[module][0] if module in self._texts else None
+            if text is not None:
+                space = self._before[module]
+                self._places[module] = originals.put_back(self._journal, module, space, text.data)
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if isinstance(value, type) and name in self._names.get(module, (name,)):
@@ -115,7 +132,6 @@ class Identity:
         self.merger.keeping = all(self._differs_in_functions(module) for module in modules)
         build, thread = builtins.__build_class__, threading.get_ident()
 
-        @functools.wraps(build)
         def build_and_merge(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
             built = build(body, name, *bases, **options)
             if threading.get_ident() != thread or not isinstance(built, type):
@@ -124,6 +140,10 @@ class Identity:
                 self._made.append(weakref.ref(built))
             return self._built(built, body)
 
+        # Metaclasses look for the names around a class in the frame that builds it: those of a module, they
+        # think, where the frame is called so. Ours has no names that mean anything to a class.
+        build_and_merge.__code__ = build_and_merge.__code__.replace(co_name="<module>")
+        functools.update_wrapper(build_and_merge, build)
         builtins.__build_class__ = build_and_merge
         try:
             yield
@@ -186,6 +206,9 @@ class Identity:
         Functions wait for the end of the run: until then all that runs refers to the new ones alike, in
         names, tables and registries, just as in a fresh process.
         """
+        self.merger.whole.discard(module)
+        if module in self._places:
+            originals.settle(self._places.pop(module), self._texts[module][1].data)
         self.merger.finish()
         self._merge(module, space, classes_only=True)
 
@@ -206,6 +229,7 @@ class Identity:
         for module in () if self._is_merged else self._codes:
             if module in self._before and module in sys.modules:
                 self._merge(module, vars(sys.modules[module]), classes_only=False)
+        self.merger.finish_names()
         self._is_merged = True
 
     def settle(

@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterable
 from hotmod._engine.hooks import runs_its_own_way
 from hotmod._engine.loaded import Ledger
 from hotmod._live.adapters import partners
-from hotmod._live.classes import name_of, own_dict
+from hotmod._live.classes import own_dict
 from hotmod._live.derived import derivation, is_dressed
 from hotmod._live.frameworks import refuses_repetition
+from hotmod._live.homes import name_of, place_of
 from hotmod._live.modules import space_of
 
 __all__ = ["built_together", "derived", "made_anew", "overwritten_definitions", "unsure_modules"]
@@ -108,4 +109,4 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
 def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
     if isinstance(value, type):
         return name_of(value) == (module, name)
-    return value.__module__ == module and value.__qualname__ == name
+    return place_of(value) == (module, name)

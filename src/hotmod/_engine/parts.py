@@ -20,7 +20,7 @@ from typing import Any
 
 from hotmod._engine.hooks import RAN
 from hotmod._engine.opening import Prepared, only_defines
-from hotmod._live import codes, patch
+from hotmod._live import codes, originals, patch
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
 from hotmod._live.derived import memories
@@ -136,6 +136,9 @@ class Parts:
         name, space = each.part.module, vars(sys.modules[each.part.module])
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
+        lines = each.part.text.data.splitlines()
+        ran = b"\n".join(line for run in each.part.runs for line in lines[run.first - 1 : run.last])
+        originals.put_back(self._journal, name, space, ran)
         for item in each.part.cleared:
             _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
@@ -167,6 +170,7 @@ class Parts:
         gone = bound - binder.bound - IMPORT_NAMES - set(kept)
         for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+        originals.keep(name, space, before, binder.bound)
         _bind_submodules(name, space, {*gone, *each.part.cleared})
         space.update({item: before[item] for item in kept})  # a function may have bound it
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterator
 from hotmod._config import Config
 from hotmod._engine.frozen import Frozen
 from hotmod._engine.hidden import hidden_uses
+from hotmod._engine.identity import learn_homes
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.obstacles import (
     built_together,
@@ -100,6 +101,8 @@ class Planner:
         changes = self._awake(changes)
         graph = self._graph_after(changes)
         changes = self._relevant(changes, graph)
+        for name in changes.modules:
+            learn_homes(name, self._text_of(name))
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)
         keeping = Keeping(self._after(changes), self._text_of, self._config.kept(), self._held)

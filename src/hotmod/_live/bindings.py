@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
+from hotmod._live.homes import name_of, place_of
 from hotmod._live.journal import Journal
 from hotmod._live.namespaces import set_name, unset_name
 
@@ -162,5 +163,5 @@ _DEFINITIONS = (type, types.FunctionType)
 
 def _is_made_in(module: str, definition: Any) -> bool:
     if isinstance(definition, type):
-        return bool(type.__getattribute__(definition, "__module__") == module)
-    return bool(definition.__module__ == module)
+        return bool(name_of(definition)[0] == module)
+    return bool(place_of(definition)[0] == module)

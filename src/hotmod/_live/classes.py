@@ -20,6 +20,7 @@ import weakref
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
+from hotmod._live.homes import name_of
 from hotmod._live.journal import Journal
 from hotmod._live.remembered import forget_subscripts, type_parameters
 
@@ -32,10 +33,10 @@ __all__ = [
     "hand_on_registrations",
     "is_heir",
     "misread",
-    "name_of",
     "obstacle",
     "own_dict",
     "set_bases",
+    "take_back_name",
     "take_over",
 ]
 
@@ -47,11 +48,6 @@ _MARKS = ("_abc_impl", "__abstractmethods__")  # of classes that `ABCMeta` has m
 _SEARCHED = 4  # how deep decorated methods are searched for the `__class__` cell
 _MISSING = object()
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)  # that the interpreter makes
-
-
-def name_of(cls: type) -> tuple[Any, Any]:
-    """The module and the qualified name of a class, as it was made with them."""
-    return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
 
 
 def _identical(one: tuple[object, ...], two: tuple[object, ...]) -> bool:
@@ -115,6 +111,13 @@ def _accepts(live: type, name: str, value: object) -> bool:
     except TypeError:
         return False
     return True
+
+
+def take_back_name(journal: Journal, cls: type) -> None:
+    """Let a class that goes by the name of another module go by that of its own."""
+    given, setter = type.__getattribute__(cls, "__module__"), type.__setattr__
+    journal.record("module of a class", functools.partial(setter, cls, "__module__", given))
+    setter(cls, "__module__", name_of(cls)[0])
 
 
 def set_bases(cls: type, bases: tuple[type, ...]) -> bool:
@@ -260,9 +263,26 @@ def _put_marks(cls: type | None, marks: Mapping[str, Any]) -> None:
 
 def _update_abstract(cls: type) -> None:
     """Let a class and its heirs, which may not be built again, know what is abstract now."""
-    update: Callable[[type], object] = abc.update_abstractmethods
     for one in (cls, *_heirs(cls)):
-        update(one)
+        if "__abstractmethods__" not in own_dict(one):
+            continue
+        # as `abc.update_abstractmethods`, which would ask objects of the subject by their `__getattr__`
+        inherited = {name for base in bases_of(one) for name in own_dict(base).get("__abstractmethods__", ())}
+        found = {name for name in inherited if _is_abstract(_looked_up(one, name))}
+        found |= {name for name, value in list(own_dict(one).items()) if _is_abstract(value)}
+        type.__setattr__(one, "__abstractmethods__", frozenset(found))
+
+
+def _looked_up(cls: type, name: str) -> object:
+    spaces = map(own_dict, type.__dict__["__mro__"].__get__(cls))
+    return next((space[name] for space in spaces if name in space), None)
+
+
+def _is_abstract(value: object) -> bool:
+    try:
+        return bool(object.__getattribute__(value, "__isabstractmethod__"))
+    except AttributeError:
+        return False
 
 
 def _heirs(cls: type) -> list[type]:
@@ -372,7 +392,7 @@ def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
         dump: Callable[[type], tuple[Any, ...]] = abc._get_dump  # type: ignore[attr-defined]  # noqa: SLF001
         for ref in dump(old)[0]:
             cls = ref()
-            if cls is not None and type.__getattribute__(cls, "__module__") not in ran:
+            if cls is not None and name_of(cls)[0] not in ran:
                 abc.ABCMeta.register(new, cls)
 
 
@@ -392,6 +412,13 @@ def _content(cell: types.CellType) -> object:
         return _MISSING
 
 
+def _instance_dict(value: object) -> object:
+    try:
+        return object.__getattribute__(value, "__dict__")  # no `__getattr__` of the subject is asked
+    except AttributeError:
+        return None
+
+
 def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     """The plain functions behind a class member, through the usual wrappers."""
     if depth == 0:
@@ -409,7 +436,7 @@ def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     elif kind in (functools.cached_property, functools.partial, functools.partialmethod):
         parts = (value.func,)  # type: ignore[attr-defined]
     elif not isinstance(value, type):
-        space = getattr(value, "__dict__", None)
+        space = _instance_dict(value)
         parts = (space.get("__wrapped__"),) if isinstance(space, dict) else ()
     for part in parts:
         if part is not None:

@@ -14,12 +14,25 @@ from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import CACHE
+from hotmod._live.homes import name_of, place_of
 from hotmod._live.state import instance_dict
 
-__all__ = ["MISSING", "Definitions", "Key"]
+__all__ = ["MISSING", "Definitions", "Key", "top_level"]
 
 MISSING = object()
 Key = tuple[str, str, str]
+
+
+def top_level(value: Any) -> tuple[Any, Any]:
+    """The module and the top-level name with which an object was made; None if it does not know them."""
+    if isinstance(value, type):
+        module, name = name_of(value)
+    elif type(value) is types.FunctionType:
+        module, name = place_of(value)
+    else:
+        space = instance_dict(value) or {}  # of a cache
+        module, name = space.get("__module__"), space.get("__qualname__")
+    return module, name.partition(".")[0] if isinstance(name, str) else None
 
 
 class Definitions:
@@ -59,11 +72,12 @@ class Definitions:
     def key(self, value: Any) -> Key | None:
         """(module, qualified name, kind) of a definition of these modules; None for all else."""
         kind = type(value)
-        if kind is types.FunctionType or kind is CACHE:
+        if kind is types.FunctionType:
+            module, name, label = *place_of(value), "function"
+        elif kind is CACHE:
             module, name, label = value.__module__, value.__qualname__, "function"
         elif issubclass(kind, type):
-            module = type.__getattribute__(value, "__module__")
-            name, label = type.__dict__["__qualname__"].__get__(value), "class"
+            module, name, label = *name_of(value), "class"
         elif kind is types.CodeType:
             owner = self._paths.get(value.co_filename)
             covered = owner is not None and self._covers(owner, value.co_qualname)

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.homes import module_given, place_of
 from hotmod._live.journal import Journal, SavedCode, at_once
 
 __all__ = [
@@ -34,13 +35,15 @@ __all__ = [
     "obstacle",
     "replace_code",
     "same_code",
+    "take_names",
     "take_over",
 ]
 
 _KINDS = (
     inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR | inspect.CO_ITERABLE_COROUTINE
 )
-_FIELDS = ["__defaults__", "__kwdefaults__", "__doc__", "__name__", "__qualname__", "__module__"]
+_NAMES = ("__name__", "__qualname__", "__module__")
+_FIELDS = ["__defaults__", "__kwdefaults__", "__doc__", *_NAMES]
 if sys.version_info >= (3, 12):
     _FIELDS.append("__type_params__")
 # From 3.14 on annotations are computed by a function; a copied result would go stale.
@@ -90,7 +93,7 @@ def is_lent(function: types.FunctionType, spaces: Mapping[str, Mapping[str, Any]
     """
     home, path = function.__globals__, function.__code__.co_qualname
     module = home.get("__name__")
-    if path == function.__qualname__ and module == function.__module__:
+    if place_of(function) == (module, path):
         return False
     first, *rest = path.split(".")
     value: Any = spaces.get(str(module), home).get(first)
@@ -99,8 +102,28 @@ def is_lent(function: types.FunctionType, spaces: Mapping[str, Mapping[str, Any]
     return value is function
 
 
-def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
-    """Give `live` everything of `fresh` but its closure cells. Assumes that there is no `obstacle`."""
+def take_names(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
+    """Let `live` go by the names of `fresh`."""
+    steps = [
+        functools.partial(setattr, live, name, getattr(each, name))
+        for name in _NAMES
+        for each in (live, fresh)
+    ]
+    journal.record(f"names of {live.__module__}.{live.__qualname__}", functools.partial(at_once, steps[::2]))
+    at_once(steps[1::2])
+
+
+def take_over(
+    journal: Journal, live: types.FunctionType, fresh: types.FunctionType, *, keeps_name: bool = False
+) -> None:
+    """Give `live` everything of `fresh` but its closure cells. Assumes that there is no `obstacle`.
+
+    Args:
+        journal: where the changes are noted.
+        live: the function in use.
+        fresh: the function just made.
+        keeps_name: whether `live` goes on by the name of another module if that gave it its name.
+    """
     code = SavedCode(live.__code__)
     before = {name: getattr(live, name) for name in _FIELDS}
     attributes = dict(live.__dict__)
@@ -121,9 +144,10 @@ def take_over(journal: Journal, live: types.FunctionType, fresh: types.FunctionT
 
     journal.record(f"function {live.__module__}.{live.__qualname__}", undo)
     attributes_now = {name: value for name, value in attributes.items() if name in fresh.__dict__}
-    put(
-        fresh.__code__, {name: getattr(fresh, name) for name in _FIELDS}, {**attributes_now, **fresh.__dict__}
-    )
+    fields = {name: getattr(fresh, name) for name in _FIELDS}
+    if keeps_name and module_given(live) is not None and module_given(fresh) is None:
+        fields.update({name: before[name] for name in _NAMES})
+    put(fresh.__code__, fields, {**attributes_now, **fresh.__dict__})
 
 
 def _forwarding(*args: Any, **kwargs: Any) -> Any:

@@ -19,7 +19,9 @@ from collections.abc import Callable, Collection, Container, Mapping
 from typing import Any
 
 from hotmod._live import adapters, classes, enums, functions
+from hotmod._live.definitions import top_level
 from hotmod._live.heap import Heap
+from hotmod._live.homes import is_counterpart, module_given, name_of, place_of
 from hotmod._live.journal import Journal
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
@@ -54,6 +56,7 @@ class Merger:
         held: by module and name of a class, the attributes that stay as they are when it is merged.
         staying: ids of objects that stay under their names; see `leave`.
         keeping: whether nothing differs but the inside of functions where libraries ask for it.
+        whole: the modules that are going to run as a whole: names that these gave, they give anew.
         before_removal: called with the names of members that a class is about to lose.
     """
 
@@ -77,6 +80,7 @@ class Merger:
         self.kept: dict[int, Any] = {}
         self.patched: list[str] = []
         self.hazards: list[Hazard] = []
+        self.whole: set[str] = set()
         self.before_removal: Callable[[Collection[str]], object] = bool
         self._taken: dict[int, Any] = {}
         self._replaced: dict[int, tuple[Any, Any]] = {}
@@ -93,6 +97,12 @@ class Merger:
         for listed in (self._alive, self._pinned, self._members, self.removed, self.dropped):
             listed.clear()
         classes.discard(merged)
+
+    def finish_names(self) -> None:
+        """All has run: functions go by the names that new ones got after these had been merged."""
+        for old, new in zip(self._alive[::2], self._alive[1::2], strict=True):
+            if type(new) is types.FunctionType and module_given(new) not in (None, module_given(old)):
+                functions.take_names(self.journal, old, new)
 
     def finish_classes(self) -> None:
         """Let abstract classes know their virtual subclasses, and libraries bring their classes to use."""
@@ -132,13 +142,13 @@ class Merger:
         if id(old) in self._taken or self.is_replaced(old) or not callable(new):
             return new
         if isinstance(new, type):
-            module, name = classes.name_of(new)
+            module, name = name_of(new)
         else:
             dressed = instance_dict(new) or {}
             module, name = dressed.get("__module__"), dressed.get("__qualname__")
             if not name or "." in name:
                 return new  # what is handed to it as `self` differs
-        if (module, name) != (old.__module__, old.__qualname__) or module not in self._modules:
+        if (module, name) != place_of(old) or module not in self._modules:
             return new
         functions.forward(self.journal, old, new)
         kind = "class" if isinstance(new, type) else type(new).__name__
@@ -149,8 +159,7 @@ class Merger:
         mine, other = (each if type(each) is types.FunctionType else each.__func__ for each in (old, new))
         if type(mine) is not types.FunctionType or id(mine) in self._taken or self.is_replaced(mine):
             return new
-        where = mine.__module__, mine.__qualname__
-        if where != (other.__module__, other.__qualname__) or where[0] not in self._modules:
+        if not is_counterpart(mine, other) or place_of(other)[0] not in self._modules:
             return new
         functions.forward(self.journal, mine, functions.looked_up(old, new))
         why = f"it was a {_METHODS[type(old)]} and is a {_METHODS[type(new)]}"
@@ -179,7 +188,7 @@ class Merger:
             going: the names that these bind.
         """
         for name, value in space.items():
-            home, own = _place(value)
+            home, own = top_level(value)
             if name not in going and home in (module, None) and own not in going:
                 self.staying.add(id(value))
 
@@ -272,25 +281,26 @@ class Merger:
 
     def function(self, old: types.FunctionType, new: types.FunctionType) -> Any:
         """Merge two plain functions or closures."""
-        if (old.__module__, old.__qualname__) != (new.__module__, new.__qualname__) or self.is_replaced(old):
+        module, name = place_of(new)
+        if not is_counterpart(old, new) or self.is_replaced(old):
             return new
         why = functions.obstacle(old, new)
         if why is None and old.__globals__ is not new.__globals__:
             why = "closure-shape", "another module's decorator makes it now"
         if why is not None:
-            if old.__module__ not in self._modules:
+            if module not in self._modules:
                 return new
             functions.forward(self.journal, old, new)
             return self.refuse(old, new, why)
         self.take(old, new)
         if not functions.same_code(old.__code__, new.__code__):
-            self.patched.append(f"{old.__module__}:{old.__qualname__}")
+            self.patched.append(f"{module}:{name}")
         attributes = {
             name: self.merge(old.__dict__[name], value) if name in old.__dict__ else value
             for name, value in new.__dict__.items()
         }
         new.__dict__.update(attributes)
-        functions.take_over(self.journal, old, new)
+        functions.take_over(self.journal, old, new, keeps_name=module_given(old) not in self.whole)
         if weakref.getweakrefcount(new):  # a registry that refers to it weakly has seen it: it goes on
             _SEEN.setdefault(old, []).append(new)
         for mine, other in zip(old.__closure__ or (), new.__closure__ or (), strict=True):
@@ -312,7 +322,7 @@ class Merger:
 
     def class_(self, old: type, new: type) -> Any:
         """Merge two classes, member by member."""
-        if classes.name_of(old) != classes.name_of(new) or classes.name_of(old)[0] not in self._modules:
+        if name_of(old) != name_of(new) or name_of(old)[0] not in self._modules:
             return new
         if self.is_replaced(old):
             return new
@@ -322,6 +332,8 @@ class Merger:
         if why is not None:
             return self.refuse(old, new, why)
         self.take(old, new)
+        if module_given(old) in self.whole:
+            classes.take_back_name(self.journal, old)
         before = dict(classes.own_dict(old))
         _exchange_owner(new, old)
         if is_enum:
@@ -334,7 +346,7 @@ class Merger:
             body = dict(classes.own_dict(new))
         if not is_enum:
             classes.add_members(self.journal, old, new, body)
-        kept = {*self.held.get(classes.name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
+        kept = {*self.held.get(name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
         members = {
             name: before[name]
             if name in before and name in kept
@@ -343,12 +355,14 @@ class Merger:
             else value
             for name, value in body.items()
         }
+        if module_given(old) is not None and "__firstlineno__" not in before:
+            members.pop("__firstlineno__", None)  # who gave the class its name has dropped it (3.13)
         self.reshaped = self.reshaped or before.keys() != members.keys()
-        own = f"{classes.name_of(old)[1]}."
+        own = f"{name_of(old)[1]}."
         self.dropped += [
             value
             for name, value in before.items()
-            if name not in members and isinstance(value, type) and classes.name_of(value)[1] == own + name
+            if name not in members and isinstance(value, type) and name_of(value)[1] == own + name
         ]
         self.before_removal(before.keys() - members.keys())
         classes.take_over(self.journal, old, new, bases, members)
@@ -358,7 +372,7 @@ class Merger:
 
     def _members_gone(self, old: type, new: type) -> None:
         """Note the members of an enumeration that are gone, or are other objects from now on."""
-        module, name = classes.name_of(old)
+        module, name = name_of(old)
         members = classes.own_dict(old)["_member_map_"]
         other = enums.revalued(old, new)
         self.removed += [
@@ -387,18 +401,6 @@ class Merger:
         ):
             self._unused.add(id(new))  # nobody has seen it, so it has no instances
         return merged
-
-
-def _place(value: Any) -> tuple[Any, Any]:
-    """The module and the top-level name with which an object was made; None if it does not know them."""
-    if isinstance(value, type):
-        module, name = classes.name_of(value)
-    elif type(value) is types.FunctionType:
-        module, name = value.__module__, value.__qualname__
-    else:
-        space = instance_dict(value) or {}  # of a cache
-        module, name = space.get("__module__"), space.get("__qualname__")
-    return module, name.partition(".")[0] if isinstance(name, str) else None
 
 
 def _heritage(cls: type) -> list[type]:

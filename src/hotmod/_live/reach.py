@@ -28,6 +28,7 @@ from hotmod._live import held
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import identity
+from hotmod._live.homes import name_of
 from hotmod._live.journal import saved_codes
 from hotmod._live.stale import codes_in
 from hotmod._live.state import instance_dict
@@ -147,7 +148,7 @@ class Reach:
             if kind is types.FunctionType:
                 self._enter_function(value)
             elif issubclass(kind, type):
-                module = own_dict(value).get("__module__")
+                module = name_of(value)[0]
                 if type(module) is str and module == self.name:
                     self.classes.append(value)
                     near.extend(own_dict(value).values())

@@ -164,7 +164,10 @@ class Registries:
         return sorted({f"{module}:{name}" for module, name, label in gone if label != "code"})
 
     def _place_added(self) -> None:
-        """Put entries that came to a list from which nothing was withdrawn where their text stands."""
+        """Put entries that came to a list from which nothing was withdrawn where their text stands.
+
+        A function or class that was there already was handed to it once more, by a call that ran again.
+        """
         withdrawn = {id(container) for container, *_ in self._withdrawn}
         for container, items in self._state.containers:
             if not isinstance(container, list) or id(container) in withdrawn or len(items) > MAX_LISTED:
@@ -172,7 +175,10 @@ class Registries:
             now = contents(container) or []
             if len(now) > len(items) and all(one is two for one, two in zip(items, now, strict=False)):
                 root, merged = self._state.roots[id(container)], list(items)
-                added = now[len(items) :]
+                known = {id(item) for item in items if isinstance(item, (types.FunctionType, type))}
+                added = [
+                    item for item in now[len(items) :] if id(item) not in known or not self._ties.holds(item)
+                ]
                 for item in added:
                     self._insert(root, merged, item)
                 self._put_items(container, self._in_order(root, items, merged, added), now)

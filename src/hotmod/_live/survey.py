@@ -23,6 +23,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import Heap, identity
+from hotmod._live.homes import name_of, place_of
 from hotmod._live.state import instance_dict
 
 __all__ = ["definitions_in", "holders"]
@@ -221,7 +222,8 @@ def _own_parts(cls: type) -> Iterator[object]:
     """What refers to a class as a part of it: its order of resolution, and cells of its methods."""
     yield type.__dict__["__mro__"].__get__(cls)
     for value in own_dict(cls).values():
-        function = value if type(value) is types.FunctionType else getattr(value, "__func__", None)
+        bound = type(value) in (staticmethod, classmethod)
+        function = value.__func__ if bound else value
         if type(function) is types.FunctionType:
             names = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
             yield from (cell for name, cell in names if name == "__class__")
@@ -250,7 +252,7 @@ def definitions_in(spaces: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[st
     for module, space in spaces.items():
         for name, value in space.items():
             if isinstance(value, type):
-                if type.__getattribute__(value, "__module__") == module:
+                if name_of(value)[0] == module:
                     yield module, name, value
-            elif isinstance(value, types.FunctionType) and value.__module__ == module:
+            elif isinstance(value, types.FunctionType) and place_of(value)[0] == module:
                 yield module, name, value

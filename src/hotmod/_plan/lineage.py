@@ -68,6 +68,19 @@ class Classes:
                 if qualname.startswith(prefix) and "." not in qualname[len(prefix) :]:
                     yield qualname
 
+    def shows_itself(self, module: str, name: str) -> bool:
+        """Whether a class makes descriptors in its body that are told whose they are: they may look at it."""
+        facts = self._program.facts(module)
+        return any(
+            method.endswith(".__set_name__")
+            for index in self._program.binders(module).get(name.partition(".")[0], ())
+            for callee in facts[index].eager.unknown
+            for place in self._program.places(module, callee)
+            if self.is_class(place)
+            for owner, each in self.lineage(place.module, place.name)
+            for method in self.methods_of(owner, each)
+        )
+
     def is_class(self, place: Place) -> bool:
         if place.module not in self._program or place.rest:
             return False

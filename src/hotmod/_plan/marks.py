@@ -102,6 +102,11 @@ class Marks(abc.ABC):
         edited = edit is not None and edit.kind not in (EditKind.UNCHANGED, EditKind.MOVED)
         for name in set(self._bound_by(module, index, facts)).difference(facts.binds):
             self._value(module, name, cause)
+        for callee in facts.eager.unknown:
+            for place in self.program.places(module, callee) if callee else ():
+                if place.module != module and place.module in self.program and not place.rest:
+                    for name in self.program.stores(place.module).get(place.name, ()):
+                        self._value(place.module, name, cause)
         if edited and edit is not None and edit.kind is EditKind.ADDED:
             for name in facts.binds:
                 self._value(module, name, cause)
@@ -157,7 +162,11 @@ class Marks(abc.ABC):
 
     def _value(self, module: str, name: str, cause: Cause) -> None:
         if name not in ("*", "__annotations__") and name not in self._keeping.names(module):
-            self.changed.values.setdefault((module, name), self._caused(module, name, cause))
+            cause = self._caused(module, name, cause)
+            self.changed.values.setdefault((module, name), cause)
+            for package in self.program.lazy_packages(module):
+                if name not in self.program.binders(package):
+                    self.changed.values.setdefault((package, name), cause)
 
     def _caused(self, module: str, name: str, cause: Cause) -> Cause:
         line = next(

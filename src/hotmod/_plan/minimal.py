@@ -21,7 +21,7 @@ from hotmod._plan.derived import CallTime
 from hotmod._plan.handing import Handing, orders_of
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
-from hotmod._plan.modules import cycle_hazards, entries_of, new_texts, unresolved
+from hotmod._plan.modules import cycle_hazards, entries_of, new_texts, unresolved, way_in
 from hotmod._plan.mutations import unrepeatable
 from hotmod._plan.plan import Hidden, Part, Plan, Run, Step, shown, told_place
 from hotmod._plan.program import Program
@@ -114,12 +114,15 @@ class _Maker:
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
         self._hidden, self._sources = hidden, sources
         self._by_hidden: set[str] = set()
+        self._new_cycle_members: list[tuple[str, ...]] = []
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
         new = new_texts(changes)
         after = layered(sources, new)
         if self._gone:
             after = {name: source for name, source in after.items() if name not in self._gone}
         self._partners = together
+        others = [name for name in graph.without_text if name not in after and name not in self._gone]
+        self.program = Program(after, others)
         follow = self._followers(new, {module for module, _ in (*made, *together) if module in graph})
         inside = {name for name in (*new, *follow) if name in after and name in rank}
         self._region = sorted(inside, key=rank.__getitem__)
@@ -133,8 +136,6 @@ class _Maker:
                     self._edits[name] = diff(facts_in(sources[name].text)[0], facts_in(source.text)[0])
                 except (SourceError, RecursionError):
                     self._unread.add(name)  # whether it can be compiled is for the transaction to see
-        others = [name for name in graph.without_text if name not in after and name not in self._gone]
-        self.program = Program(after, others)
         self._spread = Spread(
             self.program,
             Program(sources, others),
@@ -155,7 +156,10 @@ class _Maker:
         above = {package for name in changed for package in ancestors(name) if package in graph}
         found = {*graph.dependents(*changed, *above, deferred=True), *above}
         found |= {name for name, use in self._hidden.items() if not use.modules.isdisjoint(found | set(new))}
-        return {*found, *graph.dependents(*far, deferred=True), *far} if far else found
+        if far:
+            found |= {*graph.dependents(*far, deferred=True), *far}
+        lazy = {each for name in found for each in self.program.lazy_packages(name) if each in graph} - found
+        return found | graph.dependents(*lazy, deferred=True) if lazy else found
 
     def seed(
         self,
@@ -196,6 +200,7 @@ class _Maker:
         for members in self._graph.cycles():
             if self._cycles is None or any(known.issuperset(members) for known in self._cycles):
                 continue
+            self._new_cycle_members.append(members)
             for name in members:
                 if name in self._after:
                     self._spread.run_whole(
@@ -351,14 +356,16 @@ class _Maker:
         """Parts in their order; between them, runs of whole modules in the order in which to ask for them."""
         found: list[str] = []
         batch: list[str] = []
-        for name in acting:
+        for name in (*acting, ""):
             if name in whole:
                 batch.append(name)
                 continue
-            found += entries_of(was, batch, self._rank)
+            for members in self._new_cycle_members:
+                way = way_in(self._graph, members, self._rank) if not set(members).isdisjoint(batch) else None
+                found += [way] if way is not None else []
+            found += [*entries_of(was, batch, self._rank), name]
             batch = []
-            found.append(name)
-        return (*found, *entries_of(was, batch, self._rank))
+        return tuple(found[:-1])
 
     def _part(self, module: str) -> Part:
         spread = self._spread

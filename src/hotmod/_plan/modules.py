@@ -24,9 +24,9 @@ from hotmod._source.algorithms import components
 from hotmod._source.graph import ImportGraph
 from hotmod._source.imports import ImportKind
 from hotmod._source.layers import layered
-from hotmod._source.resolve import ModuleSource
+from hotmod._source.resolve import ModuleSource, ancestors
 
-__all__ = ["cycle_hazards", "entries_of", "make_plan", "new_texts", "unresolved"]
+__all__ = ["cycle_hazards", "entries_of", "make_plan", "new_texts", "unresolved", "way_in"]
 
 TOLD_CYCLE = 6  # members of a cycle that a message spells out
 _NOTHING_HIDDEN: Mapping[str, Hidden] = {}
@@ -165,6 +165,26 @@ def new_texts(changes: ChangeSet) -> dict[str, ModuleSource]:
         for each in changes.changes
         if each.text is not None
     }
+
+
+def way_in(graph: ImportGraph, members: Collection[str], rank: Mapping[str, int]) -> str | None:
+    """Which of some modules a fresh process asks for first; None if it asks for none.
+
+    Only one way into a cycle may work, and of a new one the order of the old imports tells nothing. So the
+    imports are walked through, in the order of the texts, from the packages at the top.
+    """
+    roots = sorted(rank, key=lambda name: (name.count("."), rank[name]))
+    left, seen = list(reversed(roots)), set[str]()
+    while left:
+        name = left.pop()
+        if name in members:
+            return name
+        if name in seen or name not in graph:
+            continue
+        seen.add(name)
+        edges = [edge.imported for edge in graph.imports(name) if edge.at_import]
+        left += reversed([each for each in (*reversed(list(ancestors(name))), *edges) if each not in seen])
+    return None
 
 
 def _why(

@@ -18,7 +18,7 @@ from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.facts import Facts, facts_in, functions_of
 from hotmod._source.regions import Chain, NameImport, Region
-from hotmod._source.resolve import ModuleSource
+from hotmod._source.resolve import ModuleSource, ancestors
 from hotmod._source.statements import Statement, parsed
 from hotmod._source.words import Words, words_of
 
@@ -67,6 +67,7 @@ class Program:
         self._sources = sources
         self._others = frozenset(others)
         self._binders: dict[str, dict[str, tuple[int, ...]]] = {}
+        self._storing: dict[str, dict[str, set[str]]] = {}
         self._known: dict[str, tuple[tuple[Statement, ...], tuple[Facts, ...]]] = {}
         self._places: dict[tuple[str, Chain], tuple[Place, ...]] = {}
         self._met: dict[str, ModuleSource | None] = {}  # which is asked for more often than all else
@@ -168,7 +169,7 @@ class Program:
         if found is None:
             lists: dict[str, list[int]] = {}
             every = self.facts(module)
-            stores = self._stores(module)
+            stores = self.stores(module)
             for index, facts in enumerate(every):
                 called = [chain[0] for chain in facts.eager.unknown if len(chain) == 1]
                 for name in dict.fromkeys(
@@ -180,8 +181,14 @@ class Program:
             found = self._binders[module] = {name: tuple(listed) for name, listed in lists.items()}
         return found
 
-    def _stores(self, module: str) -> dict[str, set[str]]:
+    def stores(self, module: str) -> Mapping[str, set[str]]:
         """By function of a module, the names that a call of it binds at module level."""
+        found = self._storing.get(module)
+        if found is None:
+            found = self._storing[module] = self._stores(module)
+        return found
+
+    def _stores(self, module: str) -> dict[str, set[str]]:
         statements, facts = self._read(module)
         found: dict[str, set[str]] = {}
         for index, each in enumerate(facts):
@@ -280,6 +287,26 @@ class Program:
             return ""
         return ".".join((base, *([each.name] if each.name else []), *chain[1:]))
 
+    def is_lazy(self, package: str) -> bool:
+        """Whether a package has a `__getattr__`, which may answer with what its modules define."""
+        source = self._source(package)
+        if source is None or not source.is_package or b"__getattr__" not in source.text.data:
+            return False
+        return "__getattr__" in self.binders(package)
+
+    def lazy_packages(self, module: str) -> Iterator[str]:
+        """The packages above a module that may answer with what it defines."""
+        return (each for each in ancestors(module) if self.is_lazy(each))
+
+    def answering(self, package: str, name: str) -> Iterator[str]:
+        """The modules of a lazy package that define a name."""
+        for module, source in self._sources.items() if self.is_lazy(package) else ():
+            spelled = module.startswith(f"{package}.") and name.encode() in source.text.data
+            if spelled and len(self.binders(module).get(name, ())) > len(
+                list(self.imported_from(module, name))
+            ):
+                yield module
+
     def stars(self, module: str) -> Iterator[str]:
         """The modules from which a module imports everything."""
         return (base for _, base in self.star_imports(module))
@@ -355,3 +382,5 @@ class _Walk:
             self.attribute(below, chain[1:])
         elif known:
             self.found[Place(module, chain[0], chain[1:])] = None  # by `__getattr__`, or set from outside
+            for each in self._program.answering(module, chain[0]):
+                self.name(each, chain)

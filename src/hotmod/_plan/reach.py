@@ -336,6 +336,8 @@ class Reach:
         Then the class need not be built again when a base changes in place: it looks things up there. Of what
         it annotates, decorators such as `dataclass` see the names alone: `decorated` passes them over.
         """
+        if self._classes.shows_itself(module, name):
+            return False
         for owner, each in self._classes.lineage(module, name):
             described = self._classes.described(owner, each)
             if described is None or described.keywords or "__init_subclass__" in described.functions:
@@ -369,7 +371,7 @@ class Reach:
                 continue
             for made in self._program.places(place.module, callee):
                 if self._classes.is_class(made):
-                    cause = self._methods(made, place.rest, mode)
+                    cause = self._methods(made, place.rest)
                     if cause is not None:
                         return cause
                 elif made.module in self._program:
@@ -380,16 +382,14 @@ class Reach:
                 return cause
         return None
 
-    def _methods(self, made: Place, rest: Chain, mode: Mode) -> Cause | None:
+    def _methods(self, made: Place, rest: Chain) -> Cause | None:
         """What an instance of a class does when an attribute of it is used, or an operator applied."""
         for module, name in self._classes.lineage(made.module, made.name):
             for method in self._classes.methods_of(module, name):
                 last = method.rpartition(".")[2]
                 if rest:
                     wanted = last == rest[0] or last in ("__getattr__", "__getattribute__")
-                elif mode >= Mode.CALLED:
-                    wanted = last == "__call__"
-                else:
+                else:  # who may call it, `sorted` say, may do anything else with it
                     wanted = is_special(last) and last not in _CONSTRUCTORS
                 if wanted:
                     cause = self._body(module, method)

@@ -22,6 +22,7 @@ __all__ = [
     "bound_in",
     "chain_of",
     "chains_in",
+    "converts",
     "is_looked_at",
     "is_super",
     "is_text",
@@ -48,6 +49,14 @@ _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
 )
+# Builtins that call special methods of what they are given.
+_CONVERTING = frozenset(
+    (
+        *("abs", "all", "any", "bool", "bytes", "complex", "dict", "divmod", "enumerate", "float", "format"),
+        *("frozenset", "hash", "int", "iter", "len", "list", "max", "min", "next", "pow", "print", "repr"),
+        *("reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip"),
+    )
+)
 # Decorators that do not look at the signature of what they decorate.
 _BLIND = frozenset(
     ("wraps", "cache", "lru_cache", "cached_property", "contextmanager", "asynccontextmanager")
@@ -71,6 +80,12 @@ class Scope:
 
 def is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def converts(node: ast.Call, callee: Chain) -> bool:
+    """Whether a call asks what it is given for an order, a text, a length and so on, as builtins do."""
+    by_text = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
+    return by_text or (len(callee) == 1 and callee[0] in _CONVERTING)
 
 
 def spelled_out(node: ast.Call, callee: Chain) -> list[ast.expr]:
@@ -111,11 +126,24 @@ def chains_in(*nodes: ast.AST) -> Iterable[Chain]:
 
 
 def spelled(node: ast.expr) -> ast.expr:
-    """What an annotation says that is a string."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        with contextlib.suppress(SyntaxError, ValueError):
-            return ast.parse(node.value.strip(), mode="eval").body
+    """What an annotation says in strings, that are all of it or parts: `Optional["Cart"]`."""
+    match node:
+        case ast.Constant(value=str(text)):
+            with contextlib.suppress(SyntaxError, ValueError):
+                return spelled(ast.parse(text.strip(), mode="eval").body)
+        case ast.Subscript(value=origin, slice=ast.Tuple(elts=[first, *rest])) if _says(origin, "Annotated"):
+            return ast.Subscript(origin, ast.Tuple([spelled(first), *rest], ast.Load()), ast.Load())
+        case ast.Subscript(value=origin, slice=inner) if not _says(origin, "Literal"):
+            return ast.Subscript(origin, spelled(inner), ast.Load())
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return ast.Tuple([spelled(part) for part in parts], ast.Load())
+        case ast.BinOp(left=left, op=operator, right=right):
+            return ast.BinOp(spelled(left), operator, spelled(right))
     return node
+
+
+def _says(node: ast.expr, name: str) -> bool:
+    return chain_of(node)[-1:] == (name,)
 
 
 def origin_of(node: ast.expr) -> ast.expr:

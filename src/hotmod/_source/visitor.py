@@ -332,10 +332,11 @@ class Visitor:
             self._expression(node.orelse, scope, mode)
         elif isinstance(node, ast.Subscript):
             self._expression(node.value, scope, max(Mode.USED, mode))
-            self._expression(node.slice, scope, Mode.PLAIN)
+            self._expression(node.slice, scope, Mode.USED if type(node.slice) is ast.Call else Mode.PLAIN)
         elif isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Slice, ast.keyword)):
             for child in ast.iter_child_nodes(node):
-                self._expression(child, scope, min(mode, Mode.PLAIN))
+                asked = mode >= Mode.USED and type(child) is ast.Call
+                self._expression(child, scope, Mode.USED if asked else Mode.PLAIN)
         elif isinstance(node, ast.Yield) and node.value is not None:
             self._value(node.value, scope)
         else:
@@ -390,11 +391,8 @@ class Visitor:
         if not (isinstance(node.func, ast.Attribute) and isinstance(node.func.value, _LITERALS)):
             local = bool(callee) and callee[0] in scope.local and callee[0] not in scope.imported
             scope.builder.unknown.add(() if local else callee)
-        mode = handing
-        if last in _CALLING:
-            mode = Mode.CALLED
-        elif handing is Mode.HANDED and last[:1].isupper():
-            mode = Mode.STORED
+        handed = Mode.STORED if handing is Mode.HANDED and last[:1].isupper() else handing
+        mode = Mode.CALLED if last in _CALLING else Mode.USED if trees.converts(node, callee) else handed
         for argument in (*trees.spelled_out(node, callee), *node.keywords):
             value = argument.value if isinstance(argument, (ast.keyword, ast.Starred)) else argument
             chain = trees.chain_of(value)

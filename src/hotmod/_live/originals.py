@@ -1,0 +1,156 @@
+"""What a module had put in the place of another's function or class, and what stood there before.
+
+A module that does `_total = tool.total` and then `tool.total = traced` must find the original when it runs
+again, as in a fresh process: else it wraps what it made itself, and calls itself for ever.
+
+Touches: attributes of modules and classes that hold what a module made, through the journal.
+
+Guarantees: a place gets back only what was made at that very place. Never calls code of the subject.
+
+Assumes: who replaces an original keeps it: under a name, in a closure, or in what it put there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from hotmod._live.classes import own_dict
+from hotmod._live.homes import name_of, place_of
+from hotmod._live.journal import Journal
+
+__all__ = ["Place", "keep", "put_back", "settle"]
+
+_SETS = re.compile(rb"^\s*(?!self\.|cls\.)[\w.]+\.(\w+)\s*=[^=]", re.MULTILINE)
+_COMPUTES = re.compile(rb"\bsetattr\b")
+_MISSING = object()
+_DEFINITIONS = (types.FunctionType, types.BuiltinFunctionType, type)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """An attribute that has its original again, until the module that had replaced it does so anew."""
+
+    holder: Any
+    name: str
+    value: Any
+    original: Any
+
+    def put(self, value: object) -> None:
+        """Let the attribute hold something; no `__setattr__` of the subject runs."""
+        setter = type.__setattr__ if isinstance(self.holder, type) else types.ModuleType.__setattr__
+        setter(self.holder, self.name, value)
+
+
+def put_back(journal: Journal, module: str, space: Mapping[str, Any], text: bytes) -> list[Place]:
+    """Undo what statements that are about to run again have put in the place of others' definitions.
+
+    Args:
+        journal: where the changes are noted.
+        module: their module.
+        space: its namespace, as it is.
+        text: what they ran.
+    """
+    found = []
+    names, computes = _set_by(text)
+    for holder, held in _holders(module, space) if names or computes else ():
+        for name in list(held) if computes else names.intersection(held):
+            value = held.get(name)
+            original = _original(holder, name, value, space) if _is_made_in(value, module) else _MISSING
+            if original is not _MISSING:
+                place = Place(holder, name, value, original)
+                journal.record(f"{name} of another module", functools.partial(place.put, value))
+                place.put(original)
+                found.append(place)
+    return found
+
+
+def settle(places: Iterable[Place], text: bytes) -> None:
+    """A module has run: what it did not replace again, as it thinks it has already, stays replaced.
+
+    Args:
+        places: what `put_back` gave.
+        text: what the module ran.
+    """
+    names, computes = _set_by(text)
+    for place in places:
+        held = own_dict(place.holder) if isinstance(place.holder, type) else vars(place.holder)
+        if held.get(place.name) is place.original and (computes or place.name in names):
+            place.put(place.value)
+
+
+def _set_by(text: bytes) -> tuple[set[str], bool]:
+    """The attributes that a text sets by name, and whether it computes some."""
+    names = {name.decode(errors="replace") for name in _SETS.findall(text)}
+    return names, _COMPUTES.search(text) is not None
+
+
+def keep(module: str, space: dict[str, Any], before: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Let names that hold what others had, and would now hold what the module put there, hold on to it.
+
+    Args:
+        module: a module of which some statements ran.
+        space: its namespace.
+        before: the same as it was.
+        names: what they bound.
+    """
+    own = {id(value) for value in before.values() if _is_made_in(value, module)}
+    for name in names if own else ():
+        had = before.get(name, _MISSING)
+        if id(space.get(name)) in own and isinstance(had, _DEFINITIONS) and id(had) not in own:
+            space[name] = had
+
+
+def _is_made_in(value: object, module: str) -> bool:
+    if isinstance(value, types.FunctionType):
+        return value.__globals__.get("__name__") == module
+    return isinstance(value, type) and name_of(value)[0] == module
+
+
+def _holders(module: str, space: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """What a module knows of others: modules and classes, and the classes of these modules."""
+    values = list(space.values())
+    found = [value for value in values if isinstance(value, type)]
+    for each in values:
+        if isinstance(each, types.ModuleType) and each.__name__ != module:
+            yield each, vars(each)
+            known = [value for value in list(vars(each).values()) if isinstance(value, type)]
+            found += [value for value in known if name_of(value)[0] == each.__name__]
+    for cls in {id(each): each for each in found}.values():
+        if name_of(cls)[0] != module:
+            yield cls, own_dict(cls)
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """What a wrapper has around: in its closure, and as `__wrapped__`."""
+    if isinstance(value, types.FunctionType):
+        yield value.__dict__.get("__wrapped__")
+        for cell in value.__closure__ or ():
+            try:
+                yield cell.cell_contents
+            except ValueError:  # an empty cell
+                continue
+
+
+def _original(holder: Any, name: str, value: Any, space: Mapping[str, Any]) -> Any:
+    """The definition that was made at a place, if what stands there now or its module has kept it."""
+    if isinstance(holder, type):
+        module, path = name_of(holder)
+        place = module, f"{path}.{name}"
+    else:
+        place = holder.__name__, name
+    for each in (*_inside(value), *space.values()):
+        if isinstance(each, types.FunctionType):
+            own = each.__globals__.get("__name__"), each.__code__.co_qualname
+            if place in (own, place_of(each)):
+                return each
+        elif isinstance(each, types.BuiltinFunctionType):
+            if place == (each.__module__, each.__name__):
+                return each
+        elif isinstance(each, type) and name_of(each) == place:
+            return each
+    return _MISSING
