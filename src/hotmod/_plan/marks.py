@@ -76,6 +76,7 @@ class Marks(abc.ABC):
         self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before
         self.foreign: list[tuple[str, str, int]] = []
         self._filled: dict[str, dict[Key, Cause]] = {}  # by the module of the statements that do so
+        self._called_to_fill: dict[tuple[str, bool], set[tuple[str, str]]] = {}  # now, or before
         self.changed = Changed()
         self._edits = edits
         self._region = region

@@ -235,7 +235,8 @@ class Spread(Runs):
 
     def _fills(self, program: Program, module: str, facts: Facts, cause: Cause) -> None:
         """What an edited statement puts into containers of others is something to who reads these."""
-        for place in registries_of(program, module, facts, set()):
+        seen = self._called_to_fill.setdefault((module, program is self.before), set())
+        for place in registries_of(program, module, facts, seen):
             for key in containers(program, *place) if place[0] != module else ():
                 self._filled.setdefault(module, {}).setdefault(key, cause)
 
