@@ -11,6 +11,7 @@ import abc
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.contents import Key
 from hotmod._plan.derived import CallTime
 from hotmod._plan.handing import Handing
 from hotmod._plan.importtime import ImportTime
@@ -76,6 +77,8 @@ class Marks(abc.ABC):
         self.withdrawn: set[tuple[str, str]] = set()
         self._called_to_register: tuple[set[tuple[str, str]], ...] = set(), set()  # now, and before
         self.foreign: list[tuple[str, str, int]] = []
+        self._filled: dict[str, dict[Key, Cause]] = {}  # by the module of the statements that do so
+        self._called_to_fill: dict[tuple[str, bool], set[tuple[str, str]]] = {}  # now, or before
         self.changed = Changed()
         self._edits = edits
         self._region = region

@@ -27,6 +27,7 @@ __all__ = ["Reach"]
 _CONSTRUCTORS = frozenset(("__new__", "__init__", "__post_init__", "__attrs_post_init__"))
 _WHEN_CALLED = _CONSTRUCTORS | {"__set_name__"}
 _WHEN_APPLIED = _WHEN_CALLED | {"__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__get__"}
+_WHEN_HANDED = frozenset(("__call__", "__lt__", "__gt__"))  # to what may call it, or sort it
 _HOOKS = frozenset(("__init_subclass__", "__class_getitem__", "__mro_entries__"))
 _ACCESSORS = frozenset(
     ("get", "items", "pop", "popitem", "setdefault", "values")
@@ -371,7 +372,7 @@ class Reach:
                 continue
             for made in self._program.places(place.module, callee):
                 if self._classes.is_class(made):
-                    cause = self._methods(made, place.rest)
+                    cause = self._methods(made, place.rest, mode)
                     if cause is not None:
                         return cause
                 elif made.module in self._program:
@@ -382,14 +383,16 @@ class Reach:
                 return cause
         return None
 
-    def _methods(self, made: Place, rest: Chain) -> Cause | None:
+    def _methods(self, made: Place, rest: Chain, mode: Mode) -> Cause | None:
         """What an instance of a class does when an attribute of it is used, or an operator applied."""
         for module, name in self._classes.lineage(made.module, made.name):
             for method in self._classes.methods_of(module, name):
                 last = method.rpartition(".")[2]
                 if rest:
                     wanted = last == rest[0] or last in ("__getattr__", "__getattribute__")
-                else:  # who may call it, `sorted` say, may do anything else with it
+                elif mode >= Mode.CALLED:
+                    wanted = last in _WHEN_HANDED
+                else:
                     wanted = is_special(last) and last not in _CONSTRUCTORS
                 if wanted:
                     cause = self._body(module, method)

@@ -15,11 +15,13 @@ import itertools
 from collections.abc import Collection, Iterable
 
 from hotmod._plan.changed import Cause, Changed
+from hotmod._plan.contents import containers, readers
 from hotmod._plan.derived import hits
 from hotmod._plan.marks import named
 from hotmod._plan.mutations import changed_by
-from hotmod._plan.program import Unreadable
+from hotmod._plan.program import Program, Unreadable
 from hotmod._plan.reach import Reach
+from hotmod._plan.registering import registries_of
 from hotmod._plan.runs import Runs
 from hotmod._plan.taint import Taint
 from hotmod._source.diff import Edit, EditKind
@@ -105,7 +107,9 @@ class Spread(Runs):
         self._gone(module, gone)
         self._withdrawn(module, edit)
         verb = "was added" if edit.kind is EditKind.ADDED else "changed"
-        self.run(module, index, Cause(module, line, f"{named(edit)} {verb}"), edit)
+        cause = Cause(module, line, f"{named(edit)} {verb}")
+        self._fills(self.program, module, self.program.facts(module)[index], cause)
+        self.run(module, index, cause, edit)
 
     def _documented(self, module: str, edit: Edit, index: int) -> None:
         """A decorator that nobody knows may have copied the docstring of a function."""
@@ -230,13 +234,31 @@ class Spread(Runs):
         self._register_again(self.before, module, facts, cause)
         self._hand_again(self._handing.others(module, facts), cause)
         self._dispose(self.before, module, facts, cause)
+        self._fills(self.before, module, facts, cause)
+
+    def _fills(self, program: Program, module: str, facts: Facts, cause: Cause) -> None:
+        """What an edited statement puts into containers of others is something to who reads these."""
+        seen = self._called_to_fill.setdefault((module, program is self.before), set())
+        for place in registries_of(program, module, facts, seen):
+            for key in containers(program, *place) if place[0] != module else ():
+                self._filled.setdefault(module, {}).setdefault(key, cause)
+
+    def _read_again(self) -> bool:
+        """Who comes after those statements, and reads the containers, reads them again; whether any does."""
+        count = sum(map(len, self.runs.values()))
+        for filler, filled in self._filled.items():
+            after = [each for each in self._region if each in self._importers(filler)]
+            cause = next(iter(filled.values()))
+            for module, index in list(readers(self.program, filled, after)):
+                self.run(module, index, cause)
+        return sum(map(len, self.runs.values())) > count
 
     # the fixed point
 
     def spread(self) -> None:
         """Follow the changes through all modules that can see them, until nothing more has to run."""
         self._spread()
-        while self._renew():
+        while self._renew() or self._read_again():
             self._spread()
 
     def _renew(self) -> bool:
