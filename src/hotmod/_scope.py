@@ -115,12 +115,25 @@ class Scope:
     def roots(self) -> list[tuple[str, str]]:
         """The folders and files in which the scope's modules lie now, each with its module-name prefix.
 
-        The prefix of a folder target is empty. A package that can't be found has no roots.
+        The prefix of a folder target is empty, unless the folder is a package or lies in one. A package that
+        can't be found has no roots.
         """
-        found = [(folder, "") for folder in self.folders]
+        found = [(folder, _name_at(folder)) for folder in self.folders]
         for name in _own_packages() if self.everywhere else self.names:
             found += [(place, name) for place in locations(name) if not self.everywhere or _is_free(place)]
         return list(dict.fromkeys(found))
+
+
+def _name_at(path: str) -> str:
+    """The name under which a package, or a module of one, is imported; empty for what is in no package."""
+    folder, file = os.path.split(path) if path.endswith(".py") else (path, "")
+    names = [] if file in ("", "__init__.py") else [file.removesuffix(".py")]
+    top = folder
+    # what stands on `sys.path` is imported from there, whatever it holds
+    while os.path.isfile(os.path.join(top, "__init__.py")) and top not in map(os.path.realpath, sys.path):
+        top, name = os.path.split(top)
+        names.insert(0, name)
+    return ".".join(names) if top != folder else ""
 
 
 def relative(path: str) -> str:

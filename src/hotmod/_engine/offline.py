@@ -161,7 +161,7 @@ def _on_disk(root: str, prefix: str) -> tuple[dict[str, ModuleSource], set[str]]
     """The modules below a root by name, and the names of those without a source."""
     if root.endswith(".py"):
         name = prefix or os.path.splitext(os.path.basename(root))[0]
-        return {name: ModuleSource(read(root))}, set()
+        return {name: ModuleSource(read(root), os.path.basename(root) == "__init__.py")}, set()
     found = discover([root], prefix)
     sources = {name: ModuleSource(read(file.path), file.is_package) for name, file in found.modules.items()}
     return sources, set(found.sourceless)
