@@ -32,6 +32,7 @@ __all__ = [
     "loaded_of",
     "locations",
     "matches",
+    "near",
     "relative",
     "scope_for",
     "scope_of",
@@ -62,7 +63,9 @@ class Scope:
     everywhere: bool = False
 
     def __str__(self) -> str:
-        return "every module of yours" if self.everywhere else ", ".join((*self.names, *self.folders))
+        if self.everywhere:
+            return "every module of yours"
+        return ", ".join((*self.names, *map(near, self.folders)))
 
     @property
     def asks_for_paths(self) -> bool:
@@ -142,6 +145,14 @@ def relative(path: str) -> str:
         return os.path.relpath(path)
     except FileNotFoundError:
         return os.path.relpath(path, _FOLDER)
+
+
+def near(path: str) -> str:
+    """A path as people say it: as seen from the working directory, if it lies there."""
+    here = relative(path)
+    if here.startswith(os.pardir):
+        return path
+    return os.path.join(here, "") if os.path.isdir(path) else here
 
 
 def _folder() -> str:

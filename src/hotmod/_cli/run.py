@@ -21,8 +21,8 @@ from hotmod._cli.output import Paint
 from hotmod._cli.program import Program, module_program, script_program
 from hotmod._config import mode, switched_off
 from hotmod._model.errors import ConfigError
-from hotmod._model.report import Report
-from hotmod._scope import is_installed
+from hotmod._model.report import Report, named
+from hotmod._scope import is_installed, near
 
 __all__ = ["run"]
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> Callable[[], int]:
     watch(*targets, strategy=options.strategy, on_rude=options.on_rude, on_reload=teller.tell)
     logging.getLogger("hotmod").addHandler(teller)
     when = "waits for watcher.apply(), as HOTMOD=manual is set" if mode() == "manual" else "is applied"
-    teller.note(f"{program.name} runs; what is saved in {', '.join(map(_short, targets))} {when}")
+    teller.note(f"{program.name} runs; what is saved in {', '.join(map(near, targets))} {when}")
     return program.start
 
 
@@ -76,11 +76,6 @@ def _targets(program: Program) -> list[str]:
     return targets
 
 
-def _short(target: str) -> str:
-    """A target as people say it."""
-    return os.path.relpath(target) + os.sep if os.path.isdir(target) else target
-
-
 class _Teller(logging.Handler):
     """Tells of reloads, and of what hotmod has to say beside them."""
 
@@ -102,7 +97,7 @@ class _Teller(logging.Handler):
             return
         hazards = [f"  {hazard}" for hazard in report.hazards]
         style = "note" if report and hazards else "good" if report else "bad"
-        self._write("\n".join([f"hotmod: {report.summary()}", *hazards]), style)
+        self._write("\n".join([f"hotmod: {named(report).summary()}", *hazards]), style)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say what hotmod logs, but for reports: these have been told, and a log may be switched off."""

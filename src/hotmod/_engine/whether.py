@@ -114,7 +114,8 @@ def _as_module(path: str, scope: Scope) -> Verdict:
         return Verdict(path, "ignored", why)
     if not near:
         listed = ", ".join(relative(root) for root, _ in roots) or "nothing that is there"
-        return Verdict(path, "ignored", f"it is not in scope: the targets are {scope}, which means {listed}")
+        which = f", which means {listed}" if scope.names else ""
+        return Verdict(path, "ignored", f"it is not in scope: the targets are {scope}{which}")
     root, prefix = max(near)
     target = prefix or relative(root)
     bar = barred(root, path) if path != root else None

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from hotmod._model.errors import PostponedError, portable
 from hotmod._model.hazards import Hazard
 
-__all__ = ["FROZEN", "Location", "Reason", "Report", "Status"]
+__all__ = ["FROZEN", "Location", "Reason", "Report", "Status", "named"]
 
 Status = Literal["applied", "unchanged", "rejected", "restart-required"]
 
@@ -262,6 +262,11 @@ class Report:
         return f"<details>{head}<table>{body}</table></details>"
 
 
+def named(report: Report) -> Report:
+    """The report, told of the modules whose files differed, where its targets say little: a whole folder."""
+    return dataclasses.replace(report, scope=_listed("", report.changed)) if report.changed else report
+
+
 def _in(place: str) -> str:
     module, _, name = place.partition(":")
     return f"{name} in {module}" if name else module
@@ -272,4 +277,4 @@ def _listed(verb: str, names: Iterable[str]) -> str:
     if not found:
         return ""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"{verb} {', '.join(found[:SHOWN])}{more}"
+    return f"{verb} {', '.join(found[:SHOWN])}{more}".lstrip()
