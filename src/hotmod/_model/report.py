@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from hotmod._model.errors import PostponedError, portable
+from hotmod._model.errors import PostponedError, portable, what_helps
 from hotmod._model.hazards import Hazard
 
 __all__ = ["FROZEN", "Location", "Reason", "Report", "Status", "named"]
@@ -204,7 +204,7 @@ class Report:
         others = f". {_listed('Also broken:', self.broken[1:])}" if self.broken[1:] else ""
         return (
             f"Could not reload {where}: {why.rstrip('.')}{others}. Nothing was changed: {running}. "
-            f"Fix the file{'s' if others else ''} and save."
+            f"{what_helps(self.error, several=bool(others))}"
         )
 
     def as_dict(self) -> dict[str, Any]:
