@@ -45,6 +45,11 @@ class Beginning:
         """Whether memory differs from disk because an edit was rolled back or rejected."""
         return self._made is not None and self._made.ledger.is_behind
 
+    @property
+    def made(self) -> Reloader | None:
+        """The reloader, if there is one already."""
+        return self._made
+
     def reloader(self) -> Reloader:
         """The reloader; the first call loads the engine and reads the files of the scope."""
         with self._making:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from hotmod._engine import notes
 from hotmod._engine.brake import Brake
+from hotmod._engine.metrics import Counted, Counts
 from hotmod._engine.saying import raise_interrupt, say, tell
 from hotmod._engine.watchers import LOOKOUTS, WATCHERS
 from hotmod._model.errors import HotmodError, RollbackError
@@ -45,7 +46,7 @@ APPLY_FAILED = "hotmod: apply= failed, so the edit was not applied; the next sav
 _CLEAN = ("unchanged", "applied")
 
 
-class Watcher:
+class Watcher(Counted):
     """A running watch over some targets; `hotmod.watch` makes one.
 
     It is a context manager that stops on leaving. A watcher that nobody holds goes on watching.
@@ -85,6 +86,7 @@ class Watcher:
         self._handed_over = False  # whether `apply` has an attempt that it has not yet run
         self._attempting = 0  # the thread that makes an attempt, 0 when none does
         self._brake = Brake()
+        self._counts = Counts()
 
     def __enter__(self) -> Self:
         return self
@@ -428,6 +430,7 @@ class Watcher:
 
     def _publish(self, report: Report, *, queued: bool, status: Status | None = None) -> None:
         """Tell of a report; `unchanged` is told only where somebody waits for it."""
+        self._counts.add(report)
         with self._changed:
             if queued and report.status == "unchanged" and self._status in _CLEAN:
                 return

@@ -17,15 +17,7 @@ if TYPE_CHECKING:
 
     from hotmod._model.report import Report
 
-__all__ = [
-    "ConfigError",
-    "HotmodError",
-    "PostponedError",
-    "ReloadError",
-    "RollbackError",
-    "SourceError",
-    "what_helps",
-]
+__all__ = ["ConfigError", "HotmodError", "PostponedError", "ReloadError", "RollbackError", "SourceError"]
 
 
 class HotmodError(Exception):
