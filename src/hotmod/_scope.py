@@ -220,6 +220,10 @@ def scope_for(targets: Sequence[Target], config: Config) -> Scope:
         ConfigError: as `scope_of`.
     """
     more = config.paths if targets else ()
+    for path in more:
+        if not os.path.exists(path):
+            msg = f"option 'paths' names {path}: there is no such folder or file; `hotmod config` tells where"
+            raise ConfigError(msg)
     return scope_of((*targets, *more), config.include, config.exclude, config.log_only)
 
 

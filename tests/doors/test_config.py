@@ -123,6 +123,22 @@ def test_config_prints_every_option(
     assert found["log_only"]["value"] == ["*.html"]
 
 
+def test_config_tells_what_leads_nowhere(capsys: pytest.CaptureFixture[str], tool: pathlib.Path) -> None:
+    """Folders and modules that options name and nobody finds are told beside the value."""
+    (tool / "pyproject.toml").write_text(
+        "[tool.hotmod]\npaths = ['tool', 'nowhere']\nkeep = ['tool.setings:X', 'tool.settings:X']\n"
+        "depends = {'tol.settings' = ['x'], tool = ['y']}\n"
+    )
+    assert _cli.main(["config"]) == _cli.OK
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["paths"].endswith("(pyproject.toml:2; there is no nowhere)")
+    assert lines["keep"].endswith("(pyproject.toml:3; there is no module tool.setings)")
+    assert lines["depends"].endswith("(pyproject.toml:4; there is no module tol.settings)")
+    (tool / "nowhere").mkdir()
+    assert why(capsys, "y", "tool")["state"] == "watched"
+    assert "there is no module tol.settings" in why(capsys, "x", "tool")["why"]
+
+
 def test_config_names_a_bad_value(capsys: pytest.CaptureFixture[str], tool: pathlib.Path) -> None:
     """A value that is not allowed ends with 2 and the message that everybody else gets."""
     (tool / "pyproject.toml").write_text("[tool.hotmod]\npolling = 'often'\n")

@@ -99,7 +99,7 @@ def test_metrics_load_no_engine() -> None:
 
 
 def test_a_watcher_counts_its_own(shop: Project) -> None:
-    """`watcher.metrics` has what this watcher has attempted, and neither what others did nor their modules."""
+    """`watcher.metrics` has the attempts of this watcher and its modules, and not those of others."""
     shop.load("shop.cart")
     shop.write({"lone.py": "X = 1\n"})
     shop.load("lone")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from hotmod._config import Setting
 from hotmod._engine.data import DataFiles
 from hotmod._engine.roots import barred
 from hotmod._engine.sightings import SOURCE
-from hotmod._scope import Scope, is_installed, matches, relative
+from hotmod._scope import Scope, is_installed, locations, matches, relative
 
 __all__ = ["Verdict", "whether"]
 
@@ -101,8 +102,11 @@ def _as_data(path: str, options: dict[str, Setting]) -> Verdict | None:
         for each in listed
         if name in readers and DataFiles([(name, [each])]).readers(path)
     ]
+    missing = [name for name in readers if name not in sys.modules and not locations(name)]
     names = ", ".join(readers)
     why = f"{names} reads it, as depends has {patterns[0]!r} ({_near(depends.origin)})"
+    if missing == readers:
+        return Verdict(path, "ignored", f"{why}, and there is no module {', '.join(missing)}")
     return Verdict(path, "watched", why, names, names, patterns[0], depends.origin)
 
 
