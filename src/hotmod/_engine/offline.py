@@ -12,8 +12,10 @@ decorator, a name that somebody else has set) is not the case.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
+import types
 from collections.abc import Mapping, Sequence
 
 from hotmod._config import Config
@@ -96,14 +98,16 @@ class Preview:
     Args:
         scope: the modules, loaded as they are on disk now.
         config: the options.
+        data: the other files that they read, as they are now.
 
     Raises:
         SourceError: a file can't be read.
     """
 
-    def __init__(self, scope: Scope, config: Config) -> None:
-        self._scope, self._config = scope, config
+    def __init__(self, scope: Scope, config: Config, data: DataFiles) -> None:
+        self._scope, self._config, self._data = scope, config, data
         self._loaded, self._others = _in_scope(scope)
+        self._read = {name: data.now(name) for name in data.modules}
 
     def __len__(self) -> int:
         return len(self._loaded)
@@ -115,8 +119,10 @@ class Preview:
             SourceError: a text can't be read or parsed; what was saved is part of the next plan.
         """
         after, others = _in_scope(self._scope)
-        found = _plan(self._loaded, after, self._others | others, self._config)
-        self._loaded, self._others = after, others
+        now = {name: self._data.now(name) for name in self._read}
+        data = {name: self._data.changes(name, before) for name, before in self._read.items()}
+        found = _plan(self._loaded, after, self._others | others, self._config, data)
+        self._loaded, self._others, self._read = after, others, now
         return found
 
 
@@ -230,11 +236,21 @@ def _git(folder: str, arguments: Sequence[str], given: bytes = b"") -> bytes:
     return done.stdout
 
 
-def _plan(before: Sources, after: Sources, others: set[str], config: Config) -> Plan:
+def _plan(
+    before: Sources,
+    after: Sources,
+    others: set[str],
+    config: Config,
+    data: Mapping[str, tuple[DataChange, ...]] = types.MappingProxyType({}),
+) -> Plan:
     for name, source in after.items():
         if before.get(name) != source:
             parse(source.text)
     changes = {name: each for name in {*before, *after} if (each := _change(name, before, after)) is not None}
+    for name in [name for name, differing in data.items() if differing and name in before and name in after]:
+        text = after[name].text
+        known = changes.get(name) or Change(name, ChangeKind.EDITED, text.path, text, read=True)
+        changes[name] = dataclasses.replace(known, data=data[name])
     mains = {
         name for name in changes if name.rpartition(".")[2] == "__main__" and name in before and name in after
     }
