@@ -2,10 +2,10 @@
 
 Touches: one thread per watcher; the running program, through the reloader.
 
-Guarantees: making a watcher reads no source file and returns at once, and a save after that moment is
-applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it comes from,
-ends as a report or in the log, never the thread. After `stop()`, at exit and in a forked child no attempt
-begins.
+Guarantees: making a watcher reads a few source files at the most and returns at once, and a save after that
+moment is applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it
+comes from, ends as a report or in the log, never the thread. After `stop()`, at exit and in a forked child
+no attempt begins.
 
 Assumes: whoever gives `apply=` calls what it is given, once and in good time.
 """
@@ -76,7 +76,7 @@ class Watcher(Counted):
             WATCHERS.add(self)
             notes.hold()
             name = f"hotmod watcher of {beginning.scope}"
-            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(beginning,), name=name, daemon=True)
             self._thread.start()
 
     def _reset(self, *, stopped: bool) -> None:
@@ -281,18 +281,17 @@ class Watcher(Counted):
 
     # The thread
 
-    def _run(self) -> None:
+    def _run(self, beginning: Beginning) -> None:
         """What the thread does: watch, until stopped or until hotmod itself fails again and again."""
+        beginning.look_closely()
         with self._changed:  # whoever called watch() goes on first: loading the engine keeps the GIL busy
             self._changed.wait_for(lambda: self._stopped, COURTESY)
         from hotmod._engine.doorman import Doorman  # noqa: PLC0415 - loaded with the engine
         from hotmod._engine.lookout import Lookout  # noqa: PLC0415 - loads watchfiles, which takes a while
 
-        if self._beginning is None:
-            return
-        lookout = self._lookout = Lookout(self._beginning.reloader(), self._delay, answers=self._answers)
+        lookout = self._lookout = Lookout(beginning.reloader(), self._delay, answers=self._answers)
         LOOKOUTS.add(lookout)
-        doorman = self._doorman = Doorman(self._beginning.config.patience, self._look_again)
+        doorman = self._doorman = Doorman(beginning.config.patience, self._look_again)
         failures = 0
         started = False
         try:
