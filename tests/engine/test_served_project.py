@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-import hotmod
-from tests.engine.watching import LONG, until_up
+from tests.engine.watching import LONG
 from tests.oracle.project import Project
 
 Serve = Callable[..., object]
-
-
-@pytest.fixture
-def serve(project: Project) -> Iterator[Serve]:
-    """Serves objects until the test is over; gives proxies whose watchers are up."""
-    proxies: list[object] = []
-
-    def one(*args: object, **kwargs: object) -> object:
-        proxies.append(hotmod.live(*args, **kwargs))
-        until_up(proxies[-1].__hotmod__.watcher)
-        return proxies[-1]
-
-    yield one
-    for proxy in proxies:
-        proxy.__hotmod__.close()
 
 
 def test_paths_and_other_files_of_the_project_are_followed(
