@@ -321,7 +321,7 @@ class Watcher(Counted):
     def _turn(self, lookout: Lookout) -> None:
         """Let a moment pass, and see to what was saved."""
         held = self._holds > 0 or self._handed_over or self._brake.holds(lookout.last)
-        if lookout.turn(held=held):
+        if lookout.turn(held=held) and not self._brake.holds(lookout.last):
             self._hand_over()
 
     def _hand_over(self) -> None:
