@@ -92,6 +92,12 @@ def test_a_save_is_told_against_the_one_before(store: pathlib.Path, monkeypatch:
         assert json.loads(line)["error"] is None
 
 
+def words(found: int | Plan | SourceError) -> str:
+    """What is printed of a save."""
+    assert not isinstance(found, int)
+    return watch._text(found, Paint(sys.stdout))
+
+
 def test_other_files_that_modules_read_are_followed(
     store: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,14 +113,14 @@ def test_other_files_that_modules_read_are_followed(
     ) as saves:
         assert next(saves) == 3
         tax.write_text("2")
-        told = watch._text(next(saves), Paint(sys.stdout)).splitlines()
+        told = words(next(saves)).splitlines()
         assert told[:2] == ["tax.txt changed", "run store.config: 1 statement"]
         assert "store/api.py:2 LIMIT = TAX * 2, because TAX changed" in told[5]
         (store.parent / "more.txt").touch()
         (store / "config.py").write_text(read + "X = 1\n")
         seen = ""
         while "more.txt" not in seen or "X = 1" not in seen:
-            seen += watch._text(next(saves), Paint(sys.stdout))
+            seen += words(next(saves))
 
 
 def test_what_ends_the_watch_is_raised(store: pathlib.Path) -> None:
