@@ -182,6 +182,19 @@ def test_edits_are_applied_while_it_runs(tmp_path: pathlib.Path) -> None:
         assert "Could not" not in process.stderr.read()
 
 
+def test_why_a_module_ran_as_a_whole_is_told(tmp_path: pathlib.Path) -> None:
+    """Where more runs than what was edited, the next line says why, unless the strategy wants it so."""
+    for options, told in (((), True), (("--strategy", "modules"), False)):
+        with running(*options, cwd=tmp_path) as process:
+            assert process.stderr
+            process.stderr.readline()
+            (tmp_path / "farm.py").write_text("LEGS = 4\nexec('X = 1')\n")
+            assert "re-ran farm" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            why = "  farm ran as a whole: exec('X = 1') was added (farm.py:2)\n"
+            assert (why in process.stderr.read()) == told
+
+
 def test_reports_can_be_json(tmp_path: pathlib.Path) -> None:
     """With `--json` each reload is one line of JSON on standard error, and nothing else is there."""
     with running("--json", "--strategy", "modules", cwd=tmp_path) as process:

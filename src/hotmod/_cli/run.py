@@ -19,7 +19,7 @@ from collections.abc import Callable
 from hotmod._api import watch
 from hotmod._cli.output import Paint
 from hotmod._cli.program import Program, module_program, script_program
-from hotmod._config import mode, switched_off
+from hotmod._config import configure, mode, switched_off
 from hotmod._model.errors import ConfigError
 from hotmod._model.report import Report, named
 from hotmod._scope import is_installed, near
@@ -39,7 +39,8 @@ def run(options: argparse.Namespace) -> Callable[[], int]:
         ConfigError: there is no such program or target. Nothing was started.
     """
     program = _program(options)
-    teller = _Teller(options)
+    config = configure(strategy=options.strategy)
+    teller = _Teller(options, reasons=config.strategy == "minimal")
     if switched_off():
         teller.note("HOTMOD=off: edits are not applied")
         return program.start
@@ -77,11 +78,17 @@ def _targets(program: Program) -> list[str]:
 
 
 class _Teller(logging.Handler):
-    """Tells of reloads, and of what hotmod has to say beside them."""
+    """Tells of reloads, and of what hotmod has to say beside them.
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    Args:
+        options: those of the command.
+        reasons: whether to say why a module ran as a whole, because that is not the rule.
+    """
+
+    def __init__(self, options: argparse.Namespace, *, reasons: bool) -> None:
         super().__init__(logging.WARNING)
         self._stream = sys.stderr
+        self._reasons = reasons
         self._quiet, self._json = options.quiet or sys.stderr is None, options.json
         self._paint = Paint(self._stream) if not self._quiet else None
 
@@ -95,9 +102,11 @@ class _Teller(logging.Handler):
         if self._json:
             self._write(json.dumps(report.as_dict()), "")
             return
-        hazards = [f"  {hazard}" for hazard in report.hazards]
-        style = "note" if report and hazards else "good" if report else "bad"
-        self._write("\n".join([f"hotmod: {named(report).summary()}", *hazards]), style)
+        why = {each.module: each.why for each in report.reasons if self._reasons}
+        lines = [f"  {name} ran as a whole: {why[name]}" for name in report.ran if name in why]
+        lines += [f"  {hazard}" for hazard in report.hazards]
+        style = "note" if report and report.hazards else "good" if report else "bad"
+        self._write("\n".join([f"hotmod: {named(report).summary()}", *lines]), style)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say what hotmod logs, but for reports: these have been told, and a log may be switched off."""
