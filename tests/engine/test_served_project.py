@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.engine.watching import LONG
+from tests.engine.watching import LONG, until
 from tests.oracle.project import Project
 
 Serve = Callable[..., object]
@@ -81,3 +81,34 @@ def test_methods_have_their_signatures(project: Project, serve: Serve) -> None:
     for name in ("plain", "waits", "of_class", "alone"):
         asked, own = getattr(proxy, name), getattr(proxy.__hotmod__.instance, name)
         assert inspect.signature(asked) == inspect.signature(own)
+
+
+def test_what_a_call_imports_while_an_edit_waits_for_it_follows(project: Project, serve: Serve) -> None:
+    """A module that came in before the edit was applied has what the edit made, like those from before."""
+    project.write(
+        {
+            "rates.py": "TAX = 1\n",
+            "late.py": "from rates import TAX\nDOUBLE = TAX * 2\n",
+            "asks.py": """
+                import rates
+
+
+                class Asks:
+                    def ask(self, meanwhile=None):
+                        if meanwhile:
+                            meanwhile()
+                        import late
+                        return late.TAX, late.DOUBLE
+                """,
+        }
+    )
+    proxy = serve("asks:Asks")
+    watcher = proxy.__hotmod__.watcher
+
+    def save() -> None:
+        project.write({"rates.py": "TAX = 7\n"})
+        until(lambda: watcher._doorman.crowded is not None)  # the edit waits for this call
+
+    assert proxy.ask(save) == (1, 2)
+    assert proxy.__hotmod__.next_report(LONG).status == "applied"
+    assert proxy.ask() == (7, 14)
