@@ -39,11 +39,12 @@ def run(options: argparse.Namespace) -> Callable[[], int]:
         ConfigError: there is no such program or target. Nothing was started.
     """
     program = _program(options)
-    config = configure(strategy=options.strategy)
-    teller = _Teller(options, reasons=config.strategy == "minimal")
+    teller = _Teller(options)
     if switched_off():
         teller.note("HOTMOD=off: edits are not applied")
         return program.start
+    # by the other strategy all modules run as a whole
+    teller.reasons = configure(strategy=options.strategy).strategy == "minimal"
     targets = options.target or _targets(program)
     watch(*targets, strategy=options.strategy, on_rude=options.on_rude, on_reload=teller.tell)
     logging.getLogger("hotmod").addHandler(teller)
@@ -80,15 +81,14 @@ def _targets(program: Program) -> list[str]:
 class _Teller(logging.Handler):
     """Tells of reloads, and of what hotmod has to say beside them.
 
-    Args:
-        options: those of the command.
-        reasons: whether to say why a module ran as a whole, because that is not the rule.
+    Attributes:
+        reasons: whether to say why a module ran as a whole.
     """
 
-    def __init__(self, options: argparse.Namespace, *, reasons: bool) -> None:
+    def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(logging.WARNING)
         self._stream = sys.stderr
-        self._reasons = reasons
+        self.reasons = False
         self._quiet, self._json = options.quiet or sys.stderr is None, options.json
         self._paint = Paint(self._stream) if not self._quiet else None
 
@@ -102,7 +102,7 @@ class _Teller(logging.Handler):
         if self._json:
             self._write(json.dumps(report.as_dict()), "")
             return
-        why = {each.module: each.why for each in report.reasons if self._reasons}
+        why = {each.module: each.why for each in report.reasons if self.reasons}
         lines = [f"  {name} ran as a whole: {why[name]}" for name in report.ran if name in why]
         lines += [f"  {hazard}" for hazard in report.hazards]
         style = "note" if report and report.hazards else "good" if report else "bad"

@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib.machinery
 import sys
 import types
-import weakref
 from collections.abc import Sequence
 
 from hotmod._engine.sightings import SOURCE, View, bytes_of
@@ -26,17 +25,17 @@ class Witness:
     """The finder."""
 
     def __init__(self) -> None:
-        self._views: weakref.WeakSet[View] = weakref.WeakSet()
+        self._views: dict[int, View] = {}  # by identity: it is asked and changed in one step each
 
     def attend(self, view: View) -> None:
-        """Note imports for a view until it is dismissed, or gone."""
-        self._views.add(view)
+        """Note imports for a view until it is dismissed."""
+        self._views[id(view)] = view
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
     def dismiss(self, view: View) -> None:
         """Note nothing more for a view."""
-        self._views.discard(view)
+        self._views.pop(id(view), None)
         if not self._views and self in sys.meta_path:
             sys.meta_path.remove(self)
 
@@ -45,7 +44,9 @@ class Witness:
     ) -> importlib.machinery.ModuleSpec | None:
         """Find a module of a scope through the other finders; None for all other modules."""
         asking = [
-            each for each in list(self._views) if each.scope.asks_for_paths or each.scope.owns_name(name)
+            each
+            for each in list(self._views.values())
+            if each.scope.asks_for_paths or each.scope.owns_name(name)
         ]
         # one that is loaded is looked for by somebody who does not import it
         if not asking or name in sys.modules:
@@ -65,8 +66,10 @@ def found_by_others(
 ) -> importlib.machinery.ModuleSpec | None:
     """What the finders of the process but hotmod's own find."""
     for finder in list(sys.meta_path):
+        if finder is own or finder is WITNESS:
+            continue
         find = getattr(finder, "find_spec", None)
-        spec = find(name, path, target) if find is not None and finder not in (own, WITNESS) else None
+        spec = find(name, path, target) if find is not None else None
         if spec is not None:
             return spec  # type: ignore[no-any-return]
     return None
