@@ -65,6 +65,7 @@ def why(capsys: pytest.CaptureFixture[str], path: str, *targets: str) -> dict[st
         ("tool/config/a.yaml", "watched", "tool.settings reads it, as depends has 'tool/config/*.yaml'"),
         ("tool/page.html", "logged", "log_only has '*.html' (pyproject.toml:3)"),
         ("tool/a_pb2.py", "ignored", "exclude has '*_pb2.py' (pyproject.toml:2)"),
+        ("tool/config", "ignored", "it is a folder"),
         ("tool/notes.txt", "ignored", "no Python source, and no module says that it reads it"),
         ("tool/a-b.py", "ignored", "'a-b' is no identifier"),
         ("tool/node_modules/x.py", "ignored", "the folder tool/node_modules is not entered"),

@@ -205,7 +205,11 @@ def test_reports_can_be_json(tmp_path: pathlib.Path) -> None:
 
 
 def test_switched_off_the_program_runs_all_the_same(tmp_path: pathlib.Path) -> None:
-    """With `HOTMOD=off` the program runs, and the one line says that edits are not applied."""
+    """With `HOTMOD=off` the program runs, and the one line says that edits are not applied.
+
+    Nobody looks at the options then, so that mistakes in them do not matter.
+    """
+    (tmp_path / "pyproject.toml").write_text("[tool.hotmod]\ndelay = 'soon'\n")
     with running(cwd=tmp_path, HOTMOD="off") as process:
         assert ask(process, "cow") == "cow: 4\n"
         told = process.communicate()[1]

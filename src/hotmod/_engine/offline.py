@@ -32,6 +32,7 @@ from hotmod._source.resolve import ModuleSource
 __all__ = ["Preview", "plan_of_file", "plan_of_scope"]
 
 Sources = Mapping[str, ModuleSource]
+INSTEAD = "`hotmod explain FILE --against OTHER` compares with a file."
 
 
 def plan_of_file(path: str, against: str, config: Config) -> Plan:
@@ -227,11 +228,11 @@ def _git(folder: str, arguments: Sequence[str], given: bytes = b"") -> bytes:
             check=False,
         )
     except OSError as error:
-        msg = f"git can't be run ({error}); give a file to compare with: --against FILE"
+        msg = f"git can't be run ({error}). {INSTEAD}"
         raise HotmodError(msg) from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
-        msg = f"git can't tell what was there before: {said}"
+        msg = f"git can't tell what was there before: {said}. {INSTEAD}"
         raise HotmodError(msg)
     return done.stdout
 

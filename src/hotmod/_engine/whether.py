@@ -113,6 +113,8 @@ def _as_data(path: str, options: dict[str, Setting]) -> Verdict | None:
 def _as_module(path: str, scope: Scope) -> Verdict:
     roots = [(os.path.realpath(root), prefix) for root, prefix in scope.roots()]
     near = [each for each in roots if path == each[0] or path.startswith(os.path.join(each[0], ""))]
+    if os.path.isdir(path):
+        return Verdict(path, "ignored", "it is a folder: ask about a file in it")
     if not path.endswith(SOURCE):
         why = "it is no Python source, and no module says that it reads it (the option depends)"
         return Verdict(path, "ignored", why)
