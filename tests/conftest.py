@@ -1,13 +1,16 @@
-"""What holds for all tests: how hypothesis searches, and how much heap there is."""
+"""What holds for all tests: how hypothesis searches, how much heap there is, and a folder to import from."""
 
 from __future__ import annotations
 
 import gc
 import os
+import pathlib
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import Phase, settings
+
+from tests.oracle.project import Project
 
 # No deadline: an example may start processes, and the machine may be busy. No explaining: it takes longer
 # than finding.
@@ -30,3 +33,11 @@ def _small_heap() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def project(tmp_path: pathlib.Path) -> Iterator[Project]:
+    """An empty folder on `sys.path`; what is imported from it is forgotten after the test."""
+    found = Project(tmp_path)
+    yield found
+    found.forget()

@@ -32,6 +32,7 @@ __all__ = [
     "loaded_of",
     "locations",
     "matches",
+    "near",
     "relative",
     "scope_for",
     "scope_of",
@@ -62,7 +63,9 @@ class Scope:
     everywhere: bool = False
 
     def __str__(self) -> str:
-        return "every module of yours" if self.everywhere else ", ".join((*self.names, *self.folders))
+        if self.everywhere:
+            return "every module of yours"
+        return ", ".join((*self.names, *map(near, self.folders)))
 
     @property
     def asks_for_paths(self) -> bool:
@@ -115,12 +118,25 @@ class Scope:
     def roots(self) -> list[tuple[str, str]]:
         """The folders and files in which the scope's modules lie now, each with its module-name prefix.
 
-        The prefix of a folder target is empty. A package that can't be found has no roots.
+        The prefix of a folder target is empty, unless the folder is a package or lies in one. A package that
+        can't be found has no roots.
         """
-        found = [(folder, "") for folder in self.folders]
+        found = [(folder, _name_at(folder)) for folder in self.folders]
         for name in _own_packages() if self.everywhere else self.names:
             found += [(place, name) for place in locations(name) if not self.everywhere or _is_free(place)]
         return list(dict.fromkeys(found))
+
+
+def _name_at(path: str) -> str:
+    """The name under which a package, or a module of one, is imported; empty for what is in no package."""
+    folder, file = os.path.split(path) if path.endswith(".py") else (path, "")
+    names = [] if file in ("", "__init__.py") else [file.removesuffix(".py")]
+    top = folder
+    # what stands on `sys.path` is imported from there, whatever it holds
+    while os.path.isfile(os.path.join(top, "__init__.py")) and top not in map(os.path.realpath, sys.path):
+        top, name = os.path.split(top)
+        names.insert(0, name)
+    return ".".join(names) if top != folder else ""
 
 
 def relative(path: str) -> str:
@@ -129,6 +145,14 @@ def relative(path: str) -> str:
         return os.path.relpath(path)
     except FileNotFoundError:
         return os.path.relpath(path, _FOLDER)
+
+
+def near(path: str) -> str:
+    """A path as people say it: as seen from the working directory, if it lies there."""
+    here = relative(path)
+    if here.startswith(os.pardir):
+        return path
+    return os.path.join(here, "") if os.path.isdir(path) else here
 
 
 def _folder() -> str:
@@ -197,6 +221,10 @@ def scope_for(targets: Sequence[Target], config: Config) -> Scope:
         ConfigError: as `scope_of`.
     """
     more = config.paths if targets else ()
+    for path in more:
+        if not os.path.exists(path):
+            msg = f"option 'paths' names {path}: there is no such folder or file; `hotmod config` tells where"
+            raise ConfigError(msg)
     return scope_of((*targets, *more), config.include, config.exclude, config.log_only)
 
 

@@ -25,6 +25,7 @@ from pygments.token import Token
 
 from hotmod._config import configure, switched_off
 from hotmod._model.errors import ConfigError, HotmodError
+from hotmod._model.report import named
 from hotmod._scope import everything, scope_for
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Keeper:
             _say(f"saved, and applied before the next cell: {_listed(waiting)}")
         done = [report for report in reloader.history if report.status != "unchanged"]
         if done:
-            _say(f"last: {_named(done[-1])}")
+            _say(f"last: {named(done[-1])}")
 
     def plan(self, _: list[str]) -> None:
         """Show what the next cell would apply."""
@@ -272,9 +273,9 @@ class Keeper:
             files = self.reloader.ledger.paths() | {str(getattr(error, "filename", ""))}
             with lines_on_disk(files if not report else ()):
                 _show_error(self.shell, error)
-        named = _named(report)
+        told = named(report)
         more = "; %hotmod status tells more" if report and report.hazards else ""
-        self._publish(f"hotmod: {named.summary()}{more}", named._repr_html_())
+        self._publish(f"hotmod: {told.summary()}{more}", told._repr_html_())
 
     def _publish(self, line: str, markup: str | None) -> None:
         data = {"text/plain": line}
@@ -340,11 +341,6 @@ def _autoreload(shell: InteractiveShell) -> Any:
     """The reloader of IPython's own extension; None where that is not loaded."""
     magics = shell.magics_manager.registry.get("AutoreloadMagics")
     return getattr(magics, "_reloader", None)
-
-
-def _named(report: Report) -> Report:
-    """The report, with what it was about in place of the whole scope."""
-    return dataclasses.replace(report, scope=_listed(report.changed)) if report.changed else report
 
 
 def _counted(number: int, noun: str) -> str:

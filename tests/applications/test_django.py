@@ -72,7 +72,7 @@ def test_a_site_takes_edits(tmp_path: pathlib.Path) -> None:
         assert session.get("/") == "Your blog: Tea, Milk, Jam (seen 5)"
         session.save("config/settings.py", "MIDDLEWARE = [", 'MIDDLEWARE = ["no.such", ')
         session.told(
-            "Could not reload config.settings", "setting MIDDLEWARE", "restart", "Nothing was changed"
+            "Could not reload config.settings", "setting MIDDLEWARE", "Restart", "Nothing was changed"
         )
         assert session.get("/") == "Your blog: Tea, Milk, Jam (seen 6)"
         session.is_on("how-to/django.md")

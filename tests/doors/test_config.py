@@ -65,6 +65,7 @@ def why(capsys: pytest.CaptureFixture[str], path: str, *targets: str) -> dict[st
         ("tool/config/a.yaml", "watched", "tool.settings reads it, as depends has 'tool/config/*.yaml'"),
         ("tool/page.html", "logged", "log_only has '*.html' (pyproject.toml:3)"),
         ("tool/a_pb2.py", "ignored", "exclude has '*_pb2.py' (pyproject.toml:2)"),
+        ("tool/config", "ignored", "it is a folder"),
         ("tool/notes.txt", "ignored", "no Python source, and no module says that it reads it"),
         ("tool/a-b.py", "ignored", "'a-b' is no identifier"),
         ("tool/node_modules/x.py", "ignored", "the folder tool/node_modules is not entered"),
@@ -121,6 +122,22 @@ def test_config_prints_every_option(
     found = json.loads(capsys.readouterr().out)
     assert found["HOTMOD"] == {"value": "manual", "origin": "HOTMOD"}
     assert found["log_only"]["value"] == ["*.html"]
+
+
+def test_config_tells_what_leads_nowhere(capsys: pytest.CaptureFixture[str], tool: pathlib.Path) -> None:
+    """Folders and modules that options name and nobody finds are told beside the value."""
+    (tool / "pyproject.toml").write_text(
+        "[tool.hotmod]\npaths = ['tool', 'nowhere']\nkeep = ['tool.setings:X', 'tool.settings:X']\n"
+        "depends = {'tol.settings' = ['x'], tool = ['y']}\n"
+    )
+    assert _cli.main(["config"]) == _cli.OK
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["paths"].endswith("(pyproject.toml:2; there is no nowhere)")
+    assert lines["keep"].endswith("(pyproject.toml:3; there is no module tool.setings)")
+    assert lines["depends"].endswith("(pyproject.toml:4; there is no module tol.settings)")
+    (tool / "nowhere").mkdir()
+    assert why(capsys, "y", "tool")["state"] == "watched"
+    assert "there is no module tol.settings" in why(capsys, "x", "tool")["why"]
 
 
 def test_config_names_a_bad_value(capsys: pytest.CaptureFixture[str], tool: pathlib.Path) -> None:

@@ -63,6 +63,14 @@ def test_the_text_is_for_people(say: Say) -> None:
     assert "store" not in sys.modules
 
 
+def test_a_package_is_the_same_by_its_folder(say: Say) -> None:
+    """A folder that is a package is named as its importers name it, and so is what lies in one."""
+    assert say("store/") == say(str(pathlib.Path("store").absolute())) == TEXT
+    assert "  store.api\n    reads at import store.config: TAX (line 1)" in say(
+        "store/api.py", "store/config.py"
+    )
+
+
 def test_a_cycle_is_told_at_its_modules(say: Say) -> None:
     """A module in a cycle says with whom."""
     pathlib.Path("store/config.py").write_text("import store.api\nTAX = 1\n")

@@ -167,10 +167,12 @@ def test_edits_are_applied_while_it_runs(tmp_path: pathlib.Path) -> None:
         assert process.stderr.readline() == "hotmod: echo.py runs; what is saved in ./ is applied\n"
         assert ask(process, "cow") == "cow: 4\n"
         (tmp_path / "farm.py").write_text("LEGS = 2\n")
-        assert "re-ran farm" in process.stderr.readline()
+        assert process.stderr.readline().startswith("hotmod: applied farm in ")
         assert ask(process, "hen") == "hen: 2\n"
         (tmp_path / "echo.py").write_text(ECHO.replace("{farm.LEGS}", "{farm.LEGS}!"))
-        assert "patched answer" in process.stderr.readline()
+        told = process.stderr.readline()
+        assert told.startswith("hotmod: applied __main__ in ")
+        assert "patched answer" in told
         assert ask(process, "hen") == "hen: 2!\n"
         (tmp_path / "farm.py").write_text("LEGS = \n")
         refused = process.stderr.readline()
@@ -178,6 +180,19 @@ def test_edits_are_applied_while_it_runs(tmp_path: pathlib.Path) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == -signal.SIGINT
         assert "Could not" not in process.stderr.read()
+
+
+def test_why_a_module_ran_as_a_whole_is_told(tmp_path: pathlib.Path) -> None:
+    """Where more runs than what was edited, the next line says why, unless the strategy wants it so."""
+    for options, told in (((), True), (("--strategy", "modules"), False)):
+        with running(*options, cwd=tmp_path) as process:
+            assert process.stderr
+            process.stderr.readline()
+            (tmp_path / "farm.py").write_text("LEGS = 4\nexec('X = 1')\n")
+            assert "re-ran farm" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            why = "  farm ran as a whole: exec('X = 1') was added (farm.py:2)\n"
+            assert (why in process.stderr.read()) == told
 
 
 def test_reports_can_be_json(tmp_path: pathlib.Path) -> None:
@@ -190,7 +205,11 @@ def test_reports_can_be_json(tmp_path: pathlib.Path) -> None:
 
 
 def test_switched_off_the_program_runs_all_the_same(tmp_path: pathlib.Path) -> None:
-    """With `HOTMOD=off` the program runs, and the one line says that edits are not applied."""
+    """With `HOTMOD=off` the program runs, and the one line says that edits are not applied.
+
+    Nobody looks at the options then, so that mistakes in them do not matter.
+    """
+    (tmp_path / "pyproject.toml").write_text("[tool.hotmod]\ndelay = 'soon'\n")
     with running(cwd=tmp_path, HOTMOD="off") as process:
         assert ask(process, "cow") == "cow: 4\n"
         told = process.communicate()[1]

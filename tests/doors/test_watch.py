@@ -12,7 +12,8 @@ import sys
 import pytest
 
 from hotmod._cli import watch
-from hotmod._config import Config
+from hotmod._cli.output import Paint
+from hotmod._config import Config, configure
 from hotmod._engine.foresee import foresee
 from hotmod._model.errors import SourceError
 from hotmod._plan import Plan
@@ -89,6 +90,37 @@ def test_a_save_is_told_against_the_one_before(store: pathlib.Path, monkeypatch:
             line = watch._json(found)
         assert line.count("\n") == 1
         assert json.loads(line)["error"] is None
+
+
+def words(found: int | Plan | SourceError) -> str:
+    """What is printed of a save."""
+    assert not isinstance(found, int)
+    return watch._text(found, Paint(sys.stdout))
+
+
+def test_other_files_that_modules_read_are_followed(
+    store: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The save of a file that `depends` names is told like any other, alone or beside its module's own."""
+    monkeypatch.chdir(store.parent)
+    monkeypatch.setattr(sys, "path", [str(store.parent), *sys.path])
+    read = "import pathlib\nTAX = int(pathlib.Path('tax.txt').read_text())\n"
+    (store / "config.py").write_text(read)
+    tax = store.parent / "tax.txt"
+    tax.write_text("1")
+    with contextlib.closing(
+        foresee(scope_of(["store"]), configure(depends={"store.config": "*.txt"}))
+    ) as saves:
+        assert next(saves) == 3
+        tax.write_text("2")
+        told = words(next(saves)).splitlines()
+        assert told[:2] == ["tax.txt changed", "run store.config: 1 statement"]
+        assert "store/api.py:2 LIMIT = TAX * 2, because TAX changed" in told[5]
+        (store.parent / "more.txt").touch()
+        (store / "config.py").write_text(read + "X = 1\n")
+        seen = ""
+        while "more.txt" not in seen or "X = 1" not in seen:
+            seen += words(next(saves))
 
 
 def test_what_ends_the_watch_is_raised(store: pathlib.Path) -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+import hotmod
 from hotmod import _api
+from tests.engine.watching import until_up
 from tests.oracle.project import Project
 
 
@@ -14,14 +15,6 @@ def own_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has reloaders of its own, though all tests call their package `shop`."""
     monkeypatch.setattr(_api, "_beginnings", {})
     monkeypatch.setattr(_api, "_watchers", {})
-
-
-@pytest.fixture
-def project(tmp_path: pathlib.Path) -> Iterator[Project]:
-    """An empty folder on `sys.path`; what is imported from it is forgotten after the test."""
-    found = Project(tmp_path)
-    yield found
-    found.forget()
 
 
 @pytest.fixture
@@ -47,3 +40,18 @@ def shop(project: Project) -> Project:
     )
     project.load("shop", "shop.config", "shop.cart", "shop.other")
     return project
+
+
+@pytest.fixture
+def serve(project: Project) -> Iterator[Callable[..., hotmod.Served]]:
+    """Serves objects of a test's folder until the test is over; gives proxies whose watchers are up."""
+    proxies: list[hotmod.Served] = []
+
+    def one(*args: object, **kwargs: object) -> hotmod.Served:
+        proxies.append(hotmod.live(*args, **kwargs))
+        until_up(proxies[-1].__hotmod__.watcher)
+        return proxies[-1]
+
+    yield one
+    for proxy in proxies:
+        proxy.__hotmod__.close()

@@ -13,8 +13,9 @@ import pytest
 
 import hotmod
 from hotmod._config import configure
-from hotmod._engine import grace, transaction
+from hotmod._engine import grace, sightings, transaction
 from hotmod._engine.beginning import Beginning
+from hotmod._engine.witness import WITNESS
 from hotmod._scope import scope_of
 from tests.engine.watching import LONG
 from tests.oracle.cases import Case, all_cases
@@ -50,6 +51,47 @@ LATE = (
 def test_what_is_saved_before_the_engine_is_loaded(case: Case, tmp_path: pathlib.Path) -> None:
     """Of which text a module ran is not known then; what comes of it is what a fresh process has."""
     assert play(case, tmp_path, strategy="minimal", tool="late").problems == []
+
+
+@pytest.mark.parametrize("few", [64, 0], ids=["few modules", "many modules"])
+def test_an_edit_before_the_engine_is_loaded_is_as_small_as_any(
+    shop: Project, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the edited statement runs: files are read when the watch begins, or first thing in its thread."""
+    monkeypatch.setattr(sightings, "FEW", few)
+    shop.write({"shop/early.py": "STATE = []\nTAX = 1\n"})
+    shop.load("shop.early").STATE.append(1)
+    beginning = Beginning(configure(), scope_of(["shop"]))
+    beginning.look_closely()
+    shop.write({"shop/early.py": "STATE = []\nTAX = 2\n"})
+    assert beginning.reloader().reload().ran == ("shop.early:2",)
+    assert sys.modules["shop.early"].STATE == [1]
+
+
+def test_an_import_before_the_engine_is_loaded_is_seen(shop: Project) -> None:
+    """Of a module that is imported meanwhile, and edited then, it is known what it was imported from."""
+    shop.write({"shop/late.py": "STATE = []\nTAX = 1\n", "shop/never.py": "1 / 0\n"})
+    beginning = Beginning(configure(), scope_of(["shop"]))
+    shop.load("shop.late").STATE.append(1)
+    with pytest.raises(ZeroDivisionError):
+        importlib.import_module("shop.never")
+    shop.write({"shop/late.py": "STATE = []\nTAX = 2\n"})
+    assert WITNESS in sys.meta_path
+    reloader = beginning.reloader()
+    assert WITNESS not in sys.meta_path
+    assert reloader.reload().ran == ("shop.late:2",)
+    assert sys.modules["shop.late"].STATE == [1]
+
+
+def test_a_file_that_is_only_looked_for_is_not_noted(shop: Project) -> None:
+    """Somebody who asks all finders for a module that is loaded does not import it."""
+    beginning = Beginning(configure(), scope_of(["shop"]))
+    shop.write({"shop/late.py": "TAX = 1\n"})
+    shop.load("shop.late")
+    shop.write({"shop/late.py": "TAX = 2\n"})
+    assert WITNESS.find_spec("shop.late", sys.modules["shop"].__path__) is None
+    beginning.reloader().reload(check=True)
+    assert sys.modules["shop.late"].TAX == 2
 
 
 def test_a_module_that_is_imported_between_plan_and_transaction(
@@ -99,10 +141,12 @@ class Importing(threading.Thread):
 
 
 def begun(shop: Project, gate: types.ModuleType) -> tuple[hotmod.Reloader, Importing]:
-    """A reloader that finds a module saved since the beginning, and in the middle of its import."""
+    """A reloader that finds a module saved since the beginning, and in the middle of an import not seen."""
     shop.write({"shop/slow.py": SLOW.format(tax=1, total=1)})
     beginning = Beginning(configure(strategy="minimal"), scope_of(["shop"], (), ()))
     shop.write({"shop/slow.py": SLOW.format(tax=2, total=2)})
+    assert beginning._view
+    WITNESS.dismiss(beginning._view)
     thread = Importing("shop.slow")
     thread.start()
     assert gate.started.wait(LONG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import types
 
 import pytest
 
@@ -72,6 +73,27 @@ def test_a_save_or_a_success_ends_it(end: str) -> None:
         brake.after(Report(status="rejected", error=hotmod.PostponedError("stable")))
         clock.now += LONGEST
     assert not brake.holds(clock.now - (LONGEST if end == "postponed" else 0))
+
+
+def test_a_save_that_is_noticed_and_over_in_one_turn_is_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine what the attempt before wrote is noticed and due at once: it counts all the same."""
+    watcher, handed = hotmod.Watcher(None), []
+    brake, clock = failing(PATIENCE)
+    lookout = types.SimpleNamespace(last=0.0)
+
+    def turn(*, held: bool) -> bool:
+        lookout.last = clock.now
+        return not held
+
+    lookout.turn = turn
+    monkeypatch.setattr(watcher, "_brake", brake)
+    monkeypatch.setattr(watcher, "_hand_over", lambda: handed.append(clock.now))
+    watcher._turn(lookout)
+    watcher._turn(lookout)
+    assert handed == []
+    clock.now += LONGEST
+    watcher._turn(lookout)
+    assert len(handed) == 1
 
 
 def test_a_module_that_saves_and_fails_is_slowed_down(

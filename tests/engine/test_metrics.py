@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import hotmod
+from tests.engine.watching import LONG, watching
 from tests.oracle.project import Project
 
 CART = "from shop.config import TAX\nRATE = TAX * 2\ndef total(net): return net + RATE\n"
@@ -95,3 +96,30 @@ def test_metrics_load_no_engine() -> None:
     env = {**os.environ, "HOTMOD": "off"}
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, env=env, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_watcher_counts_its_own(shop: Project) -> None:
+    """`watcher.metrics` has the attempts of this watcher and its modules, and not those of others."""
+    shop.load("shop.cart")
+    shop.write({"lone.py": "X = 1\n"})
+    shop.load("lone")
+    with watching("shop") as watcher, watching("lone") as other:
+        shop.write({"shop/config.py": "TAX = 2\n"})
+        reports = [watcher.next_report(LONG), watcher.rollback(), watcher.retry()]
+        hotmod.reload("shop")
+        found = watcher.metrics
+        assert (found.reloads["applied"], found.reloads["rolled-back"]) == (2, 1)
+        assert found.reloads.keys() <= {"applied", "rolled-back", "unchanged"}  # it may look once more
+        assert found.seconds >= sum(report.seconds for report in reports) > 0
+        assert found.statements == sum(len(report.ran) for report in reports) > 0
+        loaded = [name for name in sys.modules if name.partition(".")[0] == "shop"]
+        assert found.modules == len(loaded)
+        assert other.metrics.reloads.keys() <= {"unchanged"}
+        assert {each.name for each in found.samples()} >= {"hotmod_reloads", "hotmod_modules"}
+
+
+def test_a_watcher_that_is_off_counts_nothing(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `HOTMOD=off` a watcher has metrics as well, and they are 0."""
+    monkeypatch.setenv("HOTMOD", "off")
+    found = hotmod.watch("shop").metrics
+    assert (found.reloads, found.modules, found.sources) == ({}, 0, 0)

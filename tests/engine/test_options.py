@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pathlib
+import re
 
 import pytest
 
@@ -89,6 +90,8 @@ def test_relative_paths_begin_where_they_stand(origin: pathlib.Path, monkeypatch
     ("key", "value", "allowed"),
     [
         ("delay", "soon", "allowed are 0 to 60"),
+        ("delay", True, "allowed are 0 to 60"),
+        ("patience", False, "allowed are 0 to 3600"),
         ("polling", "often", "allowed are auto, on, off, or 0.01 to 60"),
         ("polling", 0, "allowed are auto"),
         ("depends", ["config.yaml"], "allowed are modules with lists of patterns"),
@@ -103,6 +106,30 @@ def test_a_bad_value_is_named(key: str, value: object, allowed: str) -> None:
     """What is not allowed is named, with its place and what is allowed, before anything is started."""
     with pytest.raises(hotmod.ConfigError, match=f"{key}.*{allowed}"):
         hotmod.watch("this", **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("HOTMOD_DELAY", "soon", "option 'delay' in HOTMOD_DELAY has the bad value 'soon'"),
+        ("HOTMOD_STRATGY", "minimal", "unknown option 'stratgy' in HOTMOD_STRATGY; allowed are delay"),
+    ],
+)
+def test_a_bad_variable_is_named(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a variable says wrong is told by its name, as it has to be mended there."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(hotmod.ConfigError, match=re.escape(words)):
+        configure()
+
+
+def test_a_bad_line_is_named(origin: pathlib.Path) -> None:
+    """What the file says wrong is told with its line."""
+    file = origin / "pyproject.toml"
+    file.write_text("[tool.hotmod]\ndelay = 1\npolling = 'often'\n")
+    with pytest.raises(hotmod.ConfigError, match=re.escape(f"'polling' in [tool.hotmod] of {file}:3 has")):
+        configure()
 
 
 def test_one_value_or_several() -> None:
@@ -159,8 +186,8 @@ def test_paths_beside_the_targets_are_watched(project: Project, monkeypatch: pyt
 
 
 def test_paths_that_do_not_exist_are_named(shop: Project) -> None:
-    """A folder of plug-ins that is not there is an error, and nothing is started."""
-    with pytest.raises(hotmod.ConfigError, match=r"nowhere.*no such folder"):
+    """A folder of plug-ins that is not there is an error of the option, and nothing is started."""
+    with pytest.raises(hotmod.ConfigError, match=r"option 'paths' names .*nowhere.*no such folder"):
         hotmod.watch("shop", paths=["nowhere"])
 
 

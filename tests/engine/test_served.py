@@ -6,12 +6,12 @@ import asyncio
 import inspect
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 import hotmod
-from tests.engine.watching import LONG, until_up
+from tests.engine.watching import LONG
 from tests.oracle.project import Project
 
 EXECUTOR = """
@@ -73,24 +73,10 @@ MARKS = """
 Serve = Callable[..., hotmod.Served]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def executor(project: Project) -> Project:
+    """A folder with a class to serve."""
     return project.write({"my_executor.py": EXECUTOR, "marks.py": MARKS, "tally.py": "LOG = []\n"})
-
-
-@pytest.fixture
-def serve(executor: Project) -> Iterator[Callable[..., object]]:
-    """Serves objects until the test is over; gives proxies whose watchers are up."""
-    proxies: list[object] = []
-
-    def one(*args: object, **kwargs: object) -> object:
-        proxies.append(hotmod.live(*args, **kwargs))
-        until_up(proxies[-1].__hotmod__.watcher)
-        return proxies[-1]
-
-    yield one
-    for proxy in proxies:
-        proxy.__hotmod__.close()
 
 
 def save(

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-import hotmod
-from tests.engine.watching import LONG, until_up
+from tests.engine.watching import LONG
 from tests.oracle.project import Project
 
 Serve = Callable[..., object]
-
-
-@pytest.fixture
-def serve(project: Project) -> Iterator[Serve]:
-    """Serves objects until the test is over; gives proxies whose watchers are up."""
-    proxies: list[object] = []
-
-    def one(*args: object, **kwargs: object) -> object:
-        proxies.append(hotmod.live(*args, **kwargs))
-        until_up(proxies[-1].__hotmod__.watcher)
-        return proxies[-1]
-
-    yield one
-    for proxy in proxies:
-        proxy.__hotmod__.close()
 
 
 def test_paths_and_other_files_of_the_project_are_followed(
@@ -97,3 +81,28 @@ def test_methods_have_their_signatures(project: Project, serve: Serve) -> None:
     for name in ("plain", "waits", "of_class", "alone"):
         asked, own = getattr(proxy, name), getattr(proxy.__hotmod__.instance, name)
         assert inspect.signature(asked) == inspect.signature(own)
+
+
+def test_what_a_call_imports_while_an_edit_waits_for_it_follows(project: Project, serve: Serve) -> None:
+    """A module that came in before the edit was applied has what the edit made, like those from before."""
+    project.write(
+        {
+            "rates.py": "TAX = 1\n",
+            "late.py": "from rates import TAX\nDOUBLE = TAX * 2\n",
+            "asks.py": """
+                import rates
+
+
+                class Asks:
+                    def ask(self, meanwhile=None):
+                        if meanwhile:
+                            meanwhile()
+                        import late
+                        return late.TAX, late.DOUBLE
+                """,
+        }
+    )
+    proxy = serve("asks:Asks")
+    assert proxy.ask(lambda: project.write({"rates.py": "TAX = 7\n"})) == (1, 2)
+    assert proxy.__hotmod__.next_report(LONG).status == "applied"
+    assert proxy.ask() == (7, 14)

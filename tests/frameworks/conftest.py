@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +9,8 @@ from tests.oracle.project import Project
 
 
 @pytest.fixture
-def project(tmp_path: pathlib.Path) -> Iterator[Project]:
-    """An empty folder on `sys.path`; what is imported from it is forgotten after the test."""
-    found = Project(tmp_path)
+def project(project: Project) -> Iterator[Project]:
+    """The folder of a test; what frameworks remember elsewhere is forgotten before and after it."""
     forget_elsewhere()
-    yield found
+    yield project
     forget_elsewhere()
-    found.forget()

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+import hotmod
 from hotmod._model.hazards import HAZARDS, Hazard
 from hotmod._model.report import Location, Reason, Report
 
@@ -78,6 +79,18 @@ class TestWords:
             "Could not reload shop.cart (cart.py:41): NameError: name 'Pirce' is not defined. "
             f"Nothing was changed: {running}. Fix the file and save."
         )
+
+    def test_a_refusal_ends_with_what_helps(self) -> None:
+        """Where the file is not at fault, the last part says what helps instead of mending it."""
+        used = hotmod.HotmodError(
+            "Django has used DEBUG", advice="Restart the process, or take the edit back."
+        )
+        gone = hotmod.SourceError("shop", 0, "the folder is gone", advice="Put it back.")
+        for error, end in ((used, "Restart the process, or take the edit back."), (gone, "Put it back.")):
+            report = Report("rejected", "shop", changed=("shop.settings",), error=error)
+            again = pickle.loads(pickle.dumps(report))
+            for told in (str(report), str(again)):
+                assert told.endswith(f"the affected module still runs the previous code. {end}")
 
     def test_an_error_without_words(self) -> None:
         """An exception that says nothing is told by its type."""

@@ -1,20 +1,11 @@
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable, Iterator
 
 import pytest
 
 import hotmod
 from tests.oracle.project import Project
-
-
-@pytest.fixture
-def project(tmp_path: pathlib.Path) -> Iterator[Project]:
-    """An empty folder on `sys.path`; what is imported from it is forgotten after the test."""
-    found = Project(tmp_path)
-    yield found
-    found.forget()
 
 
 @pytest.fixture

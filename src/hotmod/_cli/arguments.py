@@ -41,9 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _add_watch(commands)
     _add_graph(commands)
     _add_check(commands)
-    _add_config(commands)
-    _add_demo(commands)
-    _add_diagnose(commands)
+    _add_shows(commands)
     return top
 
 
@@ -104,7 +102,7 @@ def _add_watch(commands: _Commands) -> None:
         "A program that has loaded all modules as they are now is imagined; none has to run.",
     )
     watch.usage = "hotmod watch [OPTION ...] TARGET [TARGET ...]"
-    watch.add_argument("targets", metavar="TARGET", nargs="*", help=TARGET)
+    _add_targets(watch, "*")
     watch.add_argument(
         "--why",
         metavar="PATH",
@@ -128,7 +126,7 @@ def _add_plans(commands: _Commands) -> None:
         "plans:plan",
         "tell what all edits since a revision would do to a program that runs that revision, and why",
     )
-    plan.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    _add_targets(plan)
     _add_reference(plan, "REV", "what the program has loaded: a revision of git")
 
 
@@ -139,7 +137,7 @@ def _add_graph(commands: _Commands) -> None:
         "show which module imports which, in layers by load order, with cycles and hard edges",
         "It reads files and runs none of them.",
     )
-    graph.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    _add_targets(graph)
     graph.add_argument("--format", choices=FORMATS, default="text", help="how to show it (default: text)")
     graph.add_argument("--output", metavar="FILE", help="write it to FILE instead of standard output")
     _add_json(graph, "the same as --format json")
@@ -152,7 +150,7 @@ def _add_check(commands: _Commands) -> None:
         "tell what the text of a program shows that reloading it will find hard",
         "It reads files and runs none of them. It ends with 1 where it finds something.",
     )
-    check.add_argument("targets", metavar="TARGET", nargs="+", help=TARGET)
+    _add_targets(check)
     check.add_argument(
         "--ignore",
         action="append",
@@ -164,14 +162,11 @@ def _add_check(commands: _Commands) -> None:
     _add_json(check, "print the hazards as JSON")
 
 
-def _add_config(commands: _Commands) -> None:
+def _add_shows(commands: _Commands) -> None:
     config = commands.add(
         "config", "shows:config", "print the options that are in force here, and where each value comes from"
     )
     _add_json(config, "print them as JSON")
-
-
-def _add_demo(commands: _Commands) -> None:
     demo = commands.add(
         "demo",
         "shows:demo",
@@ -184,9 +179,6 @@ def _add_demo(commands: _Commands) -> None:
         help="leave the shop's files in DIR, which must be empty or not exist yet",
     )
     _add_json(demo, "show each thing that happens as one line of JSON")
-
-
-def _add_diagnose(commands: _Commands) -> None:
     diagnose = commands.add(
         "diagnose",
         "shows:diagnose",
@@ -199,6 +191,10 @@ def _add_reference(command: argparse.ArgumentParser, metavar: str, help_text: st
     command.add_argument("--against", metavar=metavar, default="HEAD", help=f"{help_text} (default: HEAD)")
     _add_strategy(command)
     _add_json(command, "print the plan as JSON")
+
+
+def _add_targets(command: argparse.ArgumentParser, number: str = "+") -> None:
+    command.add_argument("targets", metavar="TARGET", nargs=number, help=TARGET)
 
 
 def _add_strategy(command: argparse.ArgumentParser) -> None:

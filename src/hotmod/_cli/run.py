@@ -19,10 +19,10 @@ from collections.abc import Callable
 from hotmod._api import watch
 from hotmod._cli.output import Paint
 from hotmod._cli.program import Program, module_program, script_program
-from hotmod._config import mode, switched_off
+from hotmod._config import configure, mode, switched_off
 from hotmod._model.errors import ConfigError
-from hotmod._model.report import Report
-from hotmod._scope import is_installed
+from hotmod._model.report import Report, named
+from hotmod._scope import is_installed, near
 
 __all__ = ["run"]
 
@@ -43,11 +43,13 @@ def run(options: argparse.Namespace) -> Callable[[], int]:
     if switched_off():
         teller.note("HOTMOD=off: edits are not applied")
         return program.start
+    # by the other strategy all modules run as a whole
+    teller.reasons = configure(strategy=options.strategy).strategy == "minimal"
     targets = options.target or _targets(program)
     watch(*targets, strategy=options.strategy, on_rude=options.on_rude, on_reload=teller.tell)
     logging.getLogger("hotmod").addHandler(teller)
     when = "waits for watcher.apply(), as HOTMOD=manual is set" if mode() == "manual" else "is applied"
-    teller.note(f"{program.name} runs; what is saved in {', '.join(map(_short, targets))} {when}")
+    teller.note(f"{program.name} runs; what is saved in {', '.join(map(near, targets))} {when}")
     return program.start
 
 
@@ -76,17 +78,17 @@ def _targets(program: Program) -> list[str]:
     return targets
 
 
-def _short(target: str) -> str:
-    """A target as people say it."""
-    return os.path.relpath(target) + os.sep if os.path.isdir(target) else target
-
-
 class _Teller(logging.Handler):
-    """Tells of reloads, and of what hotmod has to say beside them."""
+    """Tells of reloads, and of what hotmod has to say beside them.
+
+    Attributes:
+        reasons: whether to say why a module ran as a whole.
+    """
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(logging.WARNING)
         self._stream = sys.stderr
+        self.reasons = False
         self._quiet, self._json = options.quiet or sys.stderr is None, options.json
         self._paint = Paint(self._stream) if not self._quiet else None
 
@@ -100,9 +102,11 @@ class _Teller(logging.Handler):
         if self._json:
             self._write(json.dumps(report.as_dict()), "")
             return
-        hazards = [f"  {hazard}" for hazard in report.hazards]
-        style = "note" if report and hazards else "good" if report else "bad"
-        self._write("\n".join([f"hotmod: {report.summary()}", *hazards]), style)
+        why = {each.module: each.why for each in report.reasons if self.reasons}
+        lines = [f"  {name} ran as a whole: {why[name]}" for name in report.ran if name in why]
+        lines += [f"  {hazard}" for hazard in report.hazards]
+        style = "note" if report and report.hazards else "good" if report else "bad"
+        self._write("\n".join([f"hotmod: {named(report).summary()}", *lines]), style)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say what hotmod logs, but for reports: these have been told, and a log may be switched off."""

@@ -9,9 +9,12 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 from hotmod._cli.codes import OK
-from hotmod._cli.output import Paint, write_json
+from hotmod._cli.output import Paint, look_here, write_json
+from hotmod._scope import locations
 
 __all__ = ["config", "demo", "diagnose"]
 
@@ -28,6 +31,7 @@ def config(options: argparse.Namespace) -> int:
     """Print the options in force, and where each value comes from."""
     from hotmod._config import mode, settings  # noqa: PLC0415 - the same
 
+    look_here()
     switch = ("HOTMOD", mode(), "HOTMOD" if os.environ.get("HOTMOD", "").strip() else "the default")
     found = [switch, *((each.key, each.value, each.origin) for each in settings())]
     if options.json:
@@ -36,8 +40,20 @@ def config(options: argparse.Namespace) -> int:
     paint, width = Paint(sys.stdout), max(len(key) for key, _, _ in found)
     for key, value, origin in found:
         told = f"{key:<{width}}  {_told(key, value)}"
-        sys.stdout.write(f"{told if origin == 'the default' else paint(told, 'bold')}  ({_near(origin)})\n")
+        nowhere = [_near(origin), *_nowhere(key, value)]
+        sys.stdout.write(
+            f"{told if origin == 'the default' else paint(told, 'bold')}  ({'; '.join(nowhere)})\n"
+        )
     return OK
+
+
+def _nowhere(key: str, value: Any) -> Iterator[str]:
+    """What is wrong with an option that names files and modules: those that nobody finds."""
+    if key == "paths":
+        yield from (f"there is no {_near(path)}" for path in value if not os.path.exists(path))
+    elif key in ("keep", "depends"):
+        names = [each.partition(":")[0] if key == "keep" else each[0] for each in value]
+        yield from (f"there is no module {name}" for name in dict.fromkeys(names) if not locations(name))
 
 
 def _told(key: str, value: object) -> str:

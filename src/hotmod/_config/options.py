@@ -112,8 +112,8 @@ def _seconds(value: object, most: float) -> float:
 def _number(value: object) -> float:
     """A number; one that nothing allows where it is none."""
     try:
-        return float(value) if isinstance(value, (str, int, float)) else float("nan")
-    except ValueError:
+        return float("nan" if isinstance(value, bool) else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
         return float("nan")
 
 

@@ -49,7 +49,7 @@ class _Source:
     """A place where options stand.
 
     Attributes:
-        name: as an error calls it.
+        name: as an error calls it; of what is no argument, what comes before the origin.
         table: the options.
         folder: where its relative paths begin.
         text: the text of the file; empty where there is none.
@@ -68,6 +68,10 @@ class _Source:
             return f"HOTMOD_{key.upper()}"
         line = _line_of(self.text, key)
         return f"{os.path.join(self.folder, 'pyproject.toml')}{f':{line}' if line else ''}"
+
+    def place(self, key: str) -> str:
+        """The same as an error says it."""
+        return self.name if self.name == ARGUMENTS else f"{self.name}{self.origin(key)}"
 
 
 def mode() -> str:
@@ -118,7 +122,7 @@ def settings(start: pathlib.Path | None = None, **arguments: object) -> list[Set
     }
     sources = (
         *_project(start),
-        _Source("the environment", _environment(), here),
+        _Source("", _environment(), here),
         _Source(ARGUMENTS, given, here),
     )
     for source in sources:
@@ -153,7 +157,7 @@ def _project(start: pathlib.Path | None) -> Iterator[_Source]:
             except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
                 msg = f"{path} can't be read: {error}. No option was taken from it; mend the file."
                 raise ConfigError(msg) from error
-            yield _Source(f"[tool.hotmod] of {path}", table, str(path.parent), text)
+            yield _Source("[tool.hotmod] of ", table, str(path.parent), text)
             return
 
 
@@ -175,12 +179,12 @@ def _line_of(text: str, key: str) -> int:
 def _checked(key: str, value: object, source: _Source) -> object:
     check = CHECKS.get(key)
     if check is None:
-        msg = f"unknown option {key!r} in {source.name}; allowed are {', '.join(sorted(CHECKS))}"
+        msg = f"unknown option {key!r} in {source.place(key)}; allowed are {', '.join(sorted(CHECKS))}"
         raise ConfigError(msg)
     try:
         found: Any = check(value)
     except (TypeError, ValueError) as error:
-        msg = f"option {key!r} in {source.name} has the bad value {value!r}: {error}"
+        msg = f"option {key!r} in {source.place(key)} has the bad value {value!r}: {error}"
         raise ConfigError(msg) from error
     if key == "paths":
         return tuple(_absolute(each, source.folder) for each in found)

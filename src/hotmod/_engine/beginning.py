@@ -15,6 +15,7 @@ from hotmod._config import Config
 from hotmod._engine.data import DataFiles
 from hotmod._engine.sightings import View
 from hotmod._engine.turn import refuse_subinterpreter
+from hotmod._engine.witness import WITNESS
 from hotmod._scope import Scope
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Beginning:
         self.scope = scope
         self._verify = verify
         self._view: View | None = View(scope, DataFiles(config.depends).files())
+        WITNESS.attend(self._view)
         self._made: Reloader | None = None
         self._making = threading.Lock()
 
@@ -45,6 +47,17 @@ class Beginning:
         """Whether memory differs from disk because an edit was rolled back or rejected."""
         return self._made is not None and self._made.ledger.is_behind
 
+    @property
+    def made(self) -> Reloader | None:
+        """The reloader, if there is one already."""
+        return self._made
+
+    def look_closely(self) -> None:
+        """Read the files of loaded modules: an edit that comes before the reloader is made is a small one."""
+        view = self._view
+        if view is not None:
+            view.look_closely()
+
     def reloader(self) -> Reloader:
         """The reloader; the first call loads the engine and reads the files of the scope."""
         with self._making:
@@ -52,5 +65,7 @@ class Beginning:
                 from hotmod._engine.reloader import Reloader  # noqa: PLC0415 - takes a while
 
                 self._made = Reloader.made(self.config, self.scope, self._verify, view=self._view)
+                if self._view is not None:
+                    WITNESS.dismiss(self._view)
                 self._view = None
             return self._made

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Command", "check_of", "run_check"]
 
 PATIENCE = 60.0  # seconds that a command may take
+TRY_AGAIN = "See to the command, and try again: watcher.retry(), or reload()."
 SHOWN = 20  # lines of its output that are told, the last ones
 Check = Callable[[], object] | str | Sequence[str]
 
@@ -63,10 +64,10 @@ class Command:
             )
         except OSError as error:
             msg = f"the verify= command `{self!r}` can't be run: {error.strerror or error}"
-            raise HotmodError(msg) from error
+            raise HotmodError(msg, advice=TRY_AGAIN) from error
         except subprocess.TimeoutExpired as error:
             msg = f"the verify= command `{self!r}` took longer than {PATIENCE:g} s"
-            raise _with_output(HotmodError(msg), error.stdout or b"") from None
+            raise _with_output(HotmodError(msg, advice=TRY_AGAIN), error.stdout or b"") from None
         if done.returncode:
             msg = f"the verify= command `{self!r}` ended with {done.returncode}"
             raise _with_output(HotmodError(msg), done.stdout)
@@ -126,7 +127,7 @@ def run_check(check: Callable[[], object], changes: ChangeSet) -> None:
                 f"{change.path} was saved again while the verify= command `{check!r}` ran, "
                 "so that its answer is not about this version"
             )
-            raise HotmodError(msg)
+            raise HotmodError(msg, advice="A watcher attempts that next, without one the next reload() does.")
 
 
 def _path() -> str:

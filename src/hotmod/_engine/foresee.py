@@ -1,6 +1,6 @@
 """Plans of saves as they come, for somebody who looks on: nothing is applied, and no program runs.
 
-Touches: file notifications and source files, in a thread of its own.
+Touches: file notifications, source files and those that modules read, in a thread of its own.
 
 Guarantees: a save after the first item of `foresee` is part of a plan. Saves that follow each other closely
 are one. What the thread meets is given to the caller, errors too.
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Generator
 
 from hotmod._config import Config
+from hotmod._engine.data import DataFiles
 from hotmod._engine.notify import Notifier
 from hotmod._engine.offline import Preview
 from hotmod._engine.roots import News, Territory, survey_folders
@@ -68,8 +69,9 @@ def _watch(
 ) -> None:
     notifier = Notifier()
     try:
-        territory = _armed(notifier, scope)
-        preview = Preview(scope, config)
+        data = DataFiles(config.depends)
+        territory = _armed(notifier, scope, data)
+        preview = Preview(scope, config, data)
         found.put(len(preview))
         while not stop.is_set():
             notifier.doze(DOZE, stop.is_set)
@@ -79,7 +81,7 @@ def _watch(
                 more = territory.news(notifier.poll())
                 news = News(news.files | more.files, news.folders or more.folders)
             if news.folders:
-                territory = _armed(notifier, scope)
+                territory = _armed(notifier, scope, data)
             if news and (told := _next(preview)):
                 found.put(told)
     except Exception as error:  # noqa: BLE001 - it is raised where somebody hears it
@@ -88,8 +90,8 @@ def _watch(
         notifier.close()
 
 
-def _armed(notifier: Notifier, scope: Scope) -> Territory:
-    territory = survey_folders(scope, ())
+def _armed(notifier: Notifier, scope: Scope, data: DataFiles) -> Territory:
+    territory = survey_folders(scope, (), data.globs())
     notifier.arm(territory.folders)
     return territory
 

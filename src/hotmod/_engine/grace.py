@@ -76,10 +76,10 @@ def let_imports_end(whole: Collection[str], parts: Collection[str]) -> None:
     if left:
         msg = (
             f"{', '.join(left)} can't run again: another thread is importing it, which has not come to an "
-            f"end for {IMPORT_GRACE:g} s. Nothing was changed; the program runs what it ran before. Save the "
-            "file again when the import is over; a module that is the program itself takes a restart."
+            f"end for {IMPORT_GRACE:g} s"
         )
-        raise HotmodError(msg)
+        advice = "Save the file again when that is over; a module that is the program itself takes a restart."
+        raise HotmodError(msg, advice=advice)
 
 
 def _imported_here() -> set[object]:

@@ -29,6 +29,7 @@ from typing import Any, Protocol
 from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger, readable
 from hotmod._engine.turn import refuse_subinterpreter
+from hotmod._engine.witness import found_by_others
 from hotmod._live import namespaces
 from hotmod._live.binder import Binder
 from hotmod._live.journal import Journal
@@ -265,7 +266,7 @@ class Finder:
         if rerun is not None and (known is not None or rerun.owned(name)):
             if known is not None and not rerun.here():
                 return importlib.machinery.ModuleSpec(name, _Bystander(known))  # type: ignore[arg-type]
-            spec = self._search(name, path, target)
+            spec = found_by_others(self, name, path, target)
             if spec is not None and spec.loader is not None and rerun.here():
                 spec.loader = _Loader(spec.loader, rerun, name)  # type: ignore[assignment]
             elif spec is not None and known is not None and rerun.here():  # a folder without __init__.py
@@ -277,7 +278,7 @@ class Finder:
         ]
         if not asking:
             return None
-        spec = self._search(name, path, target)
+        spec = found_by_others(self, name, path, target)
         origin = spec.origin if spec is not None and spec.has_location else None
         RAN.pop(name, None)
         if origin and origin.endswith(SOURCE):
@@ -287,16 +288,6 @@ class Finder:
                 for ledger in ledgers:
                     ledger.note(name, text)
         return spec
-
-    def _search(
-        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None
-    ) -> importlib.machinery.ModuleSpec | None:
-        for finder in list(sys.meta_path):
-            find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None and finder is not self else None
-            if spec is not None:
-                return spec  # type: ignore[no-any-return]
-        return None
 
 
 RAN: dict[str, Running] = {}

@@ -159,6 +159,8 @@ class Ledger:
     def _loaded(self, name: str, module: types.ModuleType, path: str, view: View | None) -> Loaded:
         is_package = vars(module).get("__path__") is not None
         text = self._noted.pop(name, None)
+        if text is None and view is not None and (began := view.noted_of(name, path)) is not None:
+            text = SourceText.of(path, began)
         if text is not None and text.path == path:
             return Loaded(name, path, is_package, text)
         if not path.endswith(SOURCE):

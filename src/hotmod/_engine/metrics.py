@@ -1,4 +1,4 @@
-"""What is counted of the reloads of this process.
+"""What is counted of the reloads of this process, and of each watcher.
 
 Touches: nothing but numbers of its own; reads what reloaders look after, and the memory of the process.
 
@@ -17,67 +17,87 @@ from typing import TYPE_CHECKING, Any
 from hotmod._model.metrics import Metrics
 
 if TYPE_CHECKING:
+    from hotmod._engine.beginning import Beginning
     from hotmod._model.report import Report
 
-__all__ = ["count", "metrics"]
+__all__ = ["Counted", "Counts", "count", "metrics"]
 
 
-class _Counts:
+class Counts:
     """The numbers; guarded by a lock, as reloads may be reported in any thread."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.reloads: collections.Counter[str] = collections.Counter()
-        self.hazards: collections.Counter[str] = collections.Counter()
-        self.phases: collections.defaultdict[str, float] = collections.defaultdict(float)
-        self.statements = self.whole = self.patched = 0
-        self.seconds = 0.0
+        self._lock = threading.Lock()
+        self._reloads: collections.Counter[str] = collections.Counter()
+        self._hazards: collections.Counter[str] = collections.Counter()
+        self._phases: collections.defaultdict[str, float] = collections.defaultdict(float)
+        self._statements = self._whole = self._patched = 0
+        self._seconds = 0.0
+
+    def add(self, report: Report) -> None:
+        """Take in what came of an attempt."""
+        with self._lock:
+            self._reloads["rolled-back" if report.took_back else report.status] += 1
+            self._hazards.update(hazard.code for hazard in report.hazards)
+            for phase, seconds in report.phases.items():
+                self._phases[phase] += seconds
+            self._seconds += report.seconds
+            alone = sum(":" in place for place in report.ran)
+            self._statements += alone
+            self._whole += len(report.ran) - alone
+            self._patched += len(report.patched)
+
+    def metrics(self, reloaders: Iterable[Any]) -> Metrics:
+        """Everything that has been counted, and how much some reloaders look after now."""
+        modules = [loaded for each in reloaders for loaded in list(each.ledger.modules.values())]
+        texts = {
+            (loaded.text.path, loaded.text.digest): len(loaded.text.data)
+            for loaded in modules
+            if loaded.text is not None
+        }
+        with self._lock:
+            return Metrics(
+                reloads=dict(self._reloads),
+                statements=self._statements,
+                whole=self._whole,
+                patched=self._patched,
+                hazards=dict(self._hazards),
+                seconds=self._seconds,
+                phases=dict(self._phases),
+                modules=len({loaded.name for loaded in modules}),
+                sources=sum(texts.values()),
+                resident=_resident(),
+            )
 
 
-_counts = _Counts()
+class Counted:
+    """What makes attempts, and counts what came of them."""
+
+    _beginning: Beginning | None
+    _counts: Counts
+
+    @property
+    def metrics(self) -> Metrics:
+        """What `hotmod.metrics()` tells, but of the attempts of this watcher alone, and of its modules.
+
+        The memory is that of the process all the same.
+        """
+        made = self._beginning.made if self._beginning is not None else None
+        return self._counts.metrics(() if made is None else (made,))
+
+
+_all = Counts()
 
 
 def count(report: Report) -> None:
-    """Take in what came of an attempt."""
-    with _counts.lock:
-        _counts.reloads["rolled-back" if report.took_back else report.status] += 1
-        _counts.hazards.update(hazard.code for hazard in report.hazards)
-        for phase, seconds in report.phases.items():
-            _counts.phases[phase] += seconds
-        _counts.seconds += report.seconds
-        alone = sum(":" in place for place in report.ran)
-        _counts.statements += alone
-        _counts.whole += len(report.ran) - alone
-        _counts.patched += len(report.patched)
+    """Take in what came of an attempt of any reloader."""
+    _all.add(report)
 
 
 def metrics() -> Metrics:
-    """Everything that has been counted."""
-    texts = {
-        (loaded.text.path, loaded.text.digest): len(loaded.text.data)
-        for loaded in _modules()
-        if loaded.text is not None
-    }
-    names = {loaded.name for loaded in _modules()}
-    with _counts.lock:
-        return Metrics(
-            reloads=dict(_counts.reloads),
-            statements=_counts.statements,
-            whole=_counts.whole,
-            patched=_counts.patched,
-            hazards=dict(_counts.hazards),
-            seconds=_counts.seconds,
-            phases=dict(_counts.phases),
-            modules=len(names),
-            sources=sum(texts.values()),
-            resident=_resident(),
-        )
-
-
-def _modules() -> Iterable[Any]:
-    """What every reloader looks after; nothing where none was ever made."""
-    reloaders = getattr(sys.modules.get("hotmod._engine.reloader"), "RELOADERS", ())
-    return [loaded for each in list(reloaders) for loaded in list(each.ledger.modules.values())]
+    """Everything that has been counted in this process."""
+    # where no reloader was ever made, its module has not been loaded
+    return _all.metrics(list(getattr(sys.modules.get("hotmod._engine.reloader"), "RELOADERS", ())))
 
 
 def _resident() -> int:
@@ -90,7 +110,7 @@ def _resident() -> int:
 
 def _begin_anew() -> None:
     """A forked child has made no reloads, and its parent may have held the lock."""
-    _counts.__init__()  # type: ignore[misc]
+    _all.__init__()  # type: ignore[misc]
 
 
 if hasattr(os, "register_at_fork"):

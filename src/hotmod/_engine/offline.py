@@ -12,8 +12,10 @@ decorator, a name that somebody else has set) is not the case.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
+import types
 from collections.abc import Mapping, Sequence
 
 from hotmod._config import Config
@@ -30,6 +32,7 @@ from hotmod._source.resolve import ModuleSource
 __all__ = ["Preview", "plan_of_file", "plan_of_scope"]
 
 Sources = Mapping[str, ModuleSource]
+INSTEAD = "`hotmod explain FILE --against OTHER` compares with a file."
 
 
 def plan_of_file(path: str, against: str, config: Config) -> Plan:
@@ -96,14 +99,16 @@ class Preview:
     Args:
         scope: the modules, loaded as they are on disk now.
         config: the options.
+        data: the other files that they read, as they are now.
 
     Raises:
         SourceError: a file can't be read.
     """
 
-    def __init__(self, scope: Scope, config: Config) -> None:
-        self._scope, self._config = scope, config
+    def __init__(self, scope: Scope, config: Config, data: DataFiles) -> None:
+        self._scope, self._config, self._data = scope, config, data
         self._loaded, self._others = _in_scope(scope)
+        self._read = {name: data.now(name) for name in data.modules}
 
     def __len__(self) -> int:
         return len(self._loaded)
@@ -115,8 +120,10 @@ class Preview:
             SourceError: a text can't be read or parsed; what was saved is part of the next plan.
         """
         after, others = _in_scope(self._scope)
-        found = _plan(self._loaded, after, self._others | others, self._config)
-        self._loaded, self._others = after, others
+        now = {name: self._data.now(name) for name in self._read}
+        data = {name: self._data.changes(name, before) for name, before in self._read.items()}
+        found = _plan(self._loaded, after, self._others | others, self._config, data)
+        self._loaded, self._others, self._read = after, others, now
         return found
 
 
@@ -161,7 +168,7 @@ def _on_disk(root: str, prefix: str) -> tuple[dict[str, ModuleSource], set[str]]
     """The modules below a root by name, and the names of those without a source."""
     if root.endswith(".py"):
         name = prefix or os.path.splitext(os.path.basename(root))[0]
-        return {name: ModuleSource(read(root))}, set()
+        return {name: ModuleSource(read(root), os.path.basename(root) == "__init__.py")}, set()
     found = discover([root], prefix)
     sources = {name: ModuleSource(read(file.path), file.is_package) for name, file in found.modules.items()}
     return sources, set(found.sourceless)
@@ -221,20 +228,30 @@ def _git(folder: str, arguments: Sequence[str], given: bytes = b"") -> bytes:
             check=False,
         )
     except OSError as error:
-        msg = f"git can't be run ({error}); give a file to compare with: --against FILE"
+        msg = f"git can't be run ({error}). {INSTEAD}"
         raise HotmodError(msg) from error
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().removeprefix("fatal: ")
-        msg = f"git can't tell what was there before: {said}"
+        msg = f"git can't tell what was there before: {said}. {INSTEAD}"
         raise HotmodError(msg)
     return done.stdout
 
 
-def _plan(before: Sources, after: Sources, others: set[str], config: Config) -> Plan:
+def _plan(
+    before: Sources,
+    after: Sources,
+    others: set[str],
+    config: Config,
+    data: Mapping[str, tuple[DataChange, ...]] = types.MappingProxyType({}),
+) -> Plan:
     for name, source in after.items():
         if before.get(name) != source:
             parse(source.text)
     changes = {name: each for name in {*before, *after} if (each := _change(name, before, after)) is not None}
+    for name in [name for name, differing in data.items() if differing and name in before and name in after]:
+        text = after[name].text
+        known = changes.get(name) or Change(name, ChangeKind.EDITED, text.path, text, read=True)
+        changes[name] = dataclasses.replace(known, data=data[name])
     mains = {
         name for name in changes if name.rpartition(".")[2] == "__main__" and name in before and name in after
     }

@@ -23,13 +23,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from hotmod._scope import Scope
 
-__all__ = ["SOURCE", "UNKNOWN", "Census", "View", "end_of_modules", "main_module", "source_of"]
+__all__ = ["SOURCE", "UNKNOWN", "Census", "View", "bytes_of", "end_of_modules", "main_module", "source_of"]
 
 UNKNOWN = "?"  # the digest of a file that may have changed since it was read
 
 SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
 _TICK_NS = 100_000_000
+FEW = 64  # modules whose files are read at once, which takes about a millisecond
 _POSIX = os.name == "posix"
 _FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -85,23 +86,40 @@ class View:
             unseen: what was written since then may be newer than what was imported.
 
     Attributes:
+        scope: the modules that are ours.
         census: finds the modules of the scope.
+        noted: by name, the file of a module that was imported since, and what it held when its import began.
         main: the text of the main module; None if it is not in scope or can't be read.
     """
 
     def __init__(self, scope: Scope, data: Iterable[str] = (), since: int | None = None) -> None:
+        self.scope = scope
         self.census = Census(scope)
+        self.noted: dict[str, tuple[str, bytes]] = {}
         self._since = (time.time_ns() if since is None else since) - _TICK_NS
         self._seen: dict[str, _Sighting | None] = {}
         self._data: dict[str, _Sighting | None] = {}
         main = main_module(scope)
-        self.main = _bytes_of(main[1]) if main is not None else None
+        self.main = bytes_of(main[1]) if main is not None else None
         if since is not None:
             self.main = None if main is None or self.may_have_changed(main[1]) else self.main
             return
-        for name, _, path in self.census.ours():
+        paths = {name: path for name, _, path in self.census.ours()}
+        for name, path in paths.items():
             self._seen[name] = self._look(path) if path.endswith(SOURCE) else None
+            if len(paths) <= FEW:
+                self._look_closely(name, path)
         self._data = {path: self._look(path) for path in data}
+
+    def look_closely(self) -> None:
+        """Read what was not read yet, and is as it was: what an edit that comes then is compared with."""
+        for name, _, path in self.census.ours():
+            self._look_closely(name, path)
+
+    def _look_closely(self, name: str, path: str) -> None:
+        seen = self._seen.get(name)
+        if seen is not None and seen[4] is None:
+            self._seen[name] = (*seen[:4], self._still(path, seen))
 
     def data(self, digest: Callable[[bytes], str]) -> dict[str, str]:
         """By path, the digests of the other files when the view was taken; `UNKNOWN` where that is not known.
@@ -116,7 +134,7 @@ class View:
         return found
 
     def _still(self, path: str, seen: _Sighting) -> bytes | None:
-        data = _bytes_of(path)
+        data = bytes_of(path)
         try:
             return data if seen[:4] == _signature(path) else None
         except OSError:
@@ -129,7 +147,7 @@ class View:
                 return (*signature, None)
         except OSError:  # nothing was seen, so nothing is held against what is read later
             return None
-        data = _bytes_of(path)
+        data = bytes_of(path)
         return (*signature, data) if data is not None else None
 
     def still_holds(self, name: str, path: str, data: bytes) -> bool:
@@ -153,6 +171,11 @@ class View:
         seen = self._seen.get(name)
         return seen[4] if seen is not None else None
 
+    def noted_of(self, name: str, path: str) -> bytes | None:
+        """What the file of a module held when its import began; None where that was not seen."""
+        origin, data = self.noted.get(name, ("", b""))
+        return data if origin and os.path.abspath(origin) == path and name not in self._seen else None
+
     def may_have_changed(self, path: str) -> bool:
         """Whether a file may have been written since the view was taken."""
         try:
@@ -161,7 +184,7 @@ class View:
             return True
 
 
-def _bytes_of(path: str) -> bytes | None:
+def bytes_of(path: str) -> bytes | None:
     """What a file holds; None where there is nothing to be read, and whoever needs it will say why."""
     try:
         # a FIFO or a device may have taken the place of the file; without O_NONBLOCK opening one waits

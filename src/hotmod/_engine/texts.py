@@ -114,10 +114,8 @@ def sized(text: SourceText) -> SourceText:
     """
     if is_too_large(text):
         size, most = len(text.data) / 1e6, MAX_SIZE / 1e6
-        reason = (
-            f"has {size:.1f} MB, and modules of up to {most:g} MB are reloaded: exclude the file, or restart"
-        )
-        raise SourceError(text.path, 0, reason)
+        reason = f"has {size:.1f} MB, and modules of up to {most:g} MB are reloaded"
+        raise SourceError(text.path, 0, reason, advice="Exclude the file, or restart the process.")
     return text
 
 
@@ -135,4 +133,5 @@ def must_exist(roots: Iterable[tuple[str, str]], loaded: Collection[str]) -> Non
         if not root.endswith(SOURCE) and not exists(root):
             below = os.path.join(root, "")
             if any(path.startswith(below) for path in loaded):
-                raise SourceError(root, 0, "the folder is gone; what was loaded from it goes on")
+                reason = "the folder is gone; what was loaded from it goes on"
+                raise SourceError(root, 0, reason, advice="Put it back.")

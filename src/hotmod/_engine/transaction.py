@@ -366,7 +366,7 @@ class Transaction(Settling):
         missed = [name for name in self.plan.executed if name not in rerun.executed]
         if missed:
             msg = f"{', '.join(missed)} did not run: another import hook or sys.modules answered in its place"
-            raise HotmodError(msg)
+            raise HotmodError(msg, advice="Restart the process.")
 
     def _settle(self, registries: Registries) -> None:
         self._unify()

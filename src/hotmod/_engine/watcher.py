@@ -2,10 +2,10 @@
 
 Touches: one thread per watcher; the running program, through the reloader.
 
-Guarantees: making a watcher reads no source file and returns at once, and a save after that moment is
-applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it comes from,
-ends as a report or in the log, never the thread. After `stop()`, at exit and in a forked child no attempt
-begins.
+Guarantees: making a watcher reads a few source files at the most and returns at once, and a save after that
+moment is applied. At most one attempt of a watcher is under way. An exception of the user's, wherever it
+comes from, ends as a report or in the log, never the thread. After `stop()`, at exit and in a forked child
+no attempt begins.
 
 Assumes: whoever gives `apply=` calls what it is given, once and in good time.
 """
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Self
 
 from hotmod._engine import notes
 from hotmod._engine.brake import Brake
+from hotmod._engine.metrics import Counted, Counts
 from hotmod._engine.saying import raise_interrupt, say, tell
 from hotmod._engine.watchers import LOOKOUTS, WATCHERS
 from hotmod._model.errors import HotmodError, RollbackError
@@ -45,7 +46,7 @@ APPLY_FAILED = "hotmod: apply= failed, so the edit was not applied; the next sav
 _CLEAN = ("unchanged", "applied")
 
 
-class Watcher:
+class Watcher(Counted):
     """A running watch over some targets; `hotmod.watch` makes one.
 
     It is a context manager that stops on leaving. A watcher that nobody holds goes on watching.
@@ -75,7 +76,7 @@ class Watcher:
             WATCHERS.add(self)
             notes.hold()
             name = f"hotmod watcher of {beginning.scope}"
-            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+            self._thread = threading.Thread(target=self._run, args=(beginning,), name=name, daemon=True)
             self._thread.start()
 
     def _reset(self, *, stopped: bool) -> None:
@@ -85,6 +86,7 @@ class Watcher:
         self._handed_over = False  # whether `apply` has an attempt that it has not yet run
         self._attempting = 0  # the thread that makes an attempt, 0 when none does
         self._brake = Brake()
+        self._counts = Counts()
 
     def __enter__(self) -> Self:
         return self
@@ -279,18 +281,17 @@ class Watcher:
 
     # The thread
 
-    def _run(self) -> None:
+    def _run(self, beginning: Beginning) -> None:
         """What the thread does: watch, until stopped or until hotmod itself fails again and again."""
+        beginning.look_closely()
         with self._changed:  # whoever called watch() goes on first: loading the engine keeps the GIL busy
             self._changed.wait_for(lambda: self._stopped, COURTESY)
         from hotmod._engine.doorman import Doorman  # noqa: PLC0415 - loaded with the engine
         from hotmod._engine.lookout import Lookout  # noqa: PLC0415 - loads watchfiles, which takes a while
 
-        if self._beginning is None:
-            return
-        lookout = self._lookout = Lookout(self._beginning.reloader(), self._delay, answers=self._answers)
+        lookout = self._lookout = Lookout(beginning.reloader(), self._delay, answers=self._answers)
         LOOKOUTS.add(lookout)
-        doorman = self._doorman = Doorman(self._beginning.config.patience, self._look_again)
+        doorman = self._doorman = Doorman(beginning.config.patience, self._look_again)
         failures = 0
         started = False
         try:
@@ -320,7 +321,7 @@ class Watcher:
     def _turn(self, lookout: Lookout) -> None:
         """Let a moment pass, and see to what was saved."""
         held = self._holds > 0 or self._handed_over or self._brake.holds(lookout.last)
-        if lookout.turn(held=held):
+        if lookout.turn(held=held) and not self._brake.holds(lookout.last):
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -428,6 +429,7 @@ class Watcher:
 
     def _publish(self, report: Report, *, queued: bool, status: Status | None = None) -> None:
         """Tell of a report; `unchanged` is told only where somebody waits for it."""
+        self._counts.add(report)
         with self._changed:
             if queued and report.status == "unchanged" and self._status in _CLEAN:
                 return

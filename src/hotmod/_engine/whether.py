@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from hotmod._config import Setting
 from hotmod._engine.data import DataFiles
 from hotmod._engine.roots import barred
 from hotmod._engine.sightings import SOURCE
-from hotmod._scope import Scope, is_installed, matches, relative
+from hotmod._scope import Scope, is_installed, locations, matches, relative
 
 __all__ = ["Verdict", "whether"]
 
@@ -101,20 +102,26 @@ def _as_data(path: str, options: dict[str, Setting]) -> Verdict | None:
         for each in listed
         if name in readers and DataFiles([(name, [each])]).readers(path)
     ]
+    missing = [name for name in readers if name not in sys.modules and not locations(name)]
     names = ", ".join(readers)
     why = f"{names} reads it, as depends has {patterns[0]!r} ({_near(depends.origin)})"
+    if missing == readers:
+        return Verdict(path, "ignored", f"{why}, and there is no module {', '.join(missing)}")
     return Verdict(path, "watched", why, names, names, patterns[0], depends.origin)
 
 
 def _as_module(path: str, scope: Scope) -> Verdict:
     roots = [(os.path.realpath(root), prefix) for root, prefix in scope.roots()]
     near = [each for each in roots if path == each[0] or path.startswith(os.path.join(each[0], ""))]
+    if os.path.isdir(path):
+        return Verdict(path, "ignored", "it is a folder: ask about a file in it")
     if not path.endswith(SOURCE):
         why = "it is no Python source, and no module says that it reads it (the option depends)"
         return Verdict(path, "ignored", why)
     if not near:
         listed = ", ".join(relative(root) for root, _ in roots) or "nothing that is there"
-        return Verdict(path, "ignored", f"it is not in scope: the targets are {scope}, which means {listed}")
+        which = f", which means {listed}" if scope.names else ""
+        return Verdict(path, "ignored", f"it is not in scope: the targets are {scope}{which}")
     root, prefix = max(near)
     target = prefix or relative(root)
     bar = barred(root, path) if path != root else None

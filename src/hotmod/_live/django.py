@@ -106,8 +106,8 @@ def follow_settings(journal: Journal, before: Mapping[str, Mapping[str, Any]]) -
     defaults = sys.modules["django.conf.global_settings"]
     for name in changed:
         if name not in READ_AGAIN and hasattr(defaults, name):
-            msg = f"Django has used the setting {name} when it started: restart, or take the edit back"
-            raise HotmodError(msg)
+            msg = f"Django has used the setting {name} when it started"
+            raise HotmodError(msg, advice="Restart the process, or take the edit back.")
     for name in changed:
         undo = functools.partial(_tell, lazy, copy, name, vars(copy).get(name, _MISSING), enter=False)
         journal.record(f"setting {name} of Django", undo)

@@ -211,9 +211,9 @@ def _refuse_related(live: Any) -> None:
         if mapper is not None and mapper.class_ is live and mapper is not live.__mapper__:
             msg = (
                 f"the columns or relationships of {live.__name__} changed, and {other.__module__}."
-                f"{other.__name__}, which is related to it, is not built again: edit its module too"
+                f"{other.__name__}, which is related to it, is not built again"
             )
-            raise HotmodError(msg)
+            raise HotmodError(msg, advice="Edit its module too, or restart the process.")
 
 
 def _relationships(live: Any) -> Iterator[tuple[type, dict[str, Any]]]:

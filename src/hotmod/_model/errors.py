@@ -21,7 +21,18 @@ __all__ = ["ConfigError", "HotmodError", "PostponedError", "ReloadError", "Rollb
 
 
 class HotmodError(Exception):
-    """The base of everything that hotmod raises on purpose."""
+    """The base of everything that hotmod raises on purpose.
+
+    Attributes:
+        advice: what to do where that is not to mend the file, as a sentence; else empty.
+    """
+
+    advice: str = ""
+
+    def __init__(self, *words: object, advice: str = "") -> None:
+        super().__init__(*words)
+        if advice:
+            self.advice = advice
 
 
 class ConfigError(HotmodError, ValueError):
@@ -40,16 +51,17 @@ class SourceError(HotmodError):
         path: the file.
         line: the line at fault, counted from 1; 0 when no line can be named.
         reason: what is wrong, in words.
+        advice: what to do where that is not to mend the file.
     """
 
-    def __init__(self, path: str, line: int, reason: str) -> None:
+    def __init__(self, path: str, line: int, reason: str, *, advice: str = "") -> None:
         self.path = path
         self.line = line
         self.reason = reason
-        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}", advice=advice)
 
-    def __reduce__(self) -> tuple[type[SourceError], tuple[str, int, str]]:
-        return type(self), (self.path, self.line, self.reason)
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, int, str], dict[str, Any]]:
+        return type(self), (self.path, self.line, self.reason), vars(self)
 
 
 class ReloadError(HotmodError):
@@ -82,6 +94,17 @@ class RollbackError(HotmodError):
     The message says which; after a half-done undo the process holds a mixture of two versions and
     should be restarted.
     """
+
+
+def what_helps(error: BaseException | None, *, several: bool = False) -> str:
+    """The last part of a message about a refused edit: what to do.
+
+    Args:
+        error: why it was refused.
+        several: whether more than one file is at fault.
+    """
+    advice = error.advice if isinstance(error, HotmodError) else ""
+    return advice or f"Fix the file{'s' if several else ''} and save."
 
 
 class Portable:

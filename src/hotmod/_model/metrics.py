@@ -34,7 +34,7 @@ class Sample(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Metrics:
-    """What the reloads of this process have come to since it began.
+    """What the reloads of this process, or of one watcher, have come to since it began.
 
     Attributes:
         reloads: how many there were, by status; `rolled-back` counts calls of `rollback()`.

@@ -13,10 +13,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from hotmod._model.errors import PostponedError, portable
+from hotmod._model.errors import PostponedError, portable, what_helps
 from hotmod._model.hazards import Hazard
 
-__all__ = ["FROZEN", "Location", "Reason", "Report", "Status"]
+__all__ = ["FROZEN", "Location", "Reason", "Report", "Status", "named"]
 
 Status = Literal["applied", "unchanged", "rejected", "restart-required"]
 
@@ -204,7 +204,7 @@ class Report:
         others = f". {_listed('Also broken:', self.broken[1:])}" if self.broken[1:] else ""
         return (
             f"Could not reload {where}: {why.rstrip('.')}{others}. Nothing was changed: {running}. "
-            f"Fix the file{'s' if others else ''} and save."
+            f"{what_helps(self.error, several=bool(others))}"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -262,6 +262,11 @@ class Report:
         return f"<details>{head}<table>{body}</table></details>"
 
 
+def named(report: Report) -> Report:
+    """The report, told of the modules whose files differed, where its targets say little: a whole folder."""
+    return dataclasses.replace(report, scope=_listed("", report.changed)) if report.changed else report
+
+
 def _in(place: str) -> str:
     module, _, name = place.partition(":")
     return f"{name} in {module}" if name else module
@@ -272,4 +277,4 @@ def _listed(verb: str, names: Iterable[str]) -> str:
     if not found:
         return ""
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"{verb} {', '.join(found[:SHOWN])}{more}"
+    return f"{verb} {', '.join(found[:SHOWN])}{more}".lstrip()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal
 
-from hotmod._model.errors import portable
+from hotmod._model.errors import portable, what_helps
 from hotmod._model.report import Location
 
 __all__ = ["Swap", "SwapStatus"]
@@ -77,7 +77,7 @@ class Swap:
         where = str(self.location or ", ".join(self.changed) or self.scope)
         return (
             f"Could not load {where} for version {self.tried} of {self.scope}{why}. Nothing was changed: "
-            f"version {self.version} goes on. Fix the file and save."
+            f"version {self.version} goes on. {what_helps(self.error)}"
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -134,8 +134,8 @@ def graph_of(
         for path in paths:
             if path.endswith(".py"):
                 # a file that is no part of a package is imported by its own name
-                name = prefix or os.path.splitext(os.path.basename(path))[0]
-                modules.setdefault(name, ModuleFile(path, is_package=False))
+                stem = os.path.splitext(os.path.basename(path))[0]
+                modules.setdefault(prefix or stem, ModuleFile(path, is_package=stem == "__init__"))
         without |= found.sourceless
         errors += found.errors
         for name, file in modules.items():
