@@ -21,6 +21,7 @@ from hotmod._plan.calling import Called, called, methods
 from hotmod._plan.plan import Order, Standing
 from hotmod._plan.program import Place, Program, Unreadable
 from hotmod._source.facts import Facts, Kind
+from hotmod._source.graph import ImportGraph
 from hotmod._source.regions import Chain, Region
 
 __all__ = ["Handing", "Through", "orders_of", "through"]
@@ -167,12 +168,21 @@ def _imported(program: Program, module: str, modules: Collection[str]) -> list[l
 
 
 def orders_of(
-    before: Handing, after: Handing, modules: Collection[str], rank: Mapping[str, int]
+    before: Program, after: Program, graph: ImportGraph, modules: Collection[str], rank: Mapping[str, int]
 ) -> tuple[Order, ...]:
-    """In which order the objects are told of something with which statements of some modules register it."""
-    receivers = before.receivers(modules) | after.receivers(modules)
+    """In which order the objects are told of something which statements of some modules tell of something.
+
+    Args:
+        before: the program with the texts that are loaded.
+        after: the program with the new texts.
+        graph: who imports whom.
+        modules: the modules.
+        rank: the loaded modules by a number that grows in the order in which their first imports ended.
+    """
+    was, now = Handing(before, graph.dependents), Handing(after, graph.dependents)
+    receivers = was.receivers(modules) | now.receivers(modules)
     return tuple(
-        Order(each.module, each.name, before.standings(each, rank), after.standings(each, rank))
+        Order(each.module, each.name, was.standings(each, rank), now.standings(each, rank))
         for each in sorted(receivers, key=lambda place: (place.module, place.name))
     )
 

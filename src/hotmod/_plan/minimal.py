@@ -18,7 +18,7 @@ from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan.changed import Cause
 from hotmod._plan.derived import CallTime
-from hotmod._plan.handing import Handing, orders_of
+from hotmod._plan.handing import orders_of
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, new_texts, unresolved, way_in
@@ -295,6 +295,7 @@ class _Maker:
             self._keeping.keep(name, None if name in whole else spread.spared.get(name, ()))
             for name in keeping
         ]
+        acted = [*whole, *running, *patched, *self._gone]
         return Plan(
             self._changes,
             tuple(steps),
@@ -308,12 +309,8 @@ class _Maker:
             (),
             tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
-            () if pure else orders_of(*self._handing(), [*whole, *running, *patched, *self._gone], rank),
+            () if pure else orders_of(spread.before, self.program, self._graph, acted, rank),
         )
-
-    def _handing(self) -> tuple[Handing, Handing]:
-        programs = self._spread.before, self.program
-        return Handing(programs[0], self._graph.dependents), Handing(programs[1], self._graph.dependents)
 
     def _left_something(self, module: str) -> bool:
         """Whether a statement that is gone may have done more than bind names when it ran."""

@@ -76,8 +76,7 @@ def make_plan(
     kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
     ties = ties_of(before, (), [*gone.intersection(rank), *order])
     after = Program(layered(sources, new_texts(changes)))
-    handing = Handing(before, graph.dependents), Handing(after, graph.dependents)
-    orders = orders_of(*handing, [*gone, *order], rank)
+    orders = orders_of(before, after, graph, [*gone, *order], rank)
     return Plan(
         changes,
         tuple(steps),
