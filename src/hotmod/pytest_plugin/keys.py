@@ -20,7 +20,7 @@ from typing import Literal
 
 __all__ = ["Keys"]
 
-Wish = Literal["all", "quit", "saved"]
+Wish = Literal["all", "done", "quit", "saved"]
 
 
 class Keys:
@@ -34,8 +34,11 @@ class Keys:
         """End the waiting: something was saved. Any thread may call this."""
         os.write(self._save, b"s")
 
-    def wait(self) -> Wish:
+    def wait(self, work: Callable[[], bool] | None = None) -> Wish:
         """Wait for what is to be done next.
+
+        Args:
+            work: what is done meanwhile, bit by bit, until it says that this is done.
 
         Raises:
             KeyboardInterrupt: the user pressed Ctrl-C.
@@ -44,7 +47,9 @@ class Keys:
         try:
             while True:
                 sources = [self._saved, *([] if self._stdin is None else [self._stdin])]
-                ready, _, _ = select.select(sources, [], [])
+                ready, _, _ = select.select(sources, [], [], None if work is None else 0)
+                if not ready and work is not None and work():
+                    return "done"
                 if self._stdin in ready:
                     wish = self._read()
                     if wish is not None:
