@@ -44,6 +44,8 @@ __all__ = ["begin"]
 
 # Hazards that leave the program as a fresh process would have it.
 _HARMLESS = frozenset(("dynamic-import", "heavy-import", "import-cycle", "lingering-call", "star-import"))
+# Options with which pytest shows something and runs no tests.
+_SHOWING = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 SHOWN = 3  # names in one line
 # Until it has been worked out what edits concern, a plan takes up to several seconds in a program of hundreds
 # of modules, and a fresh process is quicker. An edit waits for that for so many seconds.
@@ -82,8 +84,9 @@ class Hot:
 
     def pytest_cmdline_main(self, config: pytest.Config) -> int | None:
         """Run tests until the user has enough; in the process of one run, go on with it."""
-        if config.option.help or config.option.version or hasattr(config, "workerinput"):
-            return None  # a worker of xdist is given all our options
+        if any(config.getoption(name, default=False) for name in _SHOWING):
+            return None
+        _refuse_others(config)
         logging.getLogger("hotmod").addHandler(logging.NullHandler())  # what it says is told below
         config._do_configure()  # noqa: SLF001 - each run goes on from here
         capture = config.pluginmanager.getplugin("capturemanager")
@@ -264,6 +267,24 @@ class Hot:
         writer = self.config.get_terminal_writer()
         writer.line(f"hotmod: {text}" if text else "", red=bad, light=dim, bold=not (bad or dim))
         writer.flush()
+
+
+def _refuse_others(config: pytest.Config) -> None:
+    """Refuse options of pytest-xdist that give the running of tests to somebody else.
+
+    Raises:
+        pytest.UsageError: there is one.
+    """
+    if config.getoption("numprocesses", default=None) or config.getoption("tx", default=None):
+        msg = (
+            "--hot runs tests in a process that has imported already what they need, and the processes of -n "
+            "import all of it anew at each save. Nothing was run. Leave -n out, or add -n 0 to the command "
+            "line where addopts has it."
+        )
+        raise pytest.UsageError(msg)
+    if config.getoption("looponfail", default=False):
+        msg = "--hot and --looponfail (-f) both wait for saves. Nothing was run. Leave out one of them."
+        raise pytest.UsageError(msg)
 
 
 def _folders(config: pytest.Config) -> tuple[str, ...]:

@@ -91,7 +91,6 @@ class Run:
         self._late = any(
             config.getoption(name, default=False) for name in ("lf", "stepwise", "stepwise_skip")
         )
-        self._worker = hasattr(config, "workerinput")
         self._last = next(reversed(sys.modules))
         self._outcome = Outcome()
         self._left: dict[str, str] = {}  # tests that have not come to their end, and their files
@@ -167,8 +166,6 @@ class Run:
         self._last = next(reversed(sys.modules))
 
     def _tell(self) -> None:
-        if self._worker:
-            return
         found = dataclasses.asdict(self._outcome)
         found["unfinished"] = sorted({*self._outcome.unfinished, *self._left.values()})
         new = pathlib.Path(self._folder, f"{_OUTCOME}.new")
