@@ -172,18 +172,18 @@ class Hot:
         self._since = {**changed, **self._since}
         if not self._since:
             return
-        runs, reports = self._runs, [] if early else self._reports
-        told = [report for report in reports if report.status != "unchanged"] or reports
+        runs = self._runs
+        told = [report for report in self._reports if report.status != "unchanged" and not early]
         new = {path for path in changed if self._may_hold_tests(path)}
         tests = {path for path in runs.files | new if os.path.exists(path)}
         wanted = self._reach.affected(changed, tests, plugins.files_of(self.config)) | (runs.pending & tests)
         behind = early or self._is_behind()
         why = "" if behind else self._why_anew(self._since)
-        told_why = f"; {why}: a new process" if why else f"; {EARLY}" if early else ""
-        done = _told(told[-1]) if told else f"saved {_names(changed)}"
-        if changed or why:  # else it is what a fresh process has run before
+        if changed or why:  # else a fresh process has run all that can be affected
+            done = _told(told[-1]) if told else f"saved {_names(changed)}"
             files = f"{len(wanted)} of {_counted(len(tests), 'test file')} can be affected"
-            self._say(f"{done}; {files}{told_why}", bad=behind and not early)
+            how = f"; {why}: a new process" if why else f"; {EARLY}" if early else ""
+            self._say(f"{done}; {files}{how}", bad=behind and not early)
         if why:
             runs.anew(wanted, self._reach.texts)
         if not behind:
