@@ -1,7 +1,7 @@
 """What the user does between two runs: a key, or nothing.
 
 Touches: standard input, and the terminal that it is, if it is one: keys are read as they are typed, and what
-was set before is set again when waiting ends.
+was set before is set again when waiting ends. So is what signals are written to.
 
 Guarantees: nothing is read while tests run, which may read themselves. Waiting ends with a save, a key or
 Ctrl-C; it costs no processor time.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import os
 import select
+import signal
 import sys
 import termios
 import tty
@@ -28,6 +29,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._saved, self._save = os.pipe()
+        os.set_blocking(self._save, False)  # so signals may be written to it
         self._stdin: int | None = 0 if sys.__stdin__ is not None else None  # it may be closed
 
     def saved(self) -> None:
@@ -44,6 +46,8 @@ class Keys:
             KeyboardInterrupt: the user pressed Ctrl-C.
         """
         restore = self._by_key()
+        # A signal that comes just before `select`, or that another thread is given, is to end it as well.
+        before = signal.set_wakeup_fd(self._save, warn_on_full_buffer=False)
         try:
             while True:
                 sources = [self._saved, *([] if self._stdin is None else [self._stdin])]
@@ -58,6 +62,7 @@ class Keys:
                     os.read(self._saved, 4096)
                     return "saved"
         finally:
+            signal.set_wakeup_fd(before)
             restore()
 
     def _read(self) -> Wish | None:
