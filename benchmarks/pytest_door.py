@@ -49,6 +49,7 @@ def test_edited():
 """
 BOUND = 600  # seconds that a process may live
 IDLE = 0.5  # seconds
+QUIET_LOOKS = 6
 QUIET = ("-q", "-p", "no:cacheprovider")
 
 
@@ -184,10 +185,11 @@ class Hot(Cold):
 
     def rest(self) -> None:
         """Wait until there is nothing to do any more."""
-        before = -1.0
-        while self.spent() > before + IDLE / 3:
+        quiet = 0
+        while quiet < QUIET_LOOKS:  # on a busy machine it may not come to anything for a while
             before = self.spent()
             time.sleep(IDLE)
+            quiet = 0 if self.spent() > before + IDLE / 10 else quiet + 1
 
     def close(self) -> None:
         """End all processes."""
