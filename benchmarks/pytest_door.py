@@ -2,8 +2,12 @@
 
 The program is a copy of networkx, with one file of its tests and one test more. What is run is that test,
 then all of the file. In each round two edits are saved for each way, one of the inside of a function and one
-of the test, and the time until the summary line is taken. The ways take turns. pytest-watcher, which starts
-pytest anew at each save, takes part with `--watcher`.
+of the test, and the time until the summary line is taken. The ways take turns. The test notes which texts it
+has run, and runs on an old text are counted.
+
+With `--peers` two others take part. pytest-watcher starts pytest anew at each save; as it loses saves that
+come before it waits again, these come later. pytest-hot-reloading has a process that stays and reloads what
+was saved, and to which a new pytest hands its arguments; that one is started at once after each save.
 
 A first pair of edits is saved as soon as `--hot` waits, and told apart: little has been worked out ahead
 then. The rounds begin when all has been.
@@ -11,7 +15,7 @@ then. The rounds begin when all has been.
 Then the start of pytest itself, with the plugin installed and with `-p no:hotmod`, in turns, as processor
 time.
 
-    python benchmarks/pytest_door.py [--rounds 5] [--starts 11] [--watcher]
+    python benchmarks/pytest_door.py [--rounds 5] [--starts 11] [--peers]
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import pathlib
 import queue
 import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -34,8 +39,17 @@ import time
 TEST = "networkx/utils/tests/test_misc.py"
 SOURCE = "networkx/utils/misc.py"
 ONE = f"{TEST}::test_edited"
+EDITED = """
+
+def test_edited():
+    edited = [each for each in nx.utils.flatten.__code__.co_consts if isinstance(each, int)]
+    with open("ran", "w") as note:
+        note.write(f"{{max(edited)}} {number}")
+    assert nx.utils.flatten([{number}]) == ({number},)
+"""
 BOUND = 600  # seconds that a process may live
 IDLE = 0.5  # seconds
+QUIET_LOOKS = 6
 QUIET = ("-q", "-p", "no:cacheprovider")
 
 
@@ -44,19 +58,25 @@ class Edits:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._files = {name: (folder / name).read_text("utf-8") for name in (SOURCE, TEST)}
-        self._folder, self._count = folder, 0
+        self._folder, self._counts = folder, {SOURCE: 1000, TEST: 1000}
 
     def save(self, name: str) -> None:
         """Save another text of a file."""
-        self._count += 1
-        text = self._files[name]
+        self._counts[name] += 1
+        number, text = self._counts[name], self._files[name]
         if name == SOURCE:
-            head, _, rest = text.partition("    if ")  # the first one in a function
-            text = f"{head}    _edited = {self._count}\n    if {rest}"
+            head, _, rest = text.partition("    if ")  # the first one in a function, which is `flatten`
+            text = f"{head}    _edited = {number}\n    if {rest}"
         else:
-            call = f"nx.utils.flatten([{self._count}]) == ({self._count},)"
-            text = f"{text}\n\ndef test_edited():\n    assert {call}\n"
+            text += EDITED.format(number=number)
         (self._folder / name).write_text(text, "utf-8")
+
+    def ran(self) -> bool:
+        """Whether the texts that were saved last have run since this was asked before."""
+        note = self._folder / "ran"
+        found = note.read_text("utf-8").split() if note.exists() else []
+        note.unlink(missing_ok=True)
+        return found == [str(self._counts[name]) for name in (SOURCE, TEST)]
 
 
 class Output:
@@ -165,10 +185,11 @@ class Hot(Cold):
 
     def rest(self) -> None:
         """Wait until there is nothing to do any more."""
-        before = -1.0
-        while self.spent() > before + IDLE / 3:
+        quiet = 0
+        while quiet < QUIET_LOOKS:  # on a busy machine it may not come to anything for a while
             before = self.spent()
             time.sleep(IDLE)
+            quiet = 0 if self.spent() > before + IDLE / 10 else quiet + 1
 
     def close(self) -> None:
         """End all processes."""
@@ -177,6 +198,38 @@ class Hot(Cold):
     def spent(self) -> float:
         """Seconds of processor time until now."""
         return spent(self._output.process.pid)
+
+
+class Reloading(Cold):
+    """pytest-hot-reloading, told by the system what was saved."""
+
+    def __init__(self, folder: pathlib.Path, tests: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        self._options = ("-p", "pytest_hot_reloading.plugin", f"--daemon-port={port}")
+        self._daemon = Output(pytest(*self._options, "--daemon", "--daemon-use-os-events"), folder)
+        super().__init__(folder, tests)
+        while True:  # until it listens
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(IDLE)
+        self.answer()
+
+    def answer(self) -> None:
+        """Wait for the result of the tests."""
+        output = Output(pytest(*self._options, self._tests), self._folder)
+        output.until(" passed")
+        output.end()
+
+    def close(self) -> None:
+        """End all processes."""
+        self._daemon.close()
+
+    def spent(self) -> float:
+        """Seconds of processor time until now."""
+        return super().spent() + spent(self._daemon.process.pid)
 
 
 class Watcher(Hot):
@@ -225,25 +278,28 @@ def copied(folder: pathlib.Path) -> pathlib.Path:
     )
     (folder / TEST).parent.mkdir()
     shutil.copy(installed.parent / TEST, folder / TEST)
-    (folder / "pyproject.toml").write_text("[tool.pytest]\n")
+    (folder / "pyproject.toml").write_text('[tool.pytest]\npythonpath = ["."]\n')
     return folder
 
 
-_Row = tuple[float, float]  # milliseconds: until the result, and of processor time
+_Row = tuple[
+    float, float, bool
+]  # milliseconds until the result, those of processor time, and if it was of this edit
 _Times = dict[str, dict[str, list[_Row]]]  # by the edited file and the way
 
 
-def measure(tests: str, rounds: int, *, watcher: bool) -> _Times:
+def measure(tests: str, rounds: int, *, peers: bool) -> _Times:
     """Save edits in turns; the first of each is the one right after the start."""
     kinds: dict[str, type[Cold]] = {"cold pytest": Cold, "pytest --hot": Hot}
-    if watcher:
-        kinds["pytest-watcher"] = Watcher
+    if peers:
+        kinds |= {"pytest-watcher": Watcher, "pytest-hot-reloading": Reloading}
     found: _Times = {SOURCE: {}, TEST: {}}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folders = {way: copied(pathlib.Path(name) / str(number)) for number, way in enumerate(kinds)}
         edits = {way: Edits(folder) for way, folder in folders.items()}
         for each in edits.values():
             each.save(TEST)
+            each.save(SOURCE)
         ways = {way: kind(folders[way], tests) for way, kind in kinds.items()}
         for tool in ways.values():
             stack.callback(tool.close)
@@ -251,12 +307,14 @@ def measure(tests: str, rounds: int, *, watcher: bool) -> _Times:
         for number in range(rounds + 1):
             for edited, times in found.items():
                 for way, tool in ways.items():
+                    edits[way].ran()
                     used, began = tool.spent(), time.perf_counter()
                     edits[way].save(edited)
                     tool.answer()
                     took = time.perf_counter() - began
                     tool.ready()
-                    times.setdefault(way, []).append((took * 1e3, (tool.spent() - used) * 1e3))
+                    row = took * 1e3, (tool.spent() - used) * 1e3, edits[way].ran()
+                    times.setdefault(way, []).append(row)
             if not number:
                 for tool in ways.values():
                     tool.rest()
@@ -266,12 +324,20 @@ def measure(tests: str, rounds: int, *, watcher: bool) -> _Times:
 def show(found: _Times) -> None:
     """Print medians, and how often a cold pytest takes that."""
     for edited, times in found.items():
-        print(f"  {edited:<41}time          processor time   first edit")
-        colds = [statistics.median(values) for values in zip(*times["cold pytest"][1:], strict=True)]
+        print(f"  {edited:<41}time          processor time   first edit   of old texts")
+        colds = _medians(times["cold pytest"])
         for way, rows in times.items():
-            medians = [statistics.median(values) for values in zip(*rows[1:], strict=True)]
-            told = [f"{one:>9.0f} {cold / one:>6.1f}" for one, cold in zip(medians, colds, strict=True)]
-            print(f"    {way:<26}{'   '.join(told)}{rows[0][0]:>13.0f}")
+            told = [
+                f"{one:>9.0f} {cold / one:>6.1f}" for one, cold in zip(_medians(rows), colds, strict=True)
+            ]
+            old = sum(not new for _, _, new in rows)
+            stale = f"{old} of {len(rows)}" if old else ""
+            print(f"    {way:<26}{'   '.join(told)}{rows[0][0]:>13.0f}{stale:>15}")
+
+
+def _medians(rows: list[_Row]) -> tuple[float, float]:
+    """Of all edits but the first."""
+    return statistics.median(row[0] for row in rows[1:]), statistics.median(row[1] for row in rows[1:])
 
 
 def main() -> None:
@@ -279,12 +345,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--starts", type=int, default=11)
-    parser.add_argument("--watcher", action="store_true")
+    parser.add_argument("--peers", action="store_true")
     options = parser.parse_args()
     print("from a save to the summary line: medians of milliseconds, and how often a cold pytest takes that")
     for tests in (ONE, TEST):
         print(f"\n{tests}")
-        show(measure(tests, options.rounds, watcher=options.watcher))
+        show(measure(tests, options.rounds, peers=options.peers))
     with tempfile.TemporaryDirectory() as name:
         started = starts(pathlib.Path(name), options.starts)
     print("\nmilliseconds of processor time that pytest takes to find no tests, medians\n")

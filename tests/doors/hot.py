@@ -17,9 +17,14 @@ from tests.doors.shell import SECONDS, environment
 WAITS = "waits for a save"
 # A plugin that writes down how each test ended, and which files were looked at.
 TELLS = """\
-import json, os, pathlib, pytest
+import json, os, pathlib, pytest, sys
 
 seen = {"files": [], "tests": {}}
+
+def pytest_configure():
+    hot = sys.modules.get("hotmod.pytest_plugin.hot")
+    if hot and "IMPATIENT" not in os.environ:
+        hot.PATIENCE = 1000.0  # however busy the machine is, edits are applied and not run by a fresh process
 
 def pytest_sessionstart(session):
     seen["root"] = str(session.config.rootpath)

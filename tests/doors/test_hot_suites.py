@@ -24,7 +24,7 @@ EDITS = {
         ("src/click/formatting.py", "", ""),
         ("src/click/formatting.py", "FORCED_WIDTH: int | None = None", "FORCED_WIDTH: int | None = 30"),
         ("src/click/formatting.py", "", ""),
-        ("src/click/exceptions.py", "exit_code = 2", "exit_code = 3"),
+        ("src/click/exceptions.py", "exit_code: t.ClassVar[int] = 2", "exit_code: t.ClassVar[int] = 3"),
         ("src/click/exceptions.py", "", ""),
         ("tests/test_formatting.py", "def test_basic_functionality(", "def test_renamed("),
         ("tests/test_formatting.py", "def test_renamed(runner):", "def test_renamed(runner):\n    assert 0\n"),

@@ -34,7 +34,7 @@ def hidden_uses(graph: ImportGraph, loaded: Collection[str], *, computed: bool =
         if name in loaded:
             held = _held(name, loaded)
             # what came by way of an import statement is no secret, however many modules passed it on
-            held -= reach([name], lambda module: _imported(graph, module)) if held else set()
+            held -= reach([name], lambda module: graph.runs_first(module, graph)) if held else set()
             if held:
                 modules = held | (found[name].modules if name in found else frozenset())
                 found[name] = Hidden(modules, "imports by a computed name", note.line, computed=True)
@@ -51,10 +51,6 @@ def _attributes_of_packages(graph: ImportGraph, loaded: Collection[str]) -> dict
         if modules:
             found[name] = Hidden(modules, "reads")
     return found
-
-
-def _imported(graph: ImportGraph, module: str) -> list[str]:
-    return [edge.imported for edge in graph.imports(module) if edge.at_import]
 
 
 def _held(name: str, loaded: Collection[str]) -> frozenset[str]:

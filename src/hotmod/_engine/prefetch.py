@@ -42,6 +42,8 @@ def _compiled(reloader: Reloader, changes: ChangeSet) -> Doubt:
     try:
         for name, text in texts.items():
             _compile(name, text)
+        if not reloader.prepare(0.0):
+            return Doubt.NONE  # a plan may take seconds now, and whoever applies the edit may do without
         for name in reloader.planner.plan(changes).executed:
             loaded = reloader.ledger.loaded(name)
             if name not in texts and loaded is not None and loaded.text is not None:

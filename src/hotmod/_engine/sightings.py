@@ -23,13 +23,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from hotmod._scope import Scope
 
-__all__ = ["SOURCE", "UNKNOWN", "Census", "View", "bytes_of", "end_of_modules", "main_module", "source_of"]
+__all__ = [
+    "SOURCE",
+    "TICK_NS",
+    "UNKNOWN",
+    "Census",
+    "View",
+    "bytes_of",
+    "end_of_modules",
+    "main_module",
+    "signature_of",
+    "source_of",
+]
 
 UNKNOWN = "?"  # the digest of a file that may have changed since it was read
 
 SOURCE = tuple(importlib.machinery.SOURCE_SUFFIXES)
 # A file system's clock may stand still for a tick of the kernel (up to 10 ms); the rest is for network.
-_TICK_NS = 100_000_000
+TICK_NS = 100_000_000
 FEW = 64  # modules whose files are read at once, which takes about a millisecond
 _POSIX = os.name == "posix"
 _FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -96,7 +107,7 @@ class View:
         self.scope = scope
         self.census = Census(scope)
         self.noted: dict[str, tuple[str, bytes]] = {}
-        self._since = (time.time_ns() if since is None else since) - _TICK_NS
+        self._since = (time.time_ns() if since is None else since) - TICK_NS
         self._seen: dict[str, _Sighting | None] = {}
         self._data: dict[str, _Sighting | None] = {}
         main = main_module(scope)
@@ -136,13 +147,13 @@ class View:
     def _still(self, path: str, seen: _Sighting) -> bytes | None:
         data = bytes_of(path)
         try:
-            return data if seen[:4] == _signature(path) else None
+            return data if seen[:4] == signature_of(path) else None
         except OSError:
             return None
 
     def _look(self, path: str) -> _Sighting | None:
         try:
-            signature = _signature(path)
+            signature = signature_of(path)
             if _POSIX and signature[3] < self._since:
                 return (*signature, None)
         except OSError:  # nothing was seen, so nothing is held against what is read later
@@ -162,7 +173,7 @@ class View:
         if seen is None:
             return False
         try:
-            return seen[4] == data if seen[4] is not None else seen[:4] == _signature(path)
+            return seen[4] == data if seen[4] is not None else seen[:4] == signature_of(path)
         except OSError:
             return False
 
@@ -179,7 +190,7 @@ class View:
     def may_have_changed(self, path: str) -> bool:
         """Whether a file may have been written since the view was taken."""
         try:
-            return not _POSIX or _signature(path)[3] >= self._since
+            return not _POSIX or signature_of(path)[3] >= self._since
         except OSError:
             return True
 
@@ -214,7 +225,12 @@ def main_module(scope: Scope) -> tuple[str, str] | None:
     return (name, path) if scope.owns(str(real), path) or scope.owns("__main__", path) else None
 
 
-def _signature(path: str) -> tuple[int, int, int, int]:
+def signature_of(path: str) -> tuple[int, int, int, int]:
+    """What is another one when a file may hold something else: its device, inode, size and change time.
+
+    Raises:
+        OSError: there is no such file, or it can't be looked at.
+    """
     status = os.stat(path)
     return status.st_dev, status.st_ino, status.st_size, status.st_ctime_ns
 

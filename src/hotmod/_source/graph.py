@@ -342,9 +342,9 @@ class ImportGraph:
 
     def _successors(self, modules: Iterable[str]) -> dict[str, list[str]]:
         inside = modules if isinstance(modules, (set, dict)) else set(modules)
-        return {module: sorted(self._runs_first(module, inside)) for module in sorted(inside)}
+        return {module: sorted(self.runs_first(module, inside)) for module in sorted(inside)}
 
-    def _runs_first(self, module: str, inside: Container[str]) -> set[str]:
+    def runs_first(self, module: str, inside: Container[str]) -> set[str]:
         """Those of some modules that a module imports while its body runs."""
         plain = self._plainly(module)
         later = {
@@ -402,7 +402,7 @@ class ImportGraph:
         self._plain = before._plain if same else {**before._plain, **plain}
         if all(self.targets(name) == before.targets(name) for name in changed):
             self._reverse = before._reverse
-        if all(self._runs_first(each, self) == before._runs_first(each, self) for each in changed):
+        if all(self.runs_first(each, self) == before.runs_first(each, self) for each in changed):
             self._cycles = before._cycles
         if before._unsure is not None:
             may = {*before._unsure, *changed}

@@ -50,7 +50,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part in a run of `--hot`, in a process that is not forked: a fresh one, or a worker of xdist."""
+    """Take part in a run of `--hot`, in a fresh process."""
     folder = config.getoption("hot_run")
     if folder:
         from hotmod.pytest_plugin.run import join  # noqa: PLC0415 - see the guarantees

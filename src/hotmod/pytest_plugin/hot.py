@@ -44,8 +44,15 @@ __all__ = ["begin"]
 
 # Hazards that leave the program as a fresh process would have it.
 _HARMLESS = frozenset(("dynamic-import", "heavy-import", "import-cycle", "lingering-call", "star-import"))
+# Options with which pytest shows something and runs no tests.
+_SHOWING = ("help", "version", "markers", "showfixtures", "show_fixtures_per_test", "cacheshow")
 SHOWN = 3  # names in one line
+# Until it has been worked out what edits concern, a plan takes up to several seconds in a program of hundreds
+# of modules, and a fresh process is quicker. An edit waits for that for so many seconds.
+PATIENCE = 0.5
+BIT = 0.05  # seconds of this work at a time, while nobody waits
 WAITS = "waits for a save; Enter runs all tests, q quits"
+EARLY = "a fresh process, as it is still being worked out what edits concern"
 
 
 def begin(config: pytest.Config) -> None:
@@ -73,11 +80,13 @@ class Hot:
         self._last: Report | None = None
         self._taken: dict[str, SourceText] = {}  # texts of plugins as pytest has taken them in
         self._since: dict[str, SourceText | None] = {}  # what changed since all was applied
+        self._seen: dict[str, SourceText | None] = {}  # what was seen to have changed, and is to be answered
 
     def pytest_cmdline_main(self, config: pytest.Config) -> int | None:
         """Run tests until the user has enough; in the process of one run, go on with it."""
-        if config.option.help or config.option.version or hasattr(config, "workerinput"):
-            return None  # a worker of xdist is given all our options
+        if any(config.getoption(name, default=False) for name in _SHOWING):
+            return None
+        _refuse_others(config)
         logging.getLogger("hotmod").addHandler(logging.NullHandler())  # what it says is told below
         config._do_configure()  # noqa: SLF001 - each run goes on from here
         capture = config.pluginmanager.getplugin("capturemanager")
@@ -103,51 +112,84 @@ class Hot:
 
     def _go_on(self, watcher: Watcher) -> bool:
         """Wait for a save or a key, and do what it asks for; gives whether to stay."""
-        wish = self._keys.wait()
-        if wish == "saved":
-            changed = self._apply(watcher)
-            if changed:
-                self._answer(changed)
-        elif wish == "all":
+        wish = self._keys.wait(self._work if self._todo else None)
+        if wish == "all":
             self._say("all tests")
-            self._run(None, cold=self._is_behind())
+            self._run(None, cold=bool(self._todo) or self._is_behind())
+        elif wish != "quit":
+            ready = self._reloader.prepare(PATIENCE)
+            if not ready:
+                self._look()
+            if not ready and (self._since or self._is_used(self._seen)):
+                self._answer(early=True)
+            else:
+                self._apply(watcher)
+                self._answer()
         return wish != "quit"
 
-    def _apply(self, watcher: Watcher) -> dict[str, SourceText | None]:
-        """Apply what was saved; gives the files that are not as they were, with the texts that they had."""
-        self._reports.clear()
-        changed: dict[str, SourceText | None] = {}
-        new = self._reach.look()
-        while True:
-            changed = {**new, **changed}
-            while self._todo:
-                self._todo.popleft()()
-            new = self._reach.look()
-            if not new:
-                break
-            self._todo.append(watcher.retry)  # saved meanwhile: it may have been applied or not
-        self._last = self._reports[-1] if self._reports else self._last
-        return changed
+    def _work(self) -> bool:
+        """Work out a bit of what plans need; gives whether there is something to apply or to run."""
+        done = self._reloader.prepare(BIT)
+        self._look()
+        return done or bool(self._seen)
 
-    def _answer(self, changed: Mapping[str, SourceText | None]) -> None:
-        """Run what an edit can affect."""
+    def _look(self) -> dict[str, SourceText | None]:
+        """Take in which files are not as they were; gives those that are not as they were a moment ago."""
+        new = self._reach.look()
+        self._seen = {**new, **self._seen}
+        return new
+
+    def _is_used(self, changed: Collection[str]) -> bool:
+        """Whether other files use some of these."""
+        return self._reach.users(changed, self._runs.files) != set(changed)
+
+    def _apply(self, watcher: Watcher) -> None:
+        """Apply what was saved."""
+        self._reports.clear()
+        while self._todo:
+            self._todo.popleft()()
+        while self._is_late(self._look()):
+            watcher.retry()
+        self._last = self._reports[-1] if self._reports else self._last
+
+    def _is_late(self, new: Mapping[str, SourceText | None]) -> bool:
+        """Whether files may have changed since it was looked what there is to apply."""
+        if self._reports and not self._reports[-1]:
+            return False  # what can't be applied is run by a fresh process
+        texts, ledger = self._reach.texts, self._reloader.ledger
+        return any(
+            before is None or path not in texts or any(each.text != texts[path] for each in ledger.at(path))
+            for path, before in new.items()
+        )
+
+    def _answer(self, *, early: bool = False) -> None:
+        """Run what an edit can affect.
+
+        Args:
+            early: whether the edit has not been applied yet.
+        """
+        changed, self._seen = self._seen, {}
+        self._since = {**changed, **self._since}
+        if not self._since:
+            return
         runs = self._runs
-        told = [report for report in self._reports if report.status != "unchanged"] or self._reports
+        told = [report for report in self._reports if report.status != "unchanged" and not early]
         new = {path for path in changed if self._may_hold_tests(path)}
         tests = {path for path in runs.files | new if os.path.exists(path)}
         wanted = self._reach.affected(changed, tests, plugins.files_of(self.config)) | (runs.pending & tests)
-        behind = self._is_behind()
-        self._since = {**changed, **self._since}
+        behind = early or self._is_behind()
         why = "" if behind else self._why_anew(self._since)
-        done = _told(told[-1]) if told else f"saved {_names(changed)}"
-        files = f"{len(wanted)} of {_counted(len(tests), 'test file')} can be affected"
-        self._say(f"{done}; {files}{f'; {why}: a new process' if why else ''}", bad=behind)
+        if changed or why:  # else a fresh process has run all that can be affected
+            done = _told(told[-1]) if told else f"saved {_names(changed)}"
+            files = f"{len(wanted)} of {_counted(len(tests), 'test file')} can be affected"
+            how = f"; {why}: a new process" if why else f"; {EARLY}" if early else ""
+            self._say(f"{done}; {files}{how}", bad=behind and not early)
         if why:
             runs.anew(wanted, self._reach.texts)
         if not behind:
             self._since.clear()
             self._take_in()
-        if wanted:
+        if changed and wanted:
             self._run(wanted, cold=behind)
 
     def _run(self, wanted: Collection[str] | None, *, cold: bool = False) -> None:
@@ -225,6 +267,24 @@ class Hot:
         writer = self.config.get_terminal_writer()
         writer.line(f"hotmod: {text}" if text else "", red=bad, light=dim, bold=not (bad or dim))
         writer.flush()
+
+
+def _refuse_others(config: pytest.Config) -> None:
+    """Refuse options of pytest-xdist that give the running of tests to somebody else.
+
+    Raises:
+        pytest.UsageError: there is one.
+    """
+    if config.getoption("numprocesses", default=None) or config.getoption("tx", default=None):
+        msg = (
+            "--hot runs tests in a process that has imported already what they need, and the processes of -n "
+            "import all of it anew at each save. Nothing was run. Leave -n out, or add -n 0 to the command "
+            "line where addopts has it."
+        )
+        raise pytest.UsageError(msg)
+    if config.getoption("looponfail", default=False):
+        msg = "--hot and --looponfail (-f) both wait for saves. Nothing was run. Leave out one of them."
+        raise pytest.UsageError(msg)
 
 
 def _folders(config: pytest.Config) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What the user does between two runs: a key, or nothing.
 
 Touches: standard input, and the terminal that it is, if it is one: keys are read as they are typed, and what
-was set before is set again when waiting ends.
+was set before is set again when waiting ends. So is what signals are written to.
 
 Guarantees: nothing is read while tests run, which may read themselves. Waiting ends with a save, a key or
 Ctrl-C; it costs no processor time.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import os
 import select
+import signal
 import sys
 import termios
 import tty
@@ -20,7 +21,7 @@ from typing import Literal
 
 __all__ = ["Keys"]
 
-Wish = Literal["all", "quit", "saved"]
+Wish = Literal["all", "done", "quit", "saved"]
 
 
 class Keys:
@@ -28,23 +29,31 @@ class Keys:
 
     def __init__(self) -> None:
         self._saved, self._save = os.pipe()
+        os.set_blocking(self._save, False)  # so signals may be written to it
         self._stdin: int | None = 0 if sys.__stdin__ is not None else None  # it may be closed
 
     def saved(self) -> None:
         """End the waiting: something was saved. Any thread may call this."""
         os.write(self._save, b"s")
 
-    def wait(self) -> Wish:
+    def wait(self, work: Callable[[], bool] | None = None) -> Wish:
         """Wait for what is to be done next.
+
+        Args:
+            work: what is done meanwhile, bit by bit, until it says that this is done.
 
         Raises:
             KeyboardInterrupt: the user pressed Ctrl-C.
         """
         restore = self._by_key()
+        # A signal that comes just before `select`, or that another thread is given, is to end it as well.
+        before = signal.set_wakeup_fd(self._save, warn_on_full_buffer=False)
         try:
             while True:
                 sources = [self._saved, *([] if self._stdin is None else [self._stdin])]
-                ready, _, _ = select.select(sources, [], [])
+                ready, _, _ = select.select(sources, [], [], None if work is None else 0)
+                if not ready and work is not None and work():
+                    return "done"
                 if self._stdin in ready:
                     wish = self._read()
                     if wish is not None:
@@ -53,6 +62,7 @@ class Keys:
                     os.read(self._saved, 4096)
                     return "saved"
         finally:
+            signal.set_wakeup_fd(before)
             restore()
 
     def _read(self) -> Wish | None:

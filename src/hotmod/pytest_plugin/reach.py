@@ -19,10 +19,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from hotmod._model.changes import SourceText
-from hotmod._model.errors import SourceError
-from hotmod._source.files import discover, read
+from hotmod._source.files import discover
 from hotmod._source.graph import ImportGraph, ModuleSource, build, update
 from hotmod._source.reached import may_reach
+from hotmod.pytest_plugin.reading import Texts
 
 if TYPE_CHECKING:
     from hotmod._engine.loaded import Ledger
@@ -48,6 +48,7 @@ class Reach:
 
     def __init__(self, ledger: Ledger, root: str, find: Callable[[], Iterable[str]]) -> None:
         self._ledger, self._root, self._find = ledger, root, find
+        self._read = Texts().read  # what is gone, or is about to be written, has changed
         self._sources: dict[str, ModuleSource] = {}
         self._graph: ImportGraph | None = None
         self._users: _Edges = {}  # by file: those that use it
@@ -55,7 +56,7 @@ class Reach:
         self.texts: dict[str, SourceText] = {}  # by file, as of the last look
 
     def look(self) -> dict[str, SourceText | None]:
-        """Read all files.
+        """Look at all files.
 
         Returns:
             Those that have changed since the last look, with the text that they had then; None where there
@@ -118,7 +119,8 @@ class Reach:
 
     def _found(self) -> dict[str, ModuleSource]:
         """Every module by every name that it can be imported by."""
-        self._ledger.refresh()
+        if not self._ledger.is_as_seen():
+            self._ledger.refresh()
         paths = {name: each.path for name, each in self._ledger.modules.items() if each.text is not None}
         for folder in (*self._find(), self._root):
             for name, file in discover([folder]).modules.items():
@@ -127,17 +129,11 @@ class Reach:
         found = {}
         for name, path in paths.items():
             if path not in texts:
-                texts[path] = self._text(path)
+                texts[path] = self._read(path)
             text = texts[path]
             if text is not None:
                 found[name] = ModuleSource.at(path, text)
         return found
-
-    def _text(self, path: str) -> SourceText | None:
-        try:
-            return read(path)
-        except SourceError:  # it is gone, or is about to be written: that is a change
-            return None
 
     def _draw(self, sources: dict[str, ModuleSource]) -> None:
         changed = {name: source for name, source in sources.items() if self._sources.get(name) != source}

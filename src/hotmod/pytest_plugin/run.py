@@ -9,6 +9,7 @@ come to its end is told as such, whatever ended the run.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -90,8 +91,7 @@ class Run:
         self._late = any(
             config.getoption(name, default=False) for name in ("lf", "stepwise", "stepwise_skip")
         )
-        self._worker = hasattr(config, "workerinput")
-        self._before = frozenset(sys.modules)
+        self._last = next(reversed(sys.modules))
         self._outcome = Outcome()
         self._left: dict[str, str] = {}  # tests that have not come to their end, and their files
         self._session: pytest.Session | None = None
@@ -158,20 +158,28 @@ class Run:
 
     def _note_modules(self, wanted: Callable[[str], bool]) -> None:
         """Note modules that have been imported since the last time, or since the run began."""
-        for name, module in list(sys.modules.items()):
+        for name in _names_after(self._last):
+            module = sys.modules.get(name)
             path = vars(module).get("__file__") if isinstance(module, types.ModuleType) else None
-            if name not in self._before and isinstance(path, str) and wanted(path):
+            if isinstance(path, str) and wanted(path):
                 self._outcome.modules.append((name, path))
-        self._before = frozenset(sys.modules)
+        self._last = next(reversed(sys.modules))
 
     def _tell(self) -> None:
-        if self._worker:
-            return
         found = dataclasses.asdict(self._outcome)
         found["unfinished"] = sorted({*self._outcome.unfinished, *self._left.values()})
         new = pathlib.Path(self._folder, f"{_OUTCOME}.new")
         new.write_text(json.dumps(found), "utf-8")
         new.replace(pathlib.Path(self._folder, _OUTCOME))
+
+
+def _names_after(last: str) -> list[str]:
+    """The modules that were imported after one, or all if it is there no more."""
+    try:
+        # from the end: in a process that was forked, whatever is looked at is copied
+        return [*itertools.takewhile(lambda name: name != last, reversed(sys.modules))][::-1]
+    except RuntimeError:  # another thread imports at this moment
+        return list(sys.modules)
 
 
 def _file_of(argument: str, config: pytest.Config) -> str:

@@ -157,7 +157,6 @@ class Runs:
                 manager.register(type(plugin)(config), name)
         if self.files:
             config.option.no_header = True
-        config.option.hot_run = self._folder  # for workers of xdist
         self._run = join(config, self._folder)
 
     def _leave(self) -> None:

@@ -41,7 +41,7 @@ def warm_up(config: pytest.Config, outcome: Outcome, tests: Collection[str]) -> 
     modules = [(name, file) for name, file in outcome.modules if name not in sys.modules]
     if not modules:
         return
-    sys.path[:] = outcome.path
+    sys.path[:] = outcome.path or sys.path  # it came to its end before anything was collected
     importlib.invalidate_caches()
     with _quietly(config):
         for name, file in modules:
