@@ -60,14 +60,9 @@ class HotReload(WorkerPlugin):  # type: ignore[misc]  # distributed has no types
     """
 
     def __init__(self, *targets: Target | Reloader, here_only: Collection[str] = ()) -> None:
-        if len(targets) == 1 and isinstance(targets[0], Reloader):
-            self._reloader = targets[0]
-        else:
-            self._reloader = _api.reloader_of(
-                tuple(each for each in targets if not isinstance(each, Reloader))
-            )
+        self._reloader = _api.followed(targets)
         self._publisher = Publisher(self._reloader)
-        self._here_only = tuple(here_only)
+        self._here_only = here_only
         self._shipped: tuple[Edition, dict[str, bytes]] | None = None
         self._guard = threading.Lock()
         self.name = f"hotmod-{self._reloader.scope}"
@@ -130,8 +125,9 @@ class HotReload(WorkerPlugin):  # type: ignore[misc]  # distributed has no types
                 wanted = set().union(*(each for each in lacking.values() if isinstance(each, set)))
                 shipped = {digest: texts[digest] for digest in wanted}
                 self._phase(client, workers, _prepare, edition, shipped)
+                names = self._publisher.touched(self._shipped[0], self._here_only)
                 try:
-                    self._phase(client, workers, _try, edition, self._touched(self._shipped[0], edition))
+                    self._phase(client, workers, _try, edition, names)
                 except BaseException:
                     _run(client, workers, _take_back, edition)
                     raise
@@ -148,20 +144,6 @@ class HotReload(WorkerPlugin):  # type: ignore[misc]  # distributed has no types
             # the scheduler keeps a plug-in before it tells the workers, and stops telling when one is gone
             say(logging.INFO, "a Dask worker went away while it was told of an edit: %s", error)
             _run(client, None, _keep, edition, texts)
-
-    def _touched(self, before: Edition, edition: Edition) -> list[str]:
-        """The modules of which this process ran anything since an edition: the workers have to be able to."""
-        reports = [each for each in self._reloader.history if each.generation > before.generation]
-        if len(reports) >= edition.generation - before.generation:
-            names = [name for each in reports for name in each.executed]
-        else:  # they are not all kept: whatever differs, and is imported here
-            loaded = self._reloader.ledger.modules
-            names = [name for name, each in edition.modules.items() if before.modules.get(name) != each]
-            names = [name for name in names if name in loaded]
-        return [name for name in dict.fromkeys(names) if not self._is_here_only(name)]
-
-    def _is_here_only(self, name: str) -> bool:
-        return any(name == each or name.startswith(f"{each}.") for each in self._here_only)
 
     def _phase(
         self,
