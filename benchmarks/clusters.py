@@ -2,10 +2,10 @@
 
 A package of two modules is edited: a constant that the other module imports. With Dask, `hotmod` is the
 plug-in and its `reload()`; `restart` is `client.restart()`, after which the workers import the package again;
-`cluster` is a new `LocalCluster`. With Ray, two actors and a task answer: `hotmod` is `HotReload.reload()` and
-the same actors; `cluster` is `ray.shutdown()`, `ray.init()` and new actors. The time ends with the last
-answer; wrong answers are counted as stale. It is taken once with a package that imports nothing else, and once
-with one that imports networkx and sqlalchemy.
+`cluster` is a new `LocalCluster`. With Ray, two actors and a task answer: `hotmod` is `HotReload.reload()`
+and the same actors; `cluster` is `ray.shutdown()`, `ray.init()` and new actors. The time ends with the last
+answer; wrong answers are counted as stale. It is taken once with a package that imports nothing else, and
+once with one that imports networkx and sqlalchemy.
 
     python benchmarks/clusters.py [--edits 5] [--restarts 2] [--only dask|ray]
 """
@@ -17,6 +17,7 @@ import importlib
 import logging
 import os
 import pathlib
+import shutil
 import statistics
 import sys
 import tempfile
@@ -128,10 +129,11 @@ def ray(subjects: list[Subject], edits: int, restarts: int) -> dict[str, float]:
     import hotmod.ray  # noqa: PLC0415 - the same
 
     hot, renewed = subjects
+    temporary = tempfile.mkdtemp(prefix="ray")
 
     def begin() -> None:
         options = {"num_cpus": WORKERS, "object_store_memory": 80 * 2**20, "include_dashboard": False}
-        library.init(**options, log_to_driver=False, configure_logging=False)
+        library.init(**options, log_to_driver=False, configure_logging=False, _temp_dir=temporary)
 
     def answers(actors: list[Any], task: Any) -> list[int]:
         answered = [actor.total.remote() for actor in actors] + [task.remote()]
@@ -166,6 +168,7 @@ def ray(subjects: list[Subject], edits: int, restarts: int) -> dict[str, float]:
     renewed.check(renew())
     found["cluster"] = renewed.timed(restarts, renew)
     library.shutdown()
+    shutil.rmtree(temporary, ignore_errors=True)
     return found
 
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 import signal
 import socket
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -112,7 +113,11 @@ def got(answer: Any) -> Any:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
     """One cluster for all tests: it takes some seconds to start."""
-    with pytest.MonkeyPatch.context() as patch:
+    with (
+        # sockets are made there, whose paths must be short
+        tempfile.TemporaryDirectory(prefix="ray", ignore_cleanup_errors=True) as temporary,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.setenv("RAY_AUTH_MODE", "disabled")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
@@ -123,7 +128,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mill]:
             include_dashboard=False,
             log_to_driver=False,
             configure_logging=False,
-            _temp_dir=str(tmp_path_factory.mktemp("ray")),
+            _temp_dir=temporary,
         )
         try:
             found = Mill(tmp_path_factory.mktemp("mill"))
