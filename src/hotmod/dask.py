@@ -124,17 +124,16 @@ class HotReload(WorkerPlugin):  # type: ignore[misc]  # distributed has no types
             if any(lacking.values()):
                 wanted = set().union(*(each for each in lacking.values() if isinstance(each, set)))
                 shipped = {digest: texts[digest] for digest in wanted}
-                self._phase(client, workers, _prepare, edition, shipped)
                 names = self._publisher.touched(self._shipped[0], self._here_only)
-                try:
-                    self._phase(client, workers, _try, edition, names)
-                except BaseException:
-                    _run(client, workers, _take_back, edition)
-                    raise
-            self._shipped = edition, texts
-            self._decide(client, edition, texts)
-        finally:
+                self._phase(client, workers, _prepare, edition, shipped)
+                self._phase(client, workers, _try, edition, names)
+        except BaseException:
+            _run(client, workers, _take_back, edition)
             _run(client, workers, _release, edition)
+            raise
+        self._shipped = edition, texts
+        self._decide(client, edition, texts)  # if that fails, who has not heard of it returns by itself
+        _run(client, workers, _release, edition)
 
     def _decide(self, client: Client, edition: Edition, texts: Mapping[str, bytes]) -> None:
         """Let the scheduler have the edition: the workers that are there keep it, those that come get it."""

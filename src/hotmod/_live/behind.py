@@ -19,6 +19,7 @@ __all__ = ["class_behind"]
 
 DEPTH = 5  # from the object to its attributes, to an object among them, to its attributes, ...
 MAX_PARTS = 50  # of an object: one that has more is a collection
+MAX_SEEN = 2_000  # objects: what is farther away is no part of what a decorator makes
 
 
 def class_behind(value: object, module: str, name: str) -> type | None:
@@ -35,7 +36,7 @@ def class_behind(value: object, module: str, name: str) -> type | None:
     for _ in range(DEPTH):
         below: list[Any] = []
         for each in level:
-            if identity(each) in seen:
+            if identity(each) in seen or len(seen) == MAX_SEEN:
                 continue
             seen[identity(each)] = each
             if issubclass(type(each), type):

@@ -143,6 +143,8 @@ class HotReload:
         cluster = ray.get_runtime_context().get_job_id() if ray.is_initialized() else ""
         if self._ticket is None or self._ticket.sequence != edition.sequence or cluster != self._cluster:
             known = self._texts if cluster == self._cluster else {}
+            if cluster != self._cluster:
+                self._actors.clear()
             self._texts = {
                 each: known[each] if each in known else ray.put(publisher.texts[each])
                 for each in edition.digests
