@@ -16,7 +16,7 @@ import pytest
 
 import hotmod
 from tests.oracle.project import Project
-from tests.services.following import PATIENCE, call, end_once, fresh_facts, refuse
+from tests.services.following import call, end_once, fresh_facts, refuse
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed: pip install 'hotmod[ray]'", allow_module_level=True)
@@ -25,6 +25,7 @@ import ray
 
 import hotmod.ray
 
+PATIENCE = 180.0  # seconds; a worker of Ray takes long to start where others are busy
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = {
     "mill/__init__.py": "",
@@ -63,7 +64,7 @@ FILES = {
 
             def held(self, address):
                 import socket
-                with socket.create_connection(address, timeout=60) as connection:
+                with socket.create_connection(address, timeout=180) as connection:
                     connection.recv(1)
                 return self.add()
 
