@@ -22,6 +22,7 @@ default_role = "py:obj"  # `name` in a docstring is code, and a link where there
 myst_enable_extensions = ["colon_fence", "deflist", "smartquotes"]
 myst_heading_anchors = 3
 
+autodoc_mock_imports = ["ray"]  # not of the test extra: it is large
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"

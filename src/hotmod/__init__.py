@@ -54,7 +54,7 @@ _DOORS = {
 # Modules that people use by their names in this package; they are loaded when they are first used.
 _MODULES = ("versions", "workers")
 # The same, but each needs the extra of its name, so that `from hotmod import *` does not ask for them.
-_EXTRAS = ("dask", "joblib")
+_EXTRAS = ("dask", "joblib", "ray")
 
 __all__ = [*_PLACES, *_MODULES]  # noqa: PLE0604 - the tables are the list
 

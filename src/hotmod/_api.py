@@ -339,3 +339,12 @@ def reloader_of(targets: tuple[Target, ...]) -> Reloader:
         if beginning is None:
             beginning = _beginnings[key] = Beginning(config, scope)
     return beginning.reloader()
+
+
+def followed(targets: tuple[Target | Reloader, ...]) -> Reloader:
+    """The reloader that others follow: the one that is given, or that of the targets."""
+    from hotmod._engine.reloader import Reloader  # noqa: PLC0415 - see the guarantees
+
+    if len(targets) == 1 and isinstance(targets[0], Reloader):
+        return targets[0]
+    return reloader_of(tuple(each for each in targets if not isinstance(each, Reloader)))

@@ -76,7 +76,7 @@ class HotExecutor(Pool):
             )
             raise ConfigError(msg)
         super().__init__(
-            _reloader(targets),
+            None if switched_off() else _api.followed(targets),
             max_workers or os.cpu_count() or 1,
             mp_context,
             initializer,
@@ -129,11 +129,3 @@ def _loaded(name: str) -> object:
         return importlib.import_module(name)
     except Exception as error:  # noqa: BLE001 - whatever the module raises; the fingerprint tells it
         return f"{type(error).__name__}: {error}"
-
-
-def _reloader(targets: tuple[Target | Reloader, ...]) -> Reloader | None:
-    if switched_off():
-        return None
-    if len(targets) == 1 and isinstance(targets[0], Reloader):
-        return targets[0]
-    return _api.reloader_of(tuple(each for each in targets if not isinstance(each, Reloader)))

@@ -289,7 +289,7 @@ def test_modules_that_need_an_extra_are_names_of_hotmod(monkeypatch: pytest.Monk
     monkeypatch.delattr(hotmod, "joblib", raising=False)
     monkeypatch.delitem(sys.modules, "hotmod.joblib", raising=False)
     assert callable(hotmod.joblib.parallel)
-    assert not {"joblib", "dask"} & set(hotmod.__all__)
+    assert not {"joblib", "dask", "ray"} & set(hotmod.__all__)
 
 
 def test_a_worker_that_can_not_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

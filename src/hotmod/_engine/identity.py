@@ -24,6 +24,7 @@ from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
 from hotmod._live import adapters, aliases, bodies, classes, originals, stale
+from hotmod._live.behind import class_behind
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
 from hotmod._live.homes import learn
@@ -194,11 +195,12 @@ class Identity:
                 classes.detach(cls)
 
     def _old(self, module: str, name: str) -> object:
+        """What a class that is built was before, also where a decorator put something in its place."""
         first, *rest = name.split(".")
         value = self._before[module].get(first, _MISSING)
         for part in rest:
             value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
-        return value
+        return value if isinstance(value, type) else class_behind(value, module, name)
 
     def ran(self, module: str, space: dict[str, Any]) -> None:
         """A module has run: merge the classes that no `class` statement made.

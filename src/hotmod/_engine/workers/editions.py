@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from hotmod._config import Config
@@ -170,12 +170,13 @@ class Publisher:
         reloader: whose modules these are.
 
     Attributes:
+        name: of this publisher alone.
         edition: the last one.
         texts: its texts, by digest.
     """
 
     def __init__(self, reloader: Reloader) -> None:
-        self._reloader, self._name = reloader, uuid.uuid4().hex
+        self._reloader, self.name = reloader, uuid.uuid4().hex
         self._mark: tuple[int, int] | None = None
         self.edition: Edition | None = None
         self.texts: dict[str, bytes] = {}
@@ -197,6 +198,24 @@ class Publisher:
                 self.edition = self._publish(self.edition)
                 self._mark = mark
             return self.edition
+
+    def touched(self, before: Edition, without: Collection[str] = ()) -> list[str]:
+        """The modules of which this process ran anything since an edition: who follows has to be able to.
+
+        Args:
+            before: an earlier edition.
+            without: modules, and packages with all that is in them, that are left out.
+        """
+        now = self.current()
+        reports = [each for each in self._reloader.history if each.generation > before.generation]
+        if len(reports) >= now.generation - before.generation:
+            names = [name for each in reports for name in each.executed]
+        else:  # they are not all kept: whatever differs, and is imported here
+            loaded = self._reloader.ledger.modules
+            names = [name for name, each in now.modules.items() if before.modules.get(name) != each]
+            names = [name for name in names if name in loaded]
+        apart = tuple(f"{each}." for each in without)
+        return [name for name in dict.fromkeys(names) if not f"{name}.".startswith(apart)]
 
     def _publish(self, before: Edition | None) -> Edition:
         """The edition of this moment: the one before, if nothing is different."""
@@ -224,7 +243,7 @@ class Publisher:
             return before
         self.texts = texts
         sequence = before.sequence + 1 if before is not None else 1
-        here = _here(), self._name
+        here = _here(), self.name
         return Edition(*here, sequence, generation, ledger.scope, config, roots, modules, main)
 
     def _idle(self, name: str, path: str, known: Entry | None) -> tuple[Entry | None, bytes]:

@@ -4,7 +4,7 @@ Touches: what a reloader touches; the shelf.
 
 Guarantees: after `follow` returns, each loaded module of the scope runs the very text of the edition, by
 digest, or of a newer one; if it raises, the process is as it was. A worker never goes back to an older
-edition of the same publisher.
+edition of the same publisher, but from one that it only tried: until `settle`, `take_back` undoes that.
 
 Assumes: of modules that were imported before the first edition arrived, the files that were not written since
 the process began are those that were imported; all others run again.
@@ -12,8 +12,9 @@ the process began are those that were imported; all others run again.
 
 from __future__ import annotations
 
+import importlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hotmod._engine.reloader import Reloader
 from hotmod._engine.sightings import View
@@ -47,7 +48,7 @@ class Follower:
         self.reloader: Reloader | None = None
         self._shelf: ShelvedFiles | None = None
         self._texts: dict[str, bytes] = {}
-        self._before: tuple[Edition, Contents] | None = None
+        self._before: tuple[Edition, Contents, bool] | None = None  # and whether it was left by a transaction
         self._lock = threading.RLock()
 
     def has(self, publisher: str, sequence: int) -> bool:
@@ -113,22 +114,62 @@ class Follower:
                 self._shelf.put_up()
             before, self._shelf.contents = self._shelf.contents, contents
             report = self._reload(edition, before)
-            self._before = None if self.edition is None else (self.edition, before)
+            applied = report.status == "applied"
+            self._before = None if self.edition is None else (self.edition, before, applied)
             self.edition = edition
             if self._before is not None:
                 held = self._before[0].digests | edition.digests
                 self._texts = {digest: data for digest, data in self._texts.items() if digest in held}
             return report
 
-    def take_back(self) -> None:
-        """Return to the edition before, if there is one."""
+    def try_out(self, edition: Edition, names: Iterable[str]) -> None:
+        """Come to an edition, and import some of its modules that nobody has imported here yet.
+
+        They are imported in the edition before, as far as it has them, so that they belong to the
+        transaction, and all is undone if one fails. What could not be imported there either is no obstacle.
+
+        Args:
+            edition: where to go; its texts were taken in.
+            names: the modules.
+
+        Raises:
+            BehindError: it can't be done. The process runs the texts that it ran.
+        """
         with self._lock:
-            if self._before is None or self._shelf is None or self.reloader is None:
+            if edition.is_from_here or self.has(edition.publisher, edition.sequence):
                 return
-            edition, contents = self._before
-            self._shelf.contents = contents
-            self._reload(edition, contents)
-            self.edition, self._before = edition, None
+            known = self.edition.modules if self.edition is not None else {}
+            broken = {name for name in names if name in known and _imported(name)}
+            self.follow(edition)
+            for name in names:
+                problem = _imported(name) if name in edition.modules and name not in broken else ""
+                if problem:
+                    self.take_back(edition)
+                    msg = f"{name} can't be imported: {problem}"
+                    raise BehindError(msg)
+
+    def settle(self) -> None:
+        """The edition is not taken back any more."""
+        with self._lock:
+            self._before = None
+
+    def take_back(self, edition: Edition) -> None:
+        """Return from an edition that was tried to the one before; nothing is done from another one.
+
+        Raises:
+            HotmodError: that failed. The process is a mixture, or runs what was tried.
+        """
+        with self._lock:
+            if self._before is None or self._shelf is None or self.reloader is None or self.edition is None:
+                return
+            if (self.edition.publisher, self.edition.sequence) != (edition.publisher, edition.sequence):
+                return
+            before, contents, applied = self._before
+            if applied:
+                self.reloader.rollback()
+            now, self._shelf.contents = self._shelf.contents, contents
+            self._reload(before, now)
+            self.edition, self._before = before, None
 
     def _reload(self, edition: Edition, before: Contents) -> Report:
         assert self.reloader is not None  # noqa: S101 - for the type checker; both callers made one
@@ -158,6 +199,15 @@ class Follower:
             and ((entry := edition.modules.get(name)) is None or entry.digest != each.text.digest)
         ]
         return f"{', '.join(wrong)} did not come to the committed text" if wrong else ""
+
+
+def _imported(name: str) -> str:
+    """Import a module; gives in words why it can't be done."""
+    try:
+        importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the module raises; the caller tells it
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 _FOLLOWERS: dict[Scope, Follower] = {}
