@@ -12,8 +12,9 @@ import gc
 import types
 from typing import Any
 
-from hotmod._live.classes import bases_of, name_of
+from hotmod._live.classes import bases_of
 from hotmod._live.heap import identity
+from hotmod._live.homes import name_of
 
 __all__ = ["class_behind"]
 
