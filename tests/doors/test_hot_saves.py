@@ -92,15 +92,20 @@ def test_a_file_that_is_saved_while_others_are_applied_is_applied_as_well(projec
 
 def test_a_new_process_knows_of_any_number_of_failures(project: pathlib.Path) -> None:
     """What failed before is known to a process that takes the place of another one, however much that is."""
-    long = """@pytest.mark.parametrize("x", ["a" * 70000, "b" * 70000])\ndef test_x(x):\n    assert 0\n"""
-    (project / "tests" / "test_tax.py").write_text(f"import pytest\n\n{long}")
+    test = project / "tests" / "test_tax.py"
+    test.write_text(
+        "import pytest\n\n"
+        "@pytest.mark.parametrize('x', [f'{number:080}' for number in range(800)])\n"
+        "def test_x(x):\n"
+        "    assert 0\n"
+    )
     conftest = project / "tests" / "conftest.py"
     conftest.write_text("NAME = 'tea'\n\ndef pytest_configure():\n    assert NAME\n")
     with running(project, "--tb=no") as hot:
-        assert len(hot.ran) == 3
+        assert len(hot.ran) == 801
         told = hot.save("tests/conftest.py", "'tea'", "'chai'")
         assert "a new process" in told
-        assert list(hot.ran.values()) == ["call-failed", "call-failed", "call-passed"]
+        assert list(hot.ran.values()) == ["call-failed"] * 800 + ["call-passed"]
         hot.save("src/shop/shelf.py", "3", "4")
         assert hot.ran == {TEA: "call-failed"}
         hot.type("q")
