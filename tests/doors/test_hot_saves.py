@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from tests.doors.hot import running
+from tests.doors.shell import SECONDS
 
 # How it is made to come so is written into a plugin of the process that stays.
 SLOW = """\
@@ -87,3 +88,26 @@ def test_a_file_that_is_saved_while_others_are_applied_is_applied_as_well(projec
         hot.save("tests/test_tax.py", "== 1", "== 2")
         assert hot.ran == {RATE: "call-passed", TEA: "call-passed"}
         assert hot.differences() == {}
+
+
+def test_a_new_process_knows_of_any_number_of_failures(project: pathlib.Path) -> None:
+    """What failed before is known to a process that takes the place of another one, however much that is."""
+    test = project / "tests" / "test_tax.py"
+    test.write_text(
+        "import pytest\n\n"
+        "@pytest.mark.parametrize('x', [f'{number:080}' for number in range(800)])\n"
+        "def test_x(x):\n"
+        "    assert 0\n"
+    )
+    conftest = project / "tests" / "conftest.py"
+    conftest.write_text("NAME = 'tea'\n\ndef pytest_configure():\n    assert NAME\n")
+    with running(project, "--tb=no") as hot:
+        assert len(hot.ran) == 801
+        told = hot.save("tests/conftest.py", "'tea'", "'chai'")
+        assert "a new process" in told
+        assert list(hot.ran.values()) == ["call-failed"] * 800 + ["call-passed"]
+        hot.save("src/shop/shelf.py", "3", "4")
+        assert hot.ran == {TEA: "call-failed"}
+        hot.type("q")
+        assert hot.process.wait(SECONDS) == pytest.ExitCode.TESTS_FAILED
+    assert not list((project.parent / "temporary").glob("hotmod-pytest-*"))

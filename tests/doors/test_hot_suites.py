@@ -28,7 +28,7 @@ EDITS = {
         ("src/click/exceptions.py", "", ""),
         ("tests/test_formatting.py", "def test_basic_functionality(", "def test_renamed("),
         ("tests/test_formatting.py", "def test_renamed(runner):", "def test_renamed(runner):\n    assert 0\n"),
-        ("tests/conftest.py", "return CliRunner()", "return CliRunner(charset='latin-1')"),
+        ("tests/conftest.py", "return CliRunner()", "return CliRunner(echo_stdin=True)"),
         ("tests/conftest.py", "import pytest", "import pytest\n\ndef pytest_runtest_setup(item):\n    assert 'b' in item.name\n"),
         ("tests/conftest.py", "", ""),
         ("src/click/core.py", "class Context:", "class Context"),

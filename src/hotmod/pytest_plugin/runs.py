@@ -55,7 +55,8 @@ class Runs:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._folder = tempfile.mkdtemp(prefix="hotmod-pytest-")
+        handed_over = os.environ.pop(_CARRIED, "")
+        self._folder = handed_over or tempfile.mkdtemp(prefix="hotmod-pytest-")
         self._owner, self._fork = os.getpid(), 0
         self._run: Run | None = None
         self.files: set[str] = set()
@@ -65,9 +66,9 @@ class Runs:
         self.interrupted = False
         self.outcome = Outcome()
         atexit.register(self._leave)
-        carried = json.loads(os.environ.pop(_CARRIED, "null"))
-        self.again = carried is not None
+        self.again = bool(handed_over)
         if self.again:
+            carried = json.loads(pathlib.Path(self._folder, "carried.json").read_text("utf-8"))
             self.files, self.pending = set(carried["files"]), set(carried["pending"])
             self._failed, self.code = carried["failed"], carried["code"]
 
@@ -107,7 +108,10 @@ class Runs:
     def anew(self, wanted: Iterable[str], sources: Iterable[str]) -> NoReturn:
         """Put a fresh process in the place of this one; it runs the tests of some files first."""
         carried = {"files": [*self.files], "pending": [*wanted], "failed": self._failed, "code": self.code}
-        os.environ[_CARRIED] = json.dumps(carried)
+        # in a file, as a variable takes no more than 128 kB
+        pathlib.Path(self._folder, "carried.json").write_text(json.dumps(carried), "utf-8")
+        os.environ[_CARRIED] = self._folder
+        self._owner = 0  # the folder is that process's from now on
         self._flush()
         restart(sources)
 
