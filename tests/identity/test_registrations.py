@@ -151,7 +151,7 @@ def test_related_classes_are_built_again_together(project: Project, *, single: b
     for _ in range(2):
         report = live.edit(text + FIELD)
         assert report, report.error
-        assert any("Customer is built with Order" in each.why for each in report.reasons)
+        assert any("class Customer" in each.why for each in report.reasons)
         assert customers(live) == "new"
         live.reloader.rollback()
         assert customers(live) is None
