@@ -21,6 +21,8 @@ from hotmod._live import modules, namespaces
 from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
+from hotmod._live.lent import Lent
+from hotmod._live.parts import resolved
 from hotmod._live.registries import Registries
 from hotmod._live.state import State
 from hotmod._live.takeback import Mine, everything
@@ -61,6 +63,8 @@ class Snapshot:
         self._kinds = {name: type(module) for name, module in inside.items()}
         self._states: tuple[State, ...] = ()
         self._others: Others | None = None
+        self._lent = Lent((), bool)
+        self._definitions = Definitions({}, {})
         self._running: Collection[str] = ()
         self._bound: Mapping[str, Collection[str]] = {}
         if journal is not None:
@@ -91,6 +95,8 @@ class Snapshot:
         others = State([module for name, module in inside.items() if name not in going], owned)
         own = State([module for name, module in inside.items() if name in going], owned)
         self._states = own, others
+        self._lent = Lent((each for state in self._states for each in state.functions), owned)
+        self._definitions = definitions
         self._running, self._bound = frozenset(going), bound
         self._others = Others(definitions, codes)
         return Registries(journal, others, definitions, ties)
@@ -110,6 +116,7 @@ class Snapshot:
         """What takes back, one by one, the changes since this was made."""
         mine = everything if self._others is None else self._others.attribution()
         found = [undo for state in self._states for undo in state.undos(mine)]
+        found += self._lent.undos()
         for name, before in self.before.items():
             module = self.entries[name]
             if isinstance(module, types.ModuleType):
@@ -118,6 +125,19 @@ class Snapshot:
                 found += [undo] if undo is not None else []
         return found
 
+    def settle(self) -> None:
+        """All have run: give functions that a library shares back the names that the last class gave them."""
+
+        def is_later(one: tuple[str, str], two: tuple[str, str]) -> bool:
+            # what runs again runs in the order of the texts; a class that is new comes last
+            return not self._definitions.runs(*one) and self._had_class(*one) and self._had_class(*two)
+
+        self._lent.settle(is_later)
+
+    def _had_class(self, module: str, name: str) -> bool:
+        found = resolved(tuple(name.split(".")), self.before.get(module, {}))
+        return len(found) == name.count(".") + 1 and isinstance(found[-1], type)
+
     def _mine_in(self, name: str, mine: Mine) -> Mine:
         """Which entries of a namespace are the transaction's doing: those that its statements bind, too."""
         bound = self._bound.get(name, ())
@@ -125,7 +145,7 @@ class Snapshot:
 
     def forget(self, kept: Collection[str]) -> None:
         """Let go of what only an abort needs, and of the namespaces of modules that did not run."""
-        self._states, self._others = (), None
+        self._states, self._others, self._lent = (), None, Lent((), bool)
         self.before = {name: space for name, space in self.before.items() if name in kept}
 
     def spaces(self, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:

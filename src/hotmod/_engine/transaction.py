@@ -380,6 +380,7 @@ class Transaction(Settling):
         self._settle_names(after)
         dropped = registries.settle()
         self.outcome.cleared += [key for key in dropped if key not in self.outcome.cleared]
+        self._snapshot.settle()
         self._rebind(before, after)
         self._pin()
 

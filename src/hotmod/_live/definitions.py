@@ -89,6 +89,10 @@ class Definitions:
         covered = type(module) is str and module in self.modules and self._covers(module, name)
         return (module, name, label) if covered else None
 
+    def runs(self, module: str, qualname: str) -> bool:
+        """Whether the statement that makes a definition runs again, or is gone."""
+        return module in self.modules and self._covers(module, qualname)
+
     def _covers(self, module: str, qualname: str) -> bool:
         """Whether the statement that makes a definition runs again."""
         return module not in self._names or qualname.partition(".")[0] in self._names[module]
