@@ -117,7 +117,7 @@ class Hot:
         subprocess.run(
             [*command(self._variables), "-p", "no:cacheprovider", *arguments],
             cwd=self.folder,
-            env={**self._variables, "TELLS": str(told)},
+            env={**self._variables, "TELLS": str(told), "PYTHONPYCACHEPREFIX": str(told.with_name("none"))},
             check=False,
             capture_output=True,
             stdin=subprocess.DEVNULL,

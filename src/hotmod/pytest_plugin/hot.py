@@ -195,7 +195,8 @@ class Hot:
     def _run(self, wanted: Collection[str] | None, *, cold: bool = False) -> None:
         """Run the tests of some files, or all, and tell what can be done next."""
         if cold:
-            self._runs.cold(wanted)
+            self._look()
+            self._runs.cold(wanted, {**self._since, **self._seen})
         else:
             self._runs.warm(wanted)
             warm_up(self.config, self._runs.outcome, self._runs.files)

@@ -13,18 +13,21 @@ Assumes: how pytest rewrites a function or a class depends on its text alone, ap
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.machinery
 import pathlib
 import re
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
 from _pytest.assertion import rewrite
 
-__all__ = ["Rewriter", "install"]
+from hotmod._engine.texts import forget_bytecode
+
+__all__ = ["Rewriter", "forget_cached", "install"]
 
 FILES = 16  # of so many the rewritten statements are kept, which take some hundred times what the text takes
 _NEWLINE = re.compile(rb"\r\n|\r|\n")
@@ -85,13 +88,29 @@ class _Loader(importlib.machinery.SourceFileLoader):
         """The code of the file, by way of pytest's cache."""
         hook, path = self._hook, pathlib.Path(self.path)
         state = hook.config.stash[rewrite.assertstate_key]
-        cached = rewrite.get_cache_dir(path) / f"{path.name[:-3]}{rewrite.PYC_TAIL}"
+        cached = _cached(path)
         code = rewrite._read_pyc(path, cached, state.trace)  # noqa: SLF001 - there is no public way
         if code is None:
             stamp, code = rewrite._rewrite_test(path, hook.config)  # noqa: SLF001 - the same
             if not sys.dont_write_bytecode and rewrite.try_makedirs(cached.parent):
                 rewrite._write_pyc(state, code, stamp, cached)  # noqa: SLF001 - the same
         return code
+
+
+def forget_cached(sources: Iterable[str]) -> None:
+    """Remove the cached code of some files, Python's and pytest's, so that a fresh process compiles these.
+
+    The stamp of such a cache knows seconds and sizes: it may fit a text that was saved sooner.
+    """
+    sources = [*sources]
+    forget_bytecode(sources)
+    for source in map(pathlib.Path, sources):
+        with contextlib.suppress(OSError):  # there is none, or it is not ours
+            _cached(source).unlink()
+
+
+def _cached(path: pathlib.Path) -> pathlib.Path:
+    return rewrite.get_cache_dir(path) / f"{path.name[:-3]}{rewrite.PYC_TAIL}"
 
 
 class _Finder:

@@ -27,6 +27,7 @@ import pytest
 
 from hotmod._engine.hooks import FINDER
 from hotmod._engine.restart import restart
+from hotmod.pytest_plugin.rewriting import forget_cached
 from hotmod.pytest_plugin.run import Outcome, Request, Run, join
 
 __all__ = ["SIGNAL", "Inside", "Runs"]
@@ -95,9 +96,10 @@ class Runs:
             _, status = os.waitpid(pid, 0)
         self._note(wanted, os.waitstatus_to_exitcode(status), heard())
 
-    def cold(self, wanted: Collection[str] | None) -> None:
-        """Run the tests of some files, or all, in a fresh process."""
+    def cold(self, wanted: Collection[str] | None, changed: Iterable[str]) -> None:
+        """Run the tests of some files, or all, in a fresh process that compiles what has changed."""
         self._ask(wanted)
+        forget_cached(changed)
         self._flush()
         with _deaf() as heard:
             here = self._config.invocation_params.dir
@@ -113,7 +115,9 @@ class Runs:
         os.environ[_CARRIED] = self._folder
         self._owner = 0  # the folder is that process's from now on
         self._flush()
-        restart(sources)
+        texts = [*sources]
+        forget_cached(texts)
+        restart(texts)
 
     def _ask(self, wanted: Collection[str] | None) -> None:
         skipped = [] if wanted is None else sorted(self.files.difference(wanted))
