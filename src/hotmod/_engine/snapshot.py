@@ -130,13 +130,14 @@ class Snapshot:
 
         def is_later(one: tuple[str, str], two: tuple[str, str]) -> bool:
             # what runs again runs in the order of the texts; a class that is new comes last
-            return not self._definitions.runs(*one) and self._had_class(*one) and self._had_class(*two)
+            return not self._definitions.runs(*one) and self._had(*one) and self._had(*two)
 
         self._lent.settle(is_later)
 
-    def _had_class(self, module: str, name: str) -> bool:
-        found = resolved(tuple(name.split(".")), self.before.get(module, {}))
-        return len(found) == name.count(".") + 1 and isinstance(found[-1], type)
+    def _had(self, module: str, name: str) -> bool:
+        """Whether there was such a class, or the function that makes it."""
+        chain = tuple(name.partition(".<locals>.")[0].split("."))
+        return len(resolved(chain, self.before.get(module, {}))) == len(chain)
 
     def _mine_in(self, name: str, mine: Mine) -> Mine:
         """Which entries of a namespace are the transaction's doing: those that its statements bind, too."""
