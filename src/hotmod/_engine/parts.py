@@ -138,7 +138,7 @@ class Parts:
         self._save_annotations(name, space)
         lines = each.part.text.data.splitlines()
         ran = b"\n".join(line for run in each.part.runs for line in lines[run.first - 1 : run.last])
-        originals.put_back(self._journal, name, space, ran)
+        originals.put_back(self._journal, name, space, ran, surely=True)
         for item in each.part.cleared:
             _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}

@@ -126,13 +126,13 @@ class Snapshot:
         return found
 
     def settle(self) -> None:
-        """All have run: give functions that a library shares back the names that the last class gave them."""
+        """All have run: give functions that classes share back the names that the last class gave them."""
 
         def is_later(one: tuple[str, str], two: tuple[str, str]) -> bool:
             # what runs again runs in the order of the texts; a class that is new comes last
             return not self._definitions.runs(*one) and self._had(*one) and self._had(*two)
 
-        self._lent.settle(is_later)
+        self._lent.settle(self._definitions.runs, is_later)
 
     def _had(self, module: str, name: str) -> bool:
         """Whether there was such a class, or the function that makes it."""

@@ -228,7 +228,7 @@ def put_members(cls: type, members: Mapping[str, Any]) -> None:
     # one call in C, of steps that are calls in C: no other thread sees the class between two of them
     collections.deque(map(operator.call, steps), maxlen=0)
     if isinstance(cls, abc.ABCMeta):
-        _update_abstract(cls)
+        _update_abstract(cls, members.get("__abstractmethods__", ()))
 
 
 def _makes_abstract(cls: type) -> bool:
@@ -261,28 +261,32 @@ def _put_marks(cls: type | None, marks: Mapping[str, Any]) -> None:
             type.__delattr__(cls, name)
 
 
-def _update_abstract(cls: type) -> None:
-    """Let a class and its heirs, which may not be built again, know what is abstract now."""
-    for one in (cls, *_heirs(cls)):
-        if "__abstractmethods__" not in own_dict(one):
-            continue
-        # as `abc.update_abstractmethods`, which would ask objects of the subject by their `__getattr__`
-        inherited = {name for base in bases_of(one) for name in own_dict(base).get("__abstractmethods__", ())}
-        found = {name for name in inherited if _is_abstract(_looked_up(one, name))}
-        found |= {name for name, value in list(own_dict(one).items()) if _is_abstract(value)}
-        type.__setattr__(one, "__abstractmethods__", frozenset(found))
+def _update_abstract(cls: type, names: Iterable[str]) -> None:
+    """Let a class and its heirs, which may not be built again, know what is abstract now.
+
+    As `abc.update_abstractmethods`, which would ask objects of the subject by their `__getattr__`. `ABCMeta`
+    has asked those of the class that was built.
+
+    Args:
+        cls: the class.
+        names: what is abstract in it.
+    """
+    type.__setattr__(cls, "__abstractmethods__", frozenset(names))
+    for one in _heirs(cls):
+        if "__abstractmethods__" in own_dict(one):
+            inherited = {name for base in bases_of(one) for name in _abstract_in(base)}
+            found = {name for name in _abstract_in(one) if name in own_dict(one)}
+            found |= {name for name in inherited if name in _abstract_in(_owner(one, name))}
+            type.__setattr__(one, "__abstractmethods__", frozenset(found))
 
 
-def _looked_up(cls: type, name: str) -> object:
-    spaces = map(own_dict, type.__dict__["__mro__"].__get__(cls))
-    return next((space[name] for space in spaces if name in space), None)
+def _abstract_in(cls: type | None) -> Iterable[str]:
+    return own_dict(cls).get("__abstractmethods__", ()) if cls is not None else ()
 
 
-def _is_abstract(value: object) -> bool:
-    try:
-        return bool(object.__getattribute__(value, "__isabstractmethod__"))
-    except AttributeError:
-        return False
+def _owner(cls: type, name: str) -> type | None:
+    """The class from which a class has an attribute."""
+    return next((each for each in type.__dict__["__mro__"].__get__(cls) if name in own_dict(each)), None)
 
 
 def _heirs(cls: type) -> list[type]:

@@ -127,7 +127,9 @@ class Ties:
     def _of_method(self, value: types.MethodType) -> set[Mark]:
         """The statements that handed a bound method to somebody, or had a method of the object do so."""
         owner, function = value.__self__, value.__func__
-        found = self._bound.get((id(owner), getattr(function, "__name__", "")), set())
+        if type(function) not in (types.FunctionType, types.BuiltinFunctionType):
+            return set()
+        found = self._bound.get((id(owner), function.__name__), set())
         if type(function) is types.FunctionType:
             cls = function.__qualname__.rpartition(".")[0]
             makers = self._methods.get((function.__module__, cls), set())

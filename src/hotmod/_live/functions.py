@@ -103,10 +103,10 @@ def is_lent(function: types.FunctionType, spaces: Mapping[str, Mapping[str, Any]
 
 
 def take_names(journal: Journal, live: types.FunctionType, fresh: types.FunctionType) -> None:
-    """Let `live` go by the names of `fresh`."""
+    """Let `live` go by the names of `fresh`, with its docstring: who gives a name tells so there."""
     steps = [
         functools.partial(setattr, live, name, getattr(each, name))
-        for name in _NAMES
+        for name in (*_NAMES, "__doc__")
         for each in (live, fresh)
     ]
     journal.record(f"names of {live.__module__}.{live.__qualname__}", functools.partial(at_once, steps[::2]))

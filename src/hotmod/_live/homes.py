@@ -25,6 +25,11 @@ from typing import Any
 __all__ = ["is_counterpart", "learn", "module_given", "name_of", "place_of"]
 
 _HOMES: dict[int, tuple[weakref.ref[type], tuple[str, str]]] = {}  # by the id of the class
+# Without callbacks, which the collector would run while other threads are to see nothing of a step.
+_cleaned = [1_000]  # of so many it was seen which are gone
+_ASKED: dict[
+    str, tuple[bytes, frozenset[int]]
+] = {}  # by module, for which text and classes there was no answer
 
 
 def name_of(cls: type) -> tuple[Any, Any]:
@@ -75,14 +80,18 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
     spelled = _spelled(data)
     others = {}
     for name, value in list(space.items()):
-        if isinstance(value, type) and name.encode() in spelled:
+        if type(name) is str and name in spelled and issubclass(type(value), type):
             if type.__getattribute__(value, "__module__") == module:
                 _note_own(value, module)
             elif name_of(value)[0] != module:
                 others[name] = value
-    if not others:
+    asked = data, frozenset(map(id, others.values()))
+    if not others or _ASKED.get(module) == asked:
         return
+    _ASKED[module] = asked
     tree = code()
+    if ("*",) in tree.co_consts:
+        return  # that import may bind any name
     for name, value in others.items():
         body = _body_in(tree, name)
         if body is not None and _is_bound_once(tree, name):
@@ -90,9 +99,9 @@ def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[],
 
 
 @functools.lru_cache(maxsize=16)
-def _spelled(data: bytes) -> frozenset[bytes]:
+def _spelled(data: bytes) -> frozenset[str]:
     """The names that stand after `class` anywhere in a text."""
-    return frozenset(re.findall(rb"\bclass[ \t]+(\w+)", data))
+    return frozenset(re.findall(r"\bclass[ \t]+(\w+)", data.decode("utf-8", "replace")))
 
 
 def _body_in(code: types.CodeType, name: str) -> types.CodeType | None:
@@ -116,8 +125,8 @@ def _is_bound_once(code: types.CodeType, name: str) -> bool:
 
 def _note_own(cls: type, module: str) -> None:
     """Note a class that goes by its own name, before somebody gives it another one."""
-    known = name_of(cls)
-    if id(cls) in _HOMES or known[0] != module:
+    known, (ref, _) = name_of(cls), _HOMES.get(id(cls), (None, None))
+    if (ref is not None and ref() is cls) or known[0] != module:
         return
     _note(cls, *known)
     for value in list(type.__dict__["__dict__"].__get__(cls).values()):
@@ -134,5 +143,8 @@ def _note_given(cls: type, module: str, name: str, body: types.CodeType) -> None
 
 
 def _note(cls: type, module: str, name: str) -> None:
-    key = id(cls)
-    _HOMES[key] = weakref.ref(cls, lambda _: _HOMES.pop(key, None)), (module, name)
+    if len(_HOMES) >= 2 * _cleaned[0]:
+        for key in [key for key, (ref, _) in list(_HOMES.items()) if ref() is None]:
+            del _HOMES[key]
+        _cleaned[0] = max(len(_HOMES), _cleaned[0])
+    _HOMES[id(cls)] = weakref.ref(cls), (module, name)

@@ -1,9 +1,9 @@
-"""The names of functions that a library shares among classes: each class that is built gives them its own.
+"""The names of functions that are shared among classes: each class that is built gives them its own.
 
 In a fresh process such a function bears the name that the last class gave it. Where another class is built
 again, it gets back the one that it had.
 
-Touches: module, names and docstring of functions whose code is outside of the scope.
+Touches: module, names and docstring of functions that do not go by their own names, or are a library's.
 
 Guarantees: as `State`.
 """
@@ -20,7 +20,7 @@ Names = tuple[str, str, str, str | None]
 
 
 class Lent:
-    """What functions of others are called, as it was when this was made.
+    """What functions are called that others than their text may name, as it was when this was made.
 
     Args:
         functions: the functions that the modules of the scope lead to.
@@ -28,16 +28,20 @@ class Lent:
     """
 
     def __init__(self, functions: Iterable[types.FunctionType], owned: Callable[[str], bool]) -> None:
-        known = functools.cache(owned)
         self._before = [
             (function, _names(function))
             for function in functions
-            if type(module := function.__globals__.get("__name__")) is str and not known(module)
+            if type(module := function.__globals__.get("__name__")) is str
+            and (
+                module != function.__module__
+                or function.__qualname__ != function.__code__.co_qualname
+                or not owned(module)
+            )
         ]
 
     def _changed(self) -> Iterator[tuple[types.FunctionType, Names]]:
         for function, names in self._before:
-            if any(one is not two for one, two in zip(names, _names(function), strict=True)):
+            if (names[0], names[2]) != (function.__module__, function.__qualname__):
                 yield function, names
 
     def undos(self) -> Iterator[Callable[[], None]]:
@@ -45,14 +49,21 @@ class Lent:
         for function, names in self._changed():
             yield functools.partial(_give, function, names)
 
-    def settle(self, is_later: Callable[[tuple[str, str], tuple[str, str]], bool]) -> None:
+    def settle(
+        self,
+        runs: Callable[[str, str], bool],
+        is_later: Callable[[tuple[str, str], tuple[str, str]], bool],
+    ) -> None:
         """Give functions back the names that they would have in a fresh process.
 
         Args:
+            runs: whether the statement runs again that makes a definition of a module and qualified name.
             is_later: whether of two classes, by module and qualified name, the first is built after the
                 second one; the first has given a name before, and the second has now.
         """
         for function, names in list(self._changed()):
+            if runs(function.__globals__["__name__"], function.__code__.co_qualname):
+                continue
             owners = [
                 (module, qualname.rpartition(".")[0]) for module, _, qualname, _ in (names, _names(function))
             ]

@@ -94,7 +94,8 @@ def _keys_of_thing(module: str, name: str, rest: tuple[str, ...]) -> Iterator[An
     yield module, ".".join((name, *rest))
     value = resolved((name, *rest), space_of(sys.modules.get(module)))
     if value and type(value[-1]) not in PLAIN:
-        yield id(value[-1])  # for a bound method, the object that it belongs to
+        is_method = len(value) == len(rest) and rest  # which is made anew by each look-up
+        yield (id(value[-1]), rest[-1]) if is_method else id(value[-1])
 
 
 def _keys(entry: Any) -> Iterator[Any]:
@@ -110,6 +111,7 @@ def _keys(entry: Any) -> Iterator[Any]:
         elif isinstance(part, type):
             yield origin_of(part)
         elif type(part) is types.MethodType:
-            yield id(part.__self__)
+            if type(part.__func__) is types.FunctionType:
+                yield id(part.__self__), part.__func__.__name__
         elif type(part) not in PLAIN:
             yield id(part)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import sys
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -22,13 +23,14 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.homes import name_of, place_of
 from hotmod._live.journal import Journal
+from hotmod._live.parts import resolved
 
 __all__ = ["Place", "keep", "put_back", "settle"]
 
-_SETS = re.compile(rb"^\s*(?!self\.|cls\.)[\w.]+\.(\w+)\s*=[^=]", re.MULTILINE)
+_SETS = re.compile(rb"^[ \t]*(?!self\.|cls\.)[\w.]+\.(\w+)\s*=[^=]", re.MULTILINE)
+_SETS_SURELY = re.compile(rb"^(?!self\.|cls\.)[\w.]+\.(\w+)[ \t]*=[^=]", re.MULTILINE)
 _COMPUTES = re.compile(rb"\bsetattr\b")
 _MISSING = object()
-_DEFINITIONS = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,17 +48,21 @@ class Place:
         setter(self.holder, self.name, value)
 
 
-def put_back(journal: Journal, module: str, space: Mapping[str, Any], text: bytes) -> list[Place]:
-    """Undo what statements that are about to run again have put in the place of others' definitions.
+def put_back(
+    journal: Journal, module: str, space: Mapping[str, Any], text: bytes, *, surely: bool = False
+) -> list[Place]:
+    """Undo what a module that is about to run again has put in the place of others' definitions.
 
     Args:
         journal: where the changes are noted.
-        module: their module.
+        module: the module.
         space: its namespace, as it is.
-        text: what they ran.
+        text: what it ran.
+        surely: whether only that counts which statements at the top of the text set by name: each of them
+            does so again.
     """
     found = []
-    names, computes = _set_by(text)
+    names, computes = _set_by(text, surely=surely)
     for holder, held in _holders(module, space) if names or computes else ():
         for name in list(held) if computes else names.intersection(held):
             value = held.get(name)
@@ -83,26 +89,43 @@ def settle(places: Iterable[Place], text: bytes) -> None:
             place.put(place.value)
 
 
-def _set_by(text: bytes) -> tuple[set[str], bool]:
+def _set_by(text: bytes, *, surely: bool = False) -> tuple[set[str], bool]:
     """The attributes that a text sets by name, and whether it computes some."""
-    names = {name.decode(errors="replace") for name in _SETS.findall(text)}
-    return names, _COMPUTES.search(text) is not None
+    names = {name.decode(errors="replace") for name in (_SETS_SURELY if surely else _SETS).findall(text)}
+    return names, not surely and _COMPUTES.search(text) is not None
 
 
 def keep(module: str, space: dict[str, Any], before: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Let names that hold what others had, and would now hold what the module put there, hold on to it.
+    """Let names that held originals, and hold now what took the place of these, hold on to the originals.
 
     Args:
-        module: a module of which some statements ran.
-        space: its namespace.
+        module: the module that had put something there.
+        space: its namespace, after some statements ran.
         before: the same as it was.
         names: what they bound.
     """
     own = {id(value) for value in before.values() if _is_made_in(value, module)}
     for name in names if own else ():
-        had = before.get(name, _MISSING)
-        if id(space.get(name)) in own and isinstance(had, _DEFINITIONS) and id(had) not in own:
+        had, now = before.get(name, _MISSING), space.get(name, _MISSING)
+        if id(now) not in own or id(had) in own:
+            continue
+        if not isinstance(had, (types.FunctionType, types.BuiltinFunctionType, type)):
+            continue
+        home, path = _made_at(had)
+        value: object = sys.modules.get(home) if type(home) is str else None
+        if not isinstance(value, types.ModuleType):
+            continue
+        found = resolved(tuple(str(path).split(".")), vars(value))
+        if found and found[-1] is now:
             space[name] = had
+
+
+def _made_at(definition: types.FunctionType | types.BuiltinFunctionType | type) -> tuple[Any, Any]:
+    if isinstance(definition, types.FunctionType):
+        return place_of(definition)
+    if isinstance(definition, types.BuiltinFunctionType):
+        return definition.__module__, definition.__name__
+    return name_of(definition)
 
 
 def _is_made_in(value: object, module: str) -> bool:

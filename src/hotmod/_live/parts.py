@@ -32,7 +32,7 @@ def parts_of(entry: Any) -> Iterator[Any]:
     """What an entry holds directly: its items, its attributes, or the cells of a function."""
     kind = type(entry)
     if issubclass(kind, tuple):
-        yield from tuple.__iter__(entry)
+        yield from tuple.__getitem__(entry, slice(MAX_PARTS))
         return
     if issubclass(kind, functools.partial):
         yield from (_func_of(entry), *_args_of(entry), *_keywords_of(entry).values())

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from hotmod._plan.calling import Called, called, methods
 from hotmod._plan.plan import Order, Standing
 from hotmod._plan.program import Place, Program, Unreadable
-from hotmod._source.facts import Facts, Kind
+from hotmod._source.facts import Facts, Kind, Mode
 from hotmod._source.graph import ImportGraph
 from hotmod._source.regions import Chain, Region
 
@@ -107,8 +107,11 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
     found = set[Pair]()
     # what a method of a class makes is handed on for the class: `Item.as_view("item")`
     owners = {callee[:-1] for callee in facts.eager.unknown if len(callee) > 1}
+    owners |= {chain[:end] for chain in facts.eager.changes for end in (1, len(chain))}
     chains = {chain for chain in owners if _definitions(program, module, chain)}
     chains |= {chain for _, chain in facts.eager.handed}
+    if any(_objects(program, module, chain) for chain in owners):  # `(f, "x")`, `hub.table["x"] = f`
+        chains |= {chain for chain, mode in facts.eager.reads.items() if mode <= Mode.HANDED}
     if facts.decorated and facts.kind in (Kind.FUNCTION, Kind.CLASS):
         chains |= {(name,) for name in facts.binds}
     for each in (place for chain in owners for place in _objects(program, module, chain)):
@@ -118,8 +121,15 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
     receivers, inside = through(program, module, facts)
     # a method that is given an object may hand it another one that is bound to the same instance
     bound = [callee[:-1] for callee, chain in facts.eager.handed if chain in receivers and len(callee) > 1]
-    for each in (place for chain in receivers for place in _objects(program, module, chain)):
+    calls = facts.eager.handed
+    told = [(chain, place) for chain in receivers for place in _objects(program, module, chain)]
+    for receiver, each in told:
         found |= {(each, place) for chain in bound for place in _objects(program, module, chain)}
+        found |= {
+            (each, place)
+            for chain in (handed for callee, handed in facts.eager.handed if (callee, receiver) in calls)
+            for place in _kept(program, module, chain)
+        }
         for one in inside:
             found.add((each, Place(one.module, one.name.partition(".")[0])))
             found |= {(each, place) for chain in one.names for place in _kept(program, one.module, chain)}
@@ -129,6 +139,10 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
 def _in_order(program: Program, modules: Sequence[str]) -> Iterator[tuple[str, int]]:
     """The statements of some modules in the order in which they run, given that of the modules' ends."""
     imported = {name: _imported(program, name, modules) for name in modules}
+    importers: dict[str, list[str]] = {}  # by module, in the order of `modules`
+    for name, statements in imported.items():
+        for each in dict.fromkeys(each for names in statements for each in names):
+            importers.setdefault(each, []).append(name)
     done = set[str]()
 
     def run(module: str) -> Iterator[tuple[str, int]]:
@@ -140,18 +154,15 @@ def _in_order(program: Program, modules: Sequence[str]) -> Iterator[tuple[str, i
             yield module, index
 
     for module in modules:
-        climbed, top = {module}, module
+        if module in done:
+            continue
+        climbed, top, above = {module}, module, module
         # whoever imports it began before it; of several the one that ended first
-        while above := next(
-            (
-                name
-                for name in modules
-                if name not in climbed | done and any(top in names for names in imported[name])
-            ),
-            "",
-        ):
+        while above:
             top = above
             climbed.add(top)
+            known = importers.get(top, ())
+            above = next((name for name in known if name not in climbed and name not in done), "")
         for each in (top, module):
             if each not in done:
                 yield from run(each)
@@ -159,11 +170,11 @@ def _in_order(program: Program, modules: Sequence[str]) -> Iterator[tuple[str, i
 
 def _imported(program: Program, module: str, modules: Collection[str]) -> list[list[str]]:
     """By statement of a module, which of some modules its import statements name."""
-    found = []
+    found, inside = [], frozenset(modules)
     for facts in program.facts(module):
         bases = [(program.absolute(module, each), each.name) for each in facts.imports]
         named = [name for base, attribute in bases for name in (base, f"{base}.{attribute}")]
-        found.append([name for name in named if name in modules])
+        found.append([name for name in named if name in inside])
     return found
 
 
