@@ -38,14 +38,24 @@ class Ordering:
         """Whether a registry of an object was in the order of the loaded texts."""
         return root in self._known and _ranked(items, _Ranks(self._known[root][0])) is not None
 
-    def merged(self, root: int, left: list[Any], added: list[Any]) -> list[Any] | None:
-        """Entries that stay and others that came, in the order of the new texts; None if it is not known."""
+    def merged(self, root: int, items: list[Any], added: list[Any]) -> list[Any]:
+        """Entries in the order of the new texts; as they are if they may be in order, or nothing is known.
+
+        Args:
+            root: the id of the object.
+            items: all entries.
+            added: those that came, in the order in which they did.
+        """
         ranks = _Ranks(self._known[root][1])
+        if _ranked(items, ranks) is not None:
+            return items
+        came = set(map(id, added))
+        left = [item for item in items if id(item) not in came]
         one = _ranked(left, ranks)
         # a statement has run again with all that it registers, or it has not
         two = _ranked(added, ranks, without=set(one)) if one is not None else None
         if one is None or two is None or -1 in two:
-            return None
+            return items
         pairs = [*zip(one, left, strict=True), *zip(two, added, strict=True)]
         return [item for _, item in sorted(pairs, key=lambda pair: pair[0])]  # stable
 

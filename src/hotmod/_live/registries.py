@@ -241,8 +241,8 @@ class Registries:
         same, wanted = self._repeated(root, before, added), collections.Counter(map(id, added))
         for item in before:
             if id(item) in same:
-                merged.append(same[id(item)])
-                placed[id(same[id(item)])] += 1
+                merged.append(same.pop(id(item)))
+                placed[id(merged[-1])] += 1
                 continue
             if not self._is_ours(root, item, pair=False):
                 merged += [item] if id(item) in kept else []
@@ -267,9 +267,7 @@ class Registries:
         """The entries of a list in the order in which the texts register them, if they were so before."""
         if not self._ties.ordering.is_kept(root, before):
             return merged
-        came = set(map(id, added))
-        stayed = [item for item in merged if id(item) not in came]
-        return self._ties.ordering.merged(root, stayed, added) or merged
+        return self._ties.ordering.merged(root, merged, added)
 
     def _repeated(self, root: int, before: list[Any], added: list[Any]) -> dict[int, Any]:
         """The new entries that say of the same functions what old ones said, by id of these."""
