@@ -14,7 +14,7 @@ from typing import Any
 
 from hotmod._live.facts import origin_of
 from hotmod._live.modules import space_of
-from hotmod._live.parts import PLAIN, WRAPPING, parts_of, resolved
+from hotmod._live.parts import PLAIN, all_parts, parts_of, resolved
 
 __all__ = ["Ordering", "Place"]
 
@@ -110,9 +110,7 @@ def _keys_of_thing(module: str, name: str, rest: tuple[str, ...]) -> Iterator[An
 
 def _keys(entry: Any) -> Iterator[Any]:
     """What an entry is, or holds, as far as statements can name it."""
-    parts = [entry, *parts_of(entry)]
-    parts += [inner for part in parts if type(part) in WRAPPING for inner in parts_of(part)]
-    for part in parts:
+    for part in all_parts(entry):
         if type(part) is types.FunctionType:
             module, name = origin_of(part)
             yield module, name

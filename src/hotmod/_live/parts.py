@@ -16,7 +16,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.state import instance_dict
 
-__all__ = ["PLAIN", "WRAPPING", "Chain", "parts_of", "resolved"]
+__all__ = ["PLAIN", "WRAPPING", "Chain", "all_parts", "parts_of", "resolved"]
 
 Chain = tuple[str, ...]
 _MISSING = object()
@@ -61,6 +61,12 @@ def parts_of(entry: Any) -> Iterator[Any]:
                     yield types.MemberDescriptorType.__get__(value, entry)
                 except AttributeError:  # a slot that is not filled
                     continue
+
+
+def all_parts(entry: Any) -> list[Any]:
+    """An entry, what it holds directly, and what functions and partials among that hold."""
+    parts = [entry, *parts_of(entry)]
+    return parts + [inner for part in parts if type(part) in WRAPPING for inner in parts_of(part)]
 
 
 def resolved(chain: Chain, space: Mapping[str, Any]) -> list[Any]:

@@ -29,7 +29,7 @@ from hotmod._live.entries import Ties, line_of
 from hotmod._live.facts import origin_of
 from hotmod._live.frameworks import Taken
 from hotmod._live.journal import Journal
-from hotmod._live.parts import PLAIN, WRAPPING, parts_of
+from hotmod._live.parts import PLAIN, WRAPPING, all_parts, parts_of
 from hotmod._live.registrars import Registrars
 from hotmod._live.state import State
 from hotmod._live.takeback import contents, put_back, remove, set_item
@@ -405,9 +405,11 @@ def _said(entry: Any) -> list[tuple[type, Any]]:
 
 def _names_in(entry: Any) -> set[tuple[str, str]]:
     """The functions and classes that an entry is, or holds, by module and qualified name."""
-    parts = [entry, *parts_of(entry)]
-    parts += [inner for part in parts if type(part) in WRAPPING for inner in parts_of(part)]
-    return {origin_of(part) for part in parts if type(part) is types.FunctionType or isinstance(part, type)}
+    return {
+        origin_of(part)
+        for part in all_parts(entry)
+        if type(part) is types.FunctionType or isinstance(part, type)
+    }
 
 
 def _hooks_of(value: object) -> frozenset[int]:

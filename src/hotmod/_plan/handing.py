@@ -121,13 +121,13 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
     receivers, inside = through(program, module, facts)
     # a method that is given an object may hand it another one that is bound to the same instance
     bound = [callee[:-1] for callee, chain in facts.eager.handed if chain in receivers and len(callee) > 1]
-    calls = facts.eager.handed
     told = [(chain, place) for chain in receivers for place in _objects(program, module, chain)]
     for receiver, each in told:
         found |= {(each, place) for chain in bound for place in _objects(program, module, chain)}
         found |= {
             (each, place)
-            for chain in (handed for callee, handed in facts.eager.handed if (callee, receiver) in calls)
+            for callee, chain in facts.eager.handed
+            if (callee, receiver) in facts.eager.handed
             for place in _kept(program, module, chain)
         }
         for one in inside:
@@ -202,7 +202,7 @@ class Handing:
     """Who hands what to whom.
 
     Args:
-        program: the program with the texts that are loaded.
+        program: the program.
         importers: gives the modules that import one, directly or not.
     """
 
@@ -237,9 +237,9 @@ class Handing:
             rank: the modules by a number that grows in the order in which their first imports ended.
         """
         holders = sorted((name for name in self._holders([receiver]) if name in rank), key=rank.__getitem__)
-        found = []
+        found, known = [], {name: dict(self._of(name)) for name in holders}
         for module, index in _in_order(self._program, holders):
-            pairs = next((pairs for other, pairs in self._of(module) if other == index), ())
+            pairs = known[module].get(index, ())
             things = tuple(sorted((to.module, to.name, to.rest) for each, to in pairs if each == receiver))
             if things:
                 statement = self._program.statements(module)[index]
