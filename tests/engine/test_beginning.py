@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pathlib
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -15,6 +17,7 @@ import hotmod
 from hotmod._config import configure
 from hotmod._engine import grace, sightings, transaction
 from hotmod._engine.beginning import Beginning
+from hotmod._engine.sightings import View
 from hotmod._engine.witness import WITNESS
 from hotmod._scope import scope_of
 from tests.engine.watching import LONG
@@ -76,11 +79,56 @@ def test_an_import_before_the_engine_is_loaded_is_seen(shop: Project) -> None:
     with pytest.raises(ZeroDivisionError):
         importlib.import_module("shop.never")
     shop.write({"shop/late.py": "STATE = []\nTAX = 2\n"})
-    assert WITNESS in sys.meta_path
-    reloader = beginning.reloader()
-    assert WITNESS not in sys.meta_path
-    assert reloader.reload().ran == ("shop.late:2",)
+    assert beginning.reloader().reload().ran == ("shop.late:2",)
     assert sys.modules["shop.late"].STATE == [1]
+
+
+@pytest.mark.parametrize("other", [None, "shop", "."], ids=["alone", "beside its own", "beside a folder's"])
+def test_imports_are_noted_until_the_engine_is_loaded(shop: Project, other: str | None) -> None:
+    """From then on the import hook notes them, which does so for other reloaders all the time."""
+    shop.write({"shop/early.py": "STATE = []\nTAX = 1\n", "shop/late.py": ""})
+    before = None if other is None else hotmod.Reloader(str(shop.folder) if other == "." else other)
+    beginning = Beginning(configure(), scope_of(["shop"]))
+    view = beginning._view
+    assert view is not None
+    shop.load("shop.early").STATE.append(1)
+    shop.write({"shop/early.py": "STATE = []\nTAX = 2\n"})
+    assert set(view.noted) == {"shop.early"}
+    after = beginning.reloader()
+    shop.load("shop.late")
+    assert set(view.noted) == {"shop.early"}
+    assert (before or after).reload().ran == ("shop.early:2",)
+    assert sys.modules["shop.early"].STATE == [1]
+
+
+def test_a_watch_that_ended_before_the_engine_was_loaded_is_forgotten(shop: Project) -> None:
+    """Nothing is noted for a view that nobody keeps."""
+    beginning = Beginning(configure(), scope_of(["shop"]))
+    view = weakref.ref(beginning._view)
+    del beginning
+    gc.collect()
+    assert view() is None
+
+
+def test_an_import_passes_over_no_finder(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine is loaded in the middle of an import, of another thread most often."""
+    shop.write({"elsewhere.py": ""})
+    view, asked = View(scope_of(["shop"])), list[object]()
+    WITNESS.attend(view)
+
+    class Finder:
+        """Finds nothing."""
+
+        def find_spec(self, *_: object) -> None:
+            """Be asked."""
+            asked.append(self)
+            WITNESS.dismiss(view)
+
+    finders = [Finder(), Finder()]
+    rest = [each for each in sys.meta_path if each is not WITNESS]
+    monkeypatch.setattr(sys, "meta_path", [WITNESS, *finders, *rest])
+    importlib.import_module("elsewhere")
+    assert asked == finders
 
 
 def test_a_file_that_is_only_looked_for_is_not_noted(shop: Project) -> None:

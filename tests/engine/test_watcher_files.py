@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -153,6 +154,34 @@ def test_git_in_the_middle_of_its_work_is_waited_for(shop: Project) -> None:
         shop.write({"shop/cart.py": "from shop.config import TAX\n"})
         lock.unlink()
         assert watcher.next_report(timeout=LONG).changed == ("shop.cart", "shop.config")
+
+
+def test_git_that_begins_while_files_are_read_is_waited_for(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A burst that was over when git began gives way, as does the look at all files when a watcher begins."""
+    lock = shop.folder / ".git" / "index.lock"
+    lock.parent.mkdir()
+    take, begun = lookout.Lookout.take, threading.Event()
+
+    def take_and_lock(self: lookout.Lookout) -> frozenset[str] | None:
+        paths = take(self)
+        if not begun.is_set():
+            lock.touch()
+            shop.write({"shop/config.py": "TAX = 2\n"})
+            begun.set()
+        return paths
+
+    with watching("shop", delay=0) as watcher:
+        monkeypatch.setattr(lookout.Lookout, "take", take_and_lock)
+        shop.write({"shop/other.py": "STATE = [1]\n"})
+        assert begun.wait(LONG)
+        with pytest.raises(TimeoutError):
+            watcher.next_report(timeout=0.4)
+        shop.write({"shop/cart.py": "from shop.config import TAX\n"})
+        lock.unlink()
+        assert watcher.next_report(timeout=LONG).changed == ("shop.cart", "shop.config", "shop.other")
+        assert len(watcher.history) == 1
 
 
 def test_a_lock_that_git_left_behind_is_not_waited_for(shop: Project) -> None:

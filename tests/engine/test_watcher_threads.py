@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from typing import Any
 
 import pytest
 
@@ -238,9 +239,7 @@ def test_an_error_of_hotmod_itself_is_a_report(shop: Project, monkeypatch: pytes
     attempt = Reloader.attempt
     failing = iter([True, False])
 
-    def attempt_or_fail(
-        self: Reloader, paths: frozenset[str] | None, **options: bool
-    ) -> hotmod.Report | None:
+    def attempt_or_fail(self: Reloader, paths: frozenset[str] | None, **options: Any) -> hotmod.Report | None:
         if self.ledger.changes() and next(failing, False):
             raise ZeroDivisionError("a mistake of ours")
         return attempt(self, paths, **options)

@@ -160,16 +160,13 @@ class Glance:
     def _attempt(self) -> Report | None:
         lookout, reloader = self._lookout, self.reloader
         try:
-            paths = lookout.take()
-            losses = lookout.expects_losses
-            report = reloader.attempt(paths, losses=losses)
+            report = reloader.attempt(lookout.take(), unfinished=lookout.is_unfinished)
         except Exception as error:  # noqa: BLE001 - it is told
             return failure(error, str(self.reloader.scope), self.reloader.generation)
         except BaseException:  # Ctrl-C between two steps of ours
             lookout.ask()
             raise
-        stays = not losses and lookout.differs(()) if report is None else report.postponed
-        if stays:
+        if report is not None and report.postponed:
             lookout.ask()
         return report
 

@@ -22,13 +22,13 @@ import sys
 import threading
 import types
 import warnings
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hotmod._engine.identity import Identity
 from hotmod._engine.loaded import SOURCE, Ledger, readable
 from hotmod._engine.turn import refuse_subinterpreter
+from hotmod._engine.weak import WeakList
 from hotmod._engine.witness import found_by_others
 from hotmod._live import namespaces
 from hotmod._live.binder import Binder
@@ -254,7 +254,7 @@ class Finder:
     """The one finder that hotmod puts into `sys.meta_path`."""
 
     def __init__(self) -> None:
-        self.ledgers: weakref.WeakSet[Ledger] = weakref.WeakSet()
+        self.ledgers: WeakList[Ledger] = WeakList()
         self.rerun: Rerun | None = None
 
     def find_spec(
@@ -273,9 +273,7 @@ class Finder:
                 return importlib.machinery.ModuleSpec(name, _Bystander(known))  # type: ignore[arg-type]
             return spec
         # Of a module in a folder that is a target only the file tells that it is ours.
-        asking = [
-            each for each in list(self.ledgers) if each.scope.asks_for_paths or each.scope.owns_name(name)
-        ]
+        asking = [each for each in self.ledgers if each.scope.asks_for_paths or each.scope.owns_name(name)]
         if not asking:
             return None
         spec = found_by_others(self, name, path, target)

@@ -18,7 +18,6 @@ import dataclasses
 import importlib.machinery
 import sys
 import types
-import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hotmod._engine.data import DataFiles, Digests
@@ -34,6 +33,7 @@ from hotmod._engine.texts import (
     sized,
     stem_of,
 )
+from hotmod._engine.weak import WeakList
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText, digest_of
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
@@ -184,7 +184,7 @@ class Ledger:
 
     def _known_elsewhere(self, name: str, module: types.ModuleType, path: str) -> Loaded | None:
         """What another ledger knows of this very module: it came earlier, or saw it being imported."""
-        for ledger in list(_LEDGERS):
+        for ledger in _LEDGERS:
             known = ledger.modules.get(name) if ledger._objects.get(name) == id(module) else None  # noqa: SLF001 - another ledger
             if known is not None and known.path == path and known.text is not None:
                 return known
@@ -222,7 +222,7 @@ class Ledger:
     def put_order(self, names: Sequence[str]) -> list[str]:
         """Modules came to their end in this order when they ran; gives that in which they did before."""
         before = sorted((name for name in names if name in self._order), key=self._order.__getitem__)
-        for ledger in list(_LEDGERS):
+        for ledger in _LEDGERS:
             ledger._arrange([name for name in names if name in ledger._order])  # noqa: SLF001 - another ledger
         return before
 
@@ -256,7 +256,7 @@ class Ledger:
 
     def _sharing(self, name: str, path: str | None) -> list[Ledger]:
         """This ledger and every other one that has the module in scope."""
-        others = [each for each in list(_LEDGERS) if each is not self]
+        others = [each for each in _LEDGERS if each is not self]
         if self.main is not None and name == self.main.name:
             return [self, *(each for each in others if each.main is not None)]
         return [self, *(each for each in others if each.scope.owns(name, path))]
@@ -369,7 +369,7 @@ class Ledger:
             self._refused = {change.module: change for change in changes.changes}
             return
         names = set(changes.modules)
-        for ledger in list(_LEDGERS):
+        for ledger in _LEDGERS:
             if ledger is self or not names.isdisjoint(ledger.modules):
                 ledger._take_back(changes)  # noqa: SLF001 - the same
 
@@ -443,4 +443,4 @@ class Ledger:
         return text
 
 
-_LEDGERS: weakref.WeakSet[Ledger] = weakref.WeakSet()
+_LEDGERS: WeakList[Ledger] = WeakList()

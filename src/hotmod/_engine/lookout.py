@@ -27,6 +27,7 @@ from hotmod._engine.prefetch import prefetch
 from hotmod._engine.reloader import LOCK
 from hotmod._engine.roots import Territory, survey_folders
 from hotmod._engine.saying import say
+from hotmod._model.changes import ChangeSet
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope
 
@@ -94,7 +95,7 @@ class Lookout:
         self._modules = 0
         self._stale_lock = False
         self._asked = self._woken = False
-        self.expects_losses = False  # whether files were missing or empty already when quiet began
+        self._expects_losses = False  # whether files were missing or empty already when quiet began
         self._filling = threading.Lock()  # the burst is filled in one thread and may be taken in another
 
     @property
@@ -181,12 +182,23 @@ class Lookout:
     def take(self) -> frozenset[str] | None:
         """The files to apply now; None for a look at all."""
         with self._filling:
-            self.expects_losses = self.burst.doubt is Doubt.MISSING
+            self._expects_losses = self.burst.doubt is Doubt.MISSING
             large = len(self.burst.paths) >= LARGE
             paths = self.burst.take()
         if large:
             self.ask()
         return paths
+
+    def is_unfinished(self, changes: ChangeSet) -> bool:
+        """Whether what was read since `take` may be half a save; then everything is looked at again soon.
+
+        Git began to write meanwhile, or files are missing or empty that were not when the saves seemed over.
+        """
+        lost = not self._expects_losses and any(map(self.reloader.ledger.is_loss, changes.changes))
+        if lost or (not self._stale_lock and self._is_locked()):
+            self.ask()
+            return True
+        return False
 
     def close(self) -> None:
         """Watch no longer."""
@@ -282,12 +294,15 @@ class Lookout:
         Git holds `index.lock` from before the first file that it writes until after the last one. A lock that
         outlives the bound of a burst belongs to a commit whose message is being written, or to nobody.
         """
-        busy = any(os.path.exists(lock) for lock in self._git_locks())
+        busy = self._is_locked()
         if not busy:
             self._stale_lock = False
         elif self.burst.wait(now, busy=True) <= CLOSE:
             self._stale_lock = True
         return busy and not self._stale_lock
+
+    def _is_locked(self) -> bool:
+        return any(map(os.path.exists, self._git_locks()))
 
     def _git_locks(self) -> set[str]:
         locks: set[str] = set()

@@ -52,11 +52,7 @@ class ManualWatcher(Watcher):
         if reloads_here():
             refuse_inside()
         self._waits = False
-        report = self._apply_now()
-        lookout = self._lookout
-        if report is None and lookout is not None and not lookout.expects_losses:
-            lookout.ask()  # a file that was missing just now may stay so
-        return report
+        return self._apply_now()
 
     def _catch_up(self) -> None:
         """Have the thread take in what was saved until now, and wait for it."""

@@ -97,7 +97,7 @@ def count(report: Report) -> None:
 def metrics() -> Metrics:
     """Everything that has been counted in this process."""
     # where no reloader was ever made, its module has not been loaded
-    return _all.metrics(list(getattr(sys.modules.get("hotmod._engine.reloader"), "RELOADERS", ())))
+    return _all.metrics(getattr(sys.modules.get("hotmod._engine.reloader"), "RELOADERS", ()))
 
 
 def _resident() -> int:

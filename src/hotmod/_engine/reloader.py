@@ -12,7 +12,6 @@ import collections
 import functools
 import logging
 import time
-import weakref
 from collections.abc import Callable, Collection
 from typing import Self, TypeVar, Unpack
 
@@ -36,6 +35,7 @@ from hotmod._engine.survey import repeated, survey
 from hotmod._engine.transaction import Transaction
 from hotmod._engine.turn import LOCK, alone, refuse_inside, refuse_inside_import, reloads_here, turn
 from hotmod._engine.verifying import verify as compared
+from hotmod._engine.weak import WeakList
 from hotmod._model.changes import ChangeSet
 from hotmod._model.errors import PostponedError, ReloadError, RollbackError, SourceError
 from hotmod._model.report import Report, Status
@@ -291,7 +291,7 @@ class Reloader:
         *,
         again: bool = False,
         waits: bool = True,
-        losses: bool = True,
+        unfinished: Callable[[ChangeSet], bool] = lambda _: False,
     ) -> Report | None:
         """One transaction over some files, unless the version on disk has been refused already.
 
@@ -299,7 +299,7 @@ class Reloader:
             paths: the files that may have changed since the last look; None for all.
             again: whether to try a version that was rejected or rolled back.
             waits: whether to wait for stable blocks.
-            losses: whether to apply that a file is missing or empty now; else it is waited for.
+            unfinished: whether what was read may be half a save; nothing is attempted then.
 
         Returns:
             What was done; None if nothing was attempted. A KeyboardInterrupt of the user's code is in it.
@@ -307,7 +307,7 @@ class Reloader:
         Raises:
             Occupied: stable blocks are in the way, and `waits` is false.
         """
-        attempt = functools.partial(self._try, paths, again=again, losses=losses)
+        attempt = functools.partial(self._try, paths, again=again, unfinished=unfinished)
         try:
             return self._patiently(attempt) if waits else attempt()
         except Occupied as occupied:
@@ -315,7 +315,9 @@ class Reloader:
                 raise
             return self.postpone(occupied)
 
-    def _try(self, paths: Collection[str] | None, *, again: bool, losses: bool) -> Report | None:
+    def _try(
+        self, paths: Collection[str] | None, *, again: bool, unfinished: Callable[[ChangeSet], bool]
+    ) -> Report | None:
         with turn():
             refuse_inside()
             try:
@@ -324,7 +326,7 @@ class Reloader:
                 changes = None  # the attempt meets it again, and reports it
             if changes is not None and not again and self.ledger.refuses(changes):
                 return None
-            if changes is not None and not losses and any(map(self.ledger.is_loss, changes.changes)):
+            if changes and unfinished(changes):
                 return None
             report, _ = self._attempt(changes)
             if changes is not None and (report.is_rude or report.status not in ("applied", "unchanged")):
@@ -443,5 +445,5 @@ def _too_few(wanted: int, kept: int) -> str:
     )
 
 
-RELOADERS: weakref.WeakSet[Reloader] = weakref.WeakSet()
+RELOADERS: WeakList[Reloader] = WeakList()
 """Every reloader of the process, for those who ask how things stand."""

@@ -409,12 +409,12 @@ class Watcher(Counted):
         from hotmod._engine.failures import failure  # noqa: PLC0415 - loaded with the engine
         from hotmod._engine.gate import Occupied  # noqa: PLC0415 - the same
 
-        if self._beginning is None:
+        if self._beginning is None or self._lookout is None:
             return None
         reloader = self._beginning.reloader()
         try:
-            losses = self._lookout is None or self._lookout.expects_losses
-            return reloader.attempt(paths, waits=self._apply is None, losses=losses)
+            waits, unfinished = self._apply is None, self._lookout.is_unfinished
+            return reloader.attempt(paths, waits=waits, unfinished=unfinished)
         except Occupied as occupied:
             if self._doorman is not None and self._lookout is not None:
                 self._doorman.crowded = occupied

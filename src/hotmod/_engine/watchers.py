@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import weakref
 from typing import TYPE_CHECKING
+
+from hotmod._engine.weak import WeakList
 
 if TYPE_CHECKING:
     from hotmod._engine.lookout import Lookout
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOKOUTS", "WATCHERS"]
 
-WATCHERS: weakref.WeakSet[Watcher] = weakref.WeakSet()
+WATCHERS: WeakList[Watcher] = WeakList()
 # Kept alive by this: a forked child must not take down the native watcher, whose descriptors it shares with
 # its parent and whose thread it does not have.
 LOOKOUTS: set[Lookout] = set()
 
 
 def _stop_all() -> None:
-    for watcher in list(WATCHERS):
+    for watcher in WATCHERS:
         watcher.stop()
 
 
 def _abandon_all() -> None:
-    for watcher in list(WATCHERS):
+    for watcher in WATCHERS:
         watcher.abandon()
 
 

@@ -1,10 +1,10 @@
 """Notes what modules are imported from while a watch has begun, and the engine is not loaded yet.
 
-Touches: `sys.meta_path` (one finder, first in line, as long as it is needed); reads the files of modules in
-scope when they are imported.
+Touches: `sys.meta_path` (one finder, first in line); reads the files of modules in scope at their import.
 
 Guarantees: nothing about an import changes but the order of finders. Of a module that is noted the text is
-the one on disk when its import began, as with the import hook, which follows.
+the one on disk when its import began, as with the import hook, which follows. Nothing is noted for a view
+that nobody keeps.
 
 Assumes: the other finders follow PEP 451.
 """
@@ -17,6 +17,7 @@ import types
 from collections.abc import Sequence
 
 from hotmod._engine.sightings import SOURCE, View, bytes_of
+from hotmod._engine.weak import WeakList
 
 __all__ = ["WITNESS", "found_by_others"]
 
@@ -25,29 +26,27 @@ class Witness:
     """The finder."""
 
     def __init__(self) -> None:
-        self._views: dict[int, View] = {}  # by identity: it is asked and changed in one step each
+        self._views: WeakList[View] = WeakList()
 
     def attend(self, view: View) -> None:
         """Note imports for a view until it is dismissed."""
-        self._views[id(view)] = view
+        self._views.add(view)
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
     def dismiss(self, view: View) -> None:
-        """Note nothing more for a view."""
-        self._views.pop(id(view), None)
-        if not self._views and self in sys.meta_path:
-            sys.meta_path.remove(self)
+        """Note nothing more for a view.
+
+        The finder stays in its place: an import of another thread may be going through the list, and passes
+        over a finder when one before it is removed.
+        """
+        self._views.discard(view)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Find a module of a scope through the other finders; None for all other modules."""
-        asking = [
-            each
-            for each in list(self._views.values())
-            if each.scope.asks_for_paths or each.scope.owns_name(name)
-        ]
+        asking = [each for each in self._views if each.scope.asks_for_paths or each.scope.owns_name(name)]
         # one that is loaded is looked for by somebody who does not import it
         if not asking or name in sys.modules:
             return None
@@ -64,10 +63,10 @@ class Witness:
 def found_by_others(
     own: object, name: str, path: Sequence[str] | None, target: types.ModuleType | None
 ) -> importlib.machinery.ModuleSpec | None:
-    """What the finders of the process but hotmod's own find."""
-    for finder in list(sys.meta_path):
-        if finder is own or finder is WITNESS:
-            continue
+    """What the finders behind one of hotmod's find, another one of hotmod's among them."""
+    finders = sys.meta_path.copy()
+    places = [place for place, finder in enumerate(finders) if finder is own]
+    for finder in finders[places[-1] + 1 :] if places else finders:
         find = getattr(finder, "find_spec", None)
         spec = find(name, path, target) if find is not None else None
         if spec is not None:

@@ -12,7 +12,6 @@ import atexit
 import logging
 import os
 import threading
-import weakref
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from hotmod._engine.burst import Doubt
 from hotmod._engine.lookout import Lookout
 from hotmod._engine.saying import say
 from hotmod._engine.texts import read_if_there
+from hotmod._engine.weak import WeakList
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope
 from hotmod._source.parse import check
@@ -136,18 +136,18 @@ class Watch:
             _LOOKOUTS.discard(self._lookout)
 
 
-_WATCHES: weakref.WeakSet[Watch] = weakref.WeakSet()
+_WATCHES: WeakList[Watch] = WeakList()
 # Kept alive by this: a forked child must not take down the native watcher of its parent.
 _LOOKOUTS: set[Lookout] = set()
 
 
 def _stop_all() -> None:
-    for watch in list(_WATCHES):
+    for watch in _WATCHES:
         watch.stop()
 
 
 def _abandon_all() -> None:
-    for watch in list(_WATCHES):
+    for watch in _WATCHES:
         watch.abandon()
 
 
