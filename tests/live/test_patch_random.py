@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 import textwrap
 import threading
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotmod._live import patch
-from hotmod._live.journal import Journal
+from hotmod._live.journal import Journal, Together
 from tests.live.patching import Program, Searches, fresh, of_space
 
 HEAD = (
@@ -142,22 +143,27 @@ class Reader:
         self.thread.join()
 
 
-def test_other_threads_see_no_mixture() -> None:
-    """While two modules are patched, no thread sees a new function of one beside an old one of the other."""
+def torn_by(commits: int, together: Together = contextlib.nullcontext) -> list[tuple[int, int, int]]:
+    """What a thread saw of old functions beside new ones while two modules were patched again and again."""
     one, two = Program(stamped(0), "one"), Program(stamped(0), "two")
     reader = Reader(*(program["made"][at] for program in (one, two) for at in (0, 500, 999)))
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        for version in range(1, 201):
+        for version in range(1, commits + 1):
             both = [each.edited(stamped(version)) for each in (one, two)]
             done = patch.prepare(both)
             assert len(done.steps) == 2002
-            reader.during(patch.commit, Journal(), done)
+            reader.during(patch.commit, Journal(), done, together)
             for program, edited in zip((one, two), both, strict=True):
                 program.accept(stamped(version), edited, done)
     finally:
         sys.setswitchinterval(interval)
         reader.close()
-    assert not reader.torn
-    assert {each() for each in one["made"] + two["made"]} == {200}
+    assert {each() for each in one["made"] + two["made"]} == {commits}
+    return reader.torn
+
+
+def test_other_threads_see_no_mixture() -> None:
+    """While two modules are patched, no thread sees a new function of one beside an old one of the other."""
+    assert torn_by(200) == []

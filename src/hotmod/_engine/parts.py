@@ -20,6 +20,7 @@ from typing import Any
 
 from hotmod._engine.hooks import RAN
 from hotmod._engine.opening import Prepared, only_defines
+from hotmod._engine.undisturbed import undisturbed
 from hotmod._live import codes, originals, patch
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
@@ -98,7 +99,7 @@ class Parts:
             steps = tuple(step for step in found.steps if id(step.function) not in taken)
             changes = tuple(change for change in found.changes if id(change.target) not in taken)
             found = dataclasses.replace(found, steps=steps, changes=changes)
-        patch.commit(self._journal, found)
+        patch.commit(self._journal, found, undisturbed)
         self.patched += found.patched
         self.forgotten += found.forgotten
         self.running = dict(found.running)
@@ -267,7 +268,7 @@ class Parts:
             functions = {id(step.function) for step in kept}
             changes = tuple(change for change in self._later.changes if id(change.target) in functions)
             late = dataclasses.replace(self._later, steps=kept, changes=changes)
-            patch.commit(self._journal, late)
+            patch.commit(self._journal, late, undisturbed)
             left = [*late.lost, *(each.function for each in late.unfit)]
             self.lost += [each for each in left if not _follows(each, self._every)]
             self._later = None

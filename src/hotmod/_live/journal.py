@@ -11,19 +11,29 @@ Assumes: a step is recorded before, or in the same breath as, the change that it
 from __future__ import annotations
 
 import collections
+import contextlib
 import operator
 import types
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from hotmod._model.errors import RollbackError
 
-__all__ = ["Journal", "SavedCode", "at_once", "saved_codes"]
+__all__ = ["Journal", "SavedCode", "Together", "at_once", "saved_codes"]
 
 
-def at_once(calls: Iterable[Callable[[], object]]) -> None:
-    """Make some calls of functions in C in one step for other threads, on builds with a global lock."""
-    collections.deque(map(operator.call, calls), maxlen=0)
+Together = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+def at_once(calls: Sequence[Callable[[], object]], together: Together = contextlib.nullcontext) -> None:
+    """Make some calls of functions in C in one step for other threads, on builds with a global lock.
+
+    Args:
+        calls: the calls.
+        together: keeps other threads waiting where a call is an event that somebody listens to in Python.
+    """
+    with together() if len(calls) > 1 else contextlib.nullcontext():
+        collections.deque(map(operator.call, calls), maxlen=0)
 
 
 class SavedCode:

@@ -14,6 +14,7 @@ makes closures goes on making them of the old code.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import types
@@ -25,7 +26,7 @@ from hotmod._live import functions as code_of
 from hotmod._live import held
 from hotmod._live.classes import functions_in, own_dict
 from hotmod._live.codes import Pairs, class_facts, docstring
-from hotmod._live.journal import Journal, SavedCode, at_once
+from hotmod._live.journal import Journal, SavedCode, Together, at_once
 from hotmod._live.reach import LRU, Reach, Running, complete
 from hotmod._live.state import instance_dict
 
@@ -189,19 +190,26 @@ def _patch(drafts: list[_Draft]) -> Patch:
     )
 
 
-def commit(journal: Journal, patch: Patch) -> None:
-    """Do what was prepared, in one step for other threads. If it raises, the journal takes it back."""
+def commit(journal: Journal, patch: Patch, together: Together = contextlib.nullcontext) -> None:
+    """Do what was prepared, in one step for other threads. If it raises, the journal takes it back.
+
+    Args:
+        journal: takes it back, in one step too.
+        patch: what was prepared.
+        together: see `at_once`.
+    """
     redo: list[Callable[[], object]] = [
         functools.partial(setattr, step.function, "__code__", step.new) for step in patch.steps
     ]
     redo += [functools.partial(each.setter, each.target, each.name, each.new) for each in patch.changes]
     redo += patch.exchanges()
-    journal.record(f"code of {len(patch.steps)} functions of {', '.join(patch.running)}", _undo(patch))
+    what = f"code of {len(patch.steps)} functions of {', '.join(patch.running)}"
+    journal.record(what, _undo(patch, together))
     # what a cache held may run code of its own when it is let go: last
-    at_once([*redo, *(cache.cache_clear for cache in patch.caches)])
+    at_once([*redo, *(cache.cache_clear for cache in patch.caches)], together)
 
 
-def _undo(patch: Patch) -> Callable[[], None]:
+def _undo(patch: Patch, together: Together) -> Callable[[], None]:
     """What takes the changes back. It keeps no function alive: only references by others count."""
     back = [(_reference(each.target), each.setter, each.name, each.old) for each in reversed(patch.changes)]
     functions = [weakref.ref(step.function) for step in patch.steps]
@@ -223,7 +231,7 @@ def _undo(patch: Patch) -> Callable[[], None]:
         ]
         calls += Patch(holders=left, succeeded=succeeded).exchanges(back=True)
         calls += [cache.cache_clear for ref in filled if (cache := ref()) is not None]
-        at_once(calls)
+        at_once(calls, together)
 
     return undo
 
