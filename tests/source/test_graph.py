@@ -238,6 +238,18 @@ def test_a_graph_draws_itself() -> None:
     assert "m0 --> m1" in mermaid
 
 
+def test_a_graph_draws_what_weighs_more() -> None:
+    """What an importer reads while it runs is a thick arrow, and modules of a cycle are red."""
+    made = graph({"a": "import b\n", "b": "from a import X\nY = X\n", "c": "import b\n"})
+    dot = made.to_dot()
+    assert '"b" -> "a" [penwidth=2];' in dot
+    assert '"a" -> "b";' in dot
+    assert dot.count("color=") == 2
+    mermaid = made.to_mermaid()
+    assert "m1 ==> m0" in mermaid
+    assert ["m0", "m1"] == [line.split()[1] for line in mermaid.splitlines() if "style" in line]
+
+
 HARD = {
     "base-class": ("from b import x\nclass A(x): ...", True),
     "decorator": ("from b import x\n@x\ndef f(): ...", True),

@@ -20,25 +20,40 @@ if TYPE_CHECKING:
 __all__ = ["as_dict", "to_dot", "to_mermaid"]
 
 
+_STYLES = ("hard", "solid", "dashed", "dotted")  # the strongest first
+_DOT = {"hard": " [penwidth=2]", "solid": "", "dashed": " [style=dashed]", "dotted": " [style=dotted]"}
+_MERMAID = {"hard": "==>", "solid": "-->", "dashed": "-.->", "dotted": "-.->"}
+_CYCLE = "#d1242f"
+
+
 def to_dot(graph: ImportGraph) -> str:
-    """The graph in the language of Graphviz: solid at import, dashed later, dotted for type checking."""
+    """The graph in the language of Graphviz.
+
+    Arrows are thick where the importer reads what it imports while its body runs, else solid at import, dashed
+    later, dotted for type checking. Modules of a cycle are red.
+    """
+    cycle, red = _cycles(graph), f' [color="{_CYCLE}"]'
     lines = ["digraph imports {", "    rankdir=LR;", "    node [shape=box];"]
-    lines += [f'    "{module}";' for module in graph]
+    lines += [f'    "{module}"{red if module in cycle else ""};' for module in graph]
     for importer, imported, style in _arrows(graph):
-        attributes = "" if style == "solid" else f" [style={style}]"
-        lines.append(f'    "{importer}" -> "{imported}"{attributes};')
+        lines.append(f'    "{importer}" -> "{imported}"{_DOT[style]};')
     return "\n".join([*lines, "}", ""])
 
 
 def to_mermaid(graph: ImportGraph) -> str:
-    """The graph as a Mermaid flowchart: solid at import, dotted for what runs later or never."""
+    """The graph as a Mermaid flowchart.
+
+    Arrows are thick where the importer reads what it imports while its body runs, else solid at import, dotted
+    for what runs later or never. Modules of a cycle are red.
+    """
     # Mermaid has reserved words ("end", "graph"), so nodes get numbers for names.
     number = {module: f"m{index}" for index, module in enumerate(graph)}
     lines = ["flowchart LR"]
     lines += [f'    {number[module]}["{module}"]' for module in graph]
     for importer, imported, style in _arrows(graph):
-        arrow = "-->" if style == "solid" else "-.->"
-        lines.append(f"    {number[importer]} {arrow} {number[imported]}")
+        lines.append(f"    {number[importer]} {_MERMAID[style]} {number[imported]}")
+    cycle = _cycles(graph)
+    lines += [f"    style {number[module]} stroke:{_CYCLE}" for module in graph if module in cycle]
     return "\n".join([*lines, ""])
 
 
@@ -65,14 +80,21 @@ def as_dict(graph: ImportGraph, sources: Mapping[str, ModuleSource | None]) -> d
     }
 
 
+def _cycles(graph: ImportGraph) -> frozenset[str]:
+    return frozenset(module for cycle in graph.cycles() for module in cycle)
+
+
 def _arrows(graph: ImportGraph) -> Iterator[tuple[str, str, str]]:
     """One arrow for each pair of modules, in the style of its strongest import."""
     for importer in graph:
         styles: dict[str, str] = {}
         for edge in graph.imports(importer):
             never = edge.kind is ImportKind.TYPE_CHECKING
-            style = "solid" if edge.at_import else "dotted" if never else "dashed"
+            if edge.at_import:
+                style = "hard" if edge.hard else "solid"
+            else:
+                style = "dotted" if never else "dashed"
             before = styles.get(edge.imported, "dotted")
-            styles[edge.imported] = min(style, before, key=["solid", "dashed", "dotted"].index)
+            styles[edge.imported] = min(style, before, key=_STYLES.index)
         for imported in sorted(styles):
             yield importer, imported, styles[imported]
