@@ -22,6 +22,7 @@ from typing import Any
 
 from hotmod._live.classes import bases_of, own_dict
 from hotmod._live.functions import is_forwarding, same_code
+from hotmod._live.kinds import is_class
 from hotmod._live.modules import children, is_submodule
 from hotmod._live.namespaces import foreign_names
 from hotmod._live.stale import codes_in
@@ -31,7 +32,7 @@ from hotmod._model.verification import Difference, Why
 from hotmod._source.definitions import bindings
 from hotmod._source.outline import Definition, outline
 
-__all__ = ["Comparison", "Subject", "codes_by_name", "is_class"]
+__all__ = ["Comparison", "Subject", "codes_by_name"]
 
 _MISSING = object()
 _DEPTH = 6
@@ -368,11 +369,6 @@ def _is_left_alone(cls: type) -> bool:
     line = type.__dict__["__mro__"].__get__(cls)
     named_tuple = tuple in line and "_fields" in own_dict(cls)
     return not named_tuple and not any("__init_subclass__" in own_dict(each) for each in line[1:-1])
-
-
-def is_class(value: Any) -> bool:
-    """Whether something is a class. `isinstance` would ask it for its `__class__`, and run its code."""
-    return issubclass(type(value), type)
 
 
 def _is_class_of(value: Any, module: object, name: str) -> bool:

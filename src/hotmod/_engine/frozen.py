@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import importlib.machinery
 import sys
-import types
 
 from hotmod._engine.loaded import readable, source_of
+from hotmod._live.kinds import is_module
 from hotmod._model.changes import SourceText
 from hotmod._model.hazards import Hazard
 from hotmod._scope import Scope
@@ -34,7 +34,7 @@ class Frozen:
 
     def _take_in(self) -> None:
         for name, module in list(sys.modules.copy().items()):
-            if name not in self._known and isinstance(module, types.ModuleType):
+            if name not in self._known and is_module(module):
                 path = source_of(module)
                 if path is not None and path.endswith(_COMPILED) and self._scope.owns(name, path):
                     text = readable(path)

@@ -17,6 +17,7 @@ import types
 import weakref
 from collections.abc import Collection, Iterator
 
+from hotmod._live.kinds import is_module, space_in
 from hotmod._model.errors import HotmodError
 
 __all__ = ["calls_elsewhere", "let_calls_end", "let_imports_end"]
@@ -99,5 +100,5 @@ def _being_imported(names: Collection[str]) -> list[types.ModuleType]:
     return [
         each
         for each in found
-        if isinstance(each, types.ModuleType) and getattr(vars(each).get("__spec__"), "_initializing", False)
+        if is_module(each) and getattr(space_in(each).get("__spec__"), "_initializing", False)
     ]

@@ -12,6 +12,7 @@ import sys
 import types
 from collections.abc import Collection
 
+from hotmod._live.kinds import is_class, is_definition, is_module, space_in, text_in
 from hotmod._live.modules import space_of
 from hotmod._plan import Hidden
 from hotmod._source.algorithms import reach
@@ -57,19 +58,20 @@ def _held(name: str, loaded: Collection[str]) -> frozenset[str]:
     """The modules in scope of which a module's namespace holds a definition, or which it holds itself."""
     found = set()
     for attribute, value in list(space_of(sys.modules.get(name)).items()):
-        if isinstance(value, types.ModuleType):
+        if is_module(value):
             # a submodule is an attribute of its package whoever imported it
-            home: object = value.__name__ if value.__name__ != f"{name}.{attribute}" else None
-        elif isinstance(value, (types.FunctionType, type)):
+            own = text_in(space_in(value).get("__name__"))
+            home: object = own if own != f"{name}.{attribute}" else None
+        elif is_definition(value):
             home = _home(value)
         else:
             home = _home(type(value))
-        if isinstance(home, str) and home != name and home in loaded:
+        if type(home) is str and home != name and home in loaded:
             found.add(home)
     return frozenset(found)
 
 
 def _home(value: types.FunctionType | type) -> object:
-    if isinstance(value, type):
+    if is_class(value):
         return type.__getattribute__(value, "__module__")
     return value.__module__

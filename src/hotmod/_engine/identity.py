@@ -29,6 +29,7 @@ from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
 from hotmod._live.homes import learn
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class, is_function
 from hotmod._live.merge import UNNAMED, Merger
 from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
@@ -126,7 +127,7 @@ class Identity:
                 self._places[module] = originals.put_back(self._journal, module, space, text.data)
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
-            if isinstance(value, type) and name in self._names.get(module, (name,)):
+            if is_class(value) and name in self._names.get(module, (name,)):
                 adapters.withdraw(self._journal, value)
                 keeps = adapters.keeps(value) and (module, name) not in self.merger.held
                 modules |= {module} if keeps else set()
@@ -135,7 +136,7 @@ class Identity:
 
         def build_and_merge(body: Callable[..., Any], name: str, /, *bases: Any, **options: Any) -> Any:
             built = build(body, name, *bases, **options)
-            if threading.get_ident() != thread or not isinstance(built, type):
+            if threading.get_ident() != thread or not is_class(built):
                 return built
             if body.__globals__.get("__name__") in self._before:
                 self._made.append(weakref.ref(built))
@@ -177,11 +178,11 @@ class Identity:
         if "<locals>" in name or (module, name) in self._ambiguous:
             return built  # which of several classes of one name is which shows only at the end
         old = self._old(module, name)
-        if not isinstance(old, type) or self.merger.is_taken(old):
+        if not is_class(old) or self.merger.is_taken(old):
             return built
         # a decorator may build the final class from this one (slots): then only the two final ones match
         merged = self.merger.try_class(old, built)
-        return merged if isinstance(merged, type) else built
+        return merged if is_class(merged) else built
 
     def retire(self) -> None:
         """After an undo: let bases forget the classes that the run made, unless somebody uses them."""
@@ -199,8 +200,8 @@ class Identity:
         first, *rest = name.split(".")
         value = self._before[module].get(first, _MISSING)
         for part in rest:
-            value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
-        return value if isinstance(value, type) else class_behind(value, module, name)
+            value = own_dict(value).get(part, _MISSING) if is_class(value) else _MISSING
+        return value if is_class(value) else class_behind(value, module, name)
 
     def ran(self, module: str, space: dict[str, Any]) -> None:
         """A module has run: merge the classes that no `class` statement made.
@@ -219,7 +220,7 @@ class Identity:
         before = self._before.get(module, {})
         for name, new in list(space.items()):
             old = before.get(name, _MISSING)
-            if name == UNNAMED or (classes_only and not isinstance(new, type)):
+            if name == UNNAMED or (classes_only and not is_class(new)):
                 continue
             if old is not _MISSING and old is not new and name not in (*IMPORT_NAMES, UNNAMED):
                 mine = self.merger.merge(old, new)
@@ -322,13 +323,13 @@ class Identity:
         return [
             value
             for module, name, value in definitions_in(self._before)
-            if isinstance(value, type)
+            if is_class(value)
             and id(value) not in known
             and space_of(sys.modules.get(module)).get(name) is not value
         ]
 
     def is_current(self, value: object) -> bool:
         """Whether a function or class of the modules that ran is the one that is in force."""
-        if isinstance(value, types.FunctionType):
+        if is_function(value):
             return id(value.__code__) in self._current
         return id(value) in self._current or id(value) in self.merger.staying

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import types
 from collections.abc import Iterator
 from typing import Any
 
 from hotmod._engine.loaded import readable, source_of
 from hotmod._live.bindings import ImportedName
+from hotmod._live.kinds import is_module
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
 from hotmod._source.imports import ImportKind
@@ -27,7 +27,7 @@ __all__ = ["outside_imports"]
 def outside_imports() -> Iterator[tuple[str, dict[str, Any], list[ImportedName]]]:
     """(name, namespace, what its imports bind) of every importer outside the scope to be rebound."""
     main = sys.modules.get("__main__")
-    if not isinstance(main, types.ModuleType):
+    if not is_module(main):
         return
     space = vars(main)
     cells = space.get("In")

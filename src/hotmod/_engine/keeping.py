@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.hooks import compile_text
+from hotmod._live.kinds import is_class, is_module, space_in, text_in
+from hotmod._live.modules import space_of
 from hotmod._model.changes import SourceText
 from hotmod._model.hazards import Hazard
 from hotmod._plan import Keep
@@ -83,13 +85,13 @@ def misfits(keeps: Iterable[Keep], before: Spaces) -> Iterator[Hazard]:
         before: the namespaces as they were.
     """
     for keep in keeps:
-        space = vars(sys.modules[keep.module]) if keep.module in sys.modules else {}
+        space = space_of(sys.modules.get(keep.module))
         for name, chain in keep.makers:
             value = space.get(name)
             now = _found(space, chain, {})
             was = _found(before.get(keep.module, space), chain, before)
             line: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(value))
-            if isinstance(now, type) and isinstance(was, type) and was in line and now not in line:
+            if is_class(now) and is_class(was) and was in line and now not in line:
                 yield Hazard(
                     "kept-state",
                     keep.module,
@@ -103,7 +105,7 @@ def _found(space: Mapping[str, Any], chain: tuple[str, ...], spaces: Spaces) -> 
     """What a dotted name leads to through modules, without running any code."""
     value = space.get(chain[0])
     for name in chain[1:]:
-        if not isinstance(value, types.ModuleType):
+        if not is_module(value):
             return None
-        value = spaces.get(value.__name__, vars(value)).get(name)
+        value = spaces.get(text_in(space_in(value).get("__name__")), space_in(value)).get(name)
     return value

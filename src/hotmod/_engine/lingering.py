@@ -30,6 +30,7 @@ from hotmod._engine.hooks import RAN
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.saying import say
 from hotmod._live.functions import is_forwarding, same_code
+from hotmod._live.kinds import is_function
 from hotmod._live.modules import space_of
 from hotmod._live.stale import codes_in
 from hotmod._live.survey import definitions_in
@@ -278,7 +279,7 @@ def lingering(transaction: Transaction) -> list[Hazard]:
     codes += [
         (module, value.__code__)
         for module, _, value in definitions_in(transaction.superseded())
-        if isinstance(value, types.FunctionType) and now.is_old(module, value.__code__)
+        if is_function(value) and now.is_old(module, value.__code__)
     ]
     if codes and _monitor.is_available():
         for module, code in codes:

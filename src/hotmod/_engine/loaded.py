@@ -34,6 +34,7 @@ from hotmod._engine.texts import (
     stem_of,
 )
 from hotmod._engine.weak import WeakList
+from hotmod._live.kinds import is_module, space_in
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText, digest_of
 from hotmod._model.errors import SourceError
 from hotmod._scope import Scope, find_spec
@@ -113,7 +114,7 @@ class Ledger:
         """Whether a module is in scope."""
         if self.main is not None and name == self.main.name:
             return True
-        path = source_of(module) if isinstance(module, types.ModuleType) else None
+        path = source_of(module) if is_module(module) else None
         return self.scope.owns(name, path)
 
     def note(self, name: str, text: SourceText) -> None:
@@ -157,7 +158,7 @@ class Ledger:
             self._put(name, loaded)
 
     def _loaded(self, name: str, module: types.ModuleType, path: str, view: View | None) -> Loaded:
-        is_package = vars(module).get("__path__") is not None
+        is_package = space_in(module).get("__path__") is not None
         text = self._noted.pop(name, None)
         if text is None and view is not None and (began := view.noted_of(name, path)) is not None:
             text = SourceText.of(path, began)
@@ -193,7 +194,7 @@ class Ledger:
     def accept(self, name: str, text: SourceText) -> None:
         """A module ran from this text."""
         module = sys.modules.get(name)
-        is_package = isinstance(module, types.ModuleType) and vars(module).get("__path__") is not None
+        is_package = is_module(module) and space_in(module).get("__path__") is not None
         for ledger in self._sharing(name, text.path):
             data = ledger._data_after(name)  # noqa: SLF001 - another ledger
             ledger._put(name, Loaded(name, text.path, is_package, text, again=True, data=data))  # noqa: SLF001 - the same

@@ -16,6 +16,7 @@ from typing import Any
 from hotmod._live import instances
 from hotmod._live.classes import own_dict
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class
 from hotmod._live.modules import space_of
 from hotmod._model.changes import SourceText
 from hotmod._model.instances import InstanceChange
@@ -125,5 +126,5 @@ def _class_at(space: Mapping[str, Any], name: str) -> type | None:
     first, *rest = name.split(".")
     value = space.get(first)
     for part in rest:
-        value = own_dict(value).get(part) if isinstance(value, type) else None
-    return value if isinstance(value, type) else None
+        value = own_dict(value).get(part) if is_class(value) else None
+    return value if is_class(value) else None

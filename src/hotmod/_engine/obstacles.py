@@ -18,6 +18,7 @@ from hotmod._live.classes import own_dict
 from hotmod._live.derived import derivation, is_dressed
 from hotmod._live.frameworks import refuses_repetition
 from hotmod._live.homes import name_of, place_of
+from hotmod._live.kinds import is_class, is_definition, is_module, space_in, text_in
 from hotmod._live.modules import space_of
 
 __all__ = ["built_together", "derived", "made_anew", "overwritten_definitions", "unsure_modules"]
@@ -45,7 +46,7 @@ def derived(module: str, name: str, own: bool) -> str:  # noqa: FBT001 - see `Sp
     """
     value: object = space_of(sys.modules.get(module)).get(name.partition(".")[0])
     for part in name.split(".")[1:]:
-        value = own_dict(value).get(part) if isinstance(value, type) else None
+        value = own_dict(value).get(part) if is_class(value) else None
     return derivation(value, name) if own or is_dressed(value) else ""
 
 
@@ -64,12 +65,13 @@ def _parsers(modules: Iterable[str], loaded: Collection[str]) -> list[tuple[str,
         (module, name)
         for module in modules
         for name, value in list(space_of(sys.modules.get(module)).items())
-        if refuses_repetition(value) or (isinstance(value, types.ModuleType) and _has_parser(value, loaded))
+        if refuses_repetition(value) or (is_module(value) and _has_parser(value, loaded))
     ]
 
 
 def _has_parser(module: types.ModuleType, loaded: Collection[str]) -> bool:
-    return module.__name__ in loaded and any(map(refuses_repetition, list(vars(module).values())))
+    space = space_in(module)
+    return text_in(space.get("__name__")) in loaded and any(map(refuses_repetition, list(space.values())))
 
 
 def built_together(
@@ -88,11 +90,7 @@ def _partners(modules: Iterable[str]) -> dict[tuple[str, str], list[tuple[str, s
     values = {
         id(value): value for name in modules for value in list(space_of(sys.modules.get(name)).values())
     }
-    found = {
-        name_of(each): list(map(name_of, partners(each)))
-        for each in values.values()
-        if isinstance(each, type)
-    }
+    found = {name_of(each): list(map(name_of, partners(each))) for each in values.values() if is_class(each)}
     return {name: others for name, others in found.items() if others}
 
 
@@ -102,11 +100,11 @@ def overwritten_definitions(modules: Iterable[str]) -> list[tuple[str, str]]:
         (module, name)
         for module in modules
         for name, value in list(space_of(sys.modules.get(module)).items())
-        if not (isinstance(value, (types.FunctionType, type)) and _is_defined_as(value, module, name))
+        if not (is_definition(value) and _is_defined_as(value, module, name))
     ]
 
 
 def _is_defined_as(value: types.FunctionType | type, module: str, name: str) -> bool:
-    if isinstance(value, type):
+    if is_class(value):
         return name_of(value) == (module, name)
     return place_of(value) == (module, name)

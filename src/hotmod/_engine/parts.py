@@ -28,7 +28,9 @@ from hotmod._live.derived import memories
 from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import CACHE
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class
 from hotmod._live.merge import Merger
+from hotmod._live.modules import is_submodule, space_of
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
 from hotmod._live.stale import codes_in
@@ -309,9 +311,9 @@ class _Memory:
 def _memories(place: str) -> Iterable[_Memory]:
     """What stands at a place, given as `module:name`, and can be made to forget."""
     module, _, name = place.partition(":")
-    value: Any = vars(sys.modules[module]).get(name.partition(".")[0]) if module in sys.modules else None
+    value: Any = space_of(sys.modules.get(module)).get(name.partition(".")[0])
     for attribute in name.split(".")[1:]:
-        value = own_dict(value).get(attribute) if isinstance(value, type) else None
+        value = own_dict(value).get(attribute) if is_class(value) else None
     for part, forget in memories(value, name):
         filled = part.cache_info().currsize if type(part) is CACHE else 1
         yield _Memory(forget, f"{place} (cache)" if filled else "")
@@ -334,9 +336,9 @@ def _bind_submodules(package: str, space: dict[str, Any], names: Iterable[str]) 
 
 def _exports(base: str, name: str) -> bool:
     """Whether a star import of a module brings a name."""
-    space = vars(sys.modules[base]) if base in sys.modules else {}
-    listed = space.get("__all__")
-    if isinstance(listed, (list, tuple)):
+    space = space_of(sys.modules.get(base))
+    listed: Any = space.get("__all__")
+    if type(listed) in (list, tuple):
         return name in listed and name in space
     return name in space and not name.startswith("_")
 
@@ -346,14 +348,12 @@ def _leftovers(part: Part) -> frozenset[str]:
     found = set[str]()
     for run in part.runs:
         for base, exports in run.stars:
-            space = vars(sys.modules[base]) if base in sys.modules else {}
+            space = space_of(sys.modules.get(base))
             if "__all__" not in space:
                 found.update(
                     name
                     for name, value in space.items()
-                    if name not in exports
-                    and isinstance(value, types.ModuleType)
-                    and value.__name__ == f"{base}.{name}"
+                    if name not in exports and is_submodule(base, name, value)
                 )
     return frozenset(found)
 

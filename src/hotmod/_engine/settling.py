@@ -27,6 +27,7 @@ from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_module
 from hotmod._live.parts import resolved
 from hotmod._model.changes import ChangeSet, SourceText
 from hotmod._model.errors import SourceError
@@ -160,9 +161,7 @@ class Settling:
         return dataclasses.replace(hazard, path=text.path, line=line)
 
     def _is_inside(self, name: str, module: object) -> bool:
-        return isinstance(module, types.ModuleType) and (
-            name in self._snapshot.before or self.ledger.owns(name, module)
-        )
+        return is_module(module) and (name in self._snapshot.before or self.ledger.owns(name, module))
 
     def _rebind(
         self, before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]

@@ -21,6 +21,7 @@ import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from hotmod._live.kinds import is_module, space_in
 from hotmod._scope import Scope
 
 __all__ = [
@@ -68,15 +69,11 @@ class Census:
         names = () if self._scope.asks_for_paths else self._scope.names
         heads = {name.partition(".")[0] for name in names}
         for name, module in list(sys.modules.copy().items()):
-            if (
-                known.get(name) == id(module)
-                or name in ("__main__", "__mp_main__")
-                or not isinstance(module, types.ModuleType)
-            ):
+            if known.get(name) == id(module) or name in ("__main__", "__mp_main__") or not is_module(module):
                 continue
             if heads and name.partition(".")[0] not in heads:
                 continue
-            space = vars(module)
+            space = space_in(module)
             mark = (id(module), space.get("__file__"))
             if foreign.get(name) == mark:
                 continue
@@ -213,13 +210,13 @@ def main_module(scope: Scope) -> tuple[str, str] | None:
     module of its parent as `__mp_main__`.
     """
     module = sys.modules.get("__main__")
-    if not isinstance(module, types.ModuleType):
+    if not is_module(module):
         return None
-    path, space = source_of(module), vars(module)
+    path, space = source_of(module), space_in(module)
     if path is None or not path.endswith(SOURCE):
         return None
     name = space.get("__name__")
-    if not isinstance(name, str) or sys.modules.get(name) is not module:
+    if type(name) is not str or sys.modules.get(name) is not module:
         name = "__main__"
     real = getattr(space.get("__spec__"), "name", "__main__")  # of `python -m shop.tool` it is `shop.tool`
     return (name, path) if scope.owns(str(real), path) or scope.owns("__main__", path) else None
@@ -237,8 +234,8 @@ def signature_of(path: str) -> tuple[int, int, int, int]:
 
 def source_of(module: types.ModuleType) -> str | None:
     """The file of a module as its import gave it; None when it has none."""
-    path = vars(module).get("__file__")
-    if not isinstance(path, str):
+    path = space_in(module).get("__file__")
+    if type(path) is not str:
         return None
     # normal already, in nearly all cases: `abspath` takes longer than the rest of the census
     if path.startswith("/") and not ("/./" in path or "/../" in path or "//" in path):

@@ -21,6 +21,7 @@ from hotmod._live import modules, namespaces
 from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_module, space_in
 from hotmod._live.lent import Lent
 from hotmod._live.parts import resolved
 from hotmod._live.registries import Registries
@@ -48,18 +49,12 @@ class Snapshot:
         if names is None:
             found = [(name, module) for name, module in list(sys.modules.copy().items())]
             inside = {
-                name: module
-                for name, module in found
-                if isinstance(module, types.ModuleType) and ledger.owns(name, module)
+                name: module for name, module in found if is_module(module) and ledger.owns(name, module)
             }
         else:
-            inside = {
-                name: module
-                for name in names
-                if isinstance(module := sys.modules.get(name), types.ModuleType)
-            }
+            inside = {name: module for name in names if is_module(module := sys.modules.get(name))}
         self.entries: dict[str, Any] = dict(inside)
-        self.before = {name: dict(vars(module)) for name, module in inside.items()}
+        self.before = {name: dict(space_in(module)) for name, module in inside.items()}
         self._kinds = {name: type(module) for name, module in inside.items()}
         self._states: tuple[State, ...] = ()
         self._others: Others | None = None
@@ -109,7 +104,7 @@ class Snapshot:
             undo()
         for name in whole:
             module = self.entries[name]
-            if isinstance(module, types.ModuleType):
+            if is_module(module):
                 namespaces.restore(module, self.before[name], self._kinds[name])
 
     def undos(self) -> list[Callable[[], None]]:
@@ -119,7 +114,7 @@ class Snapshot:
         found += self._lent.undos()
         for name, before in self.before.items():
             module = self.entries[name]
-            if isinstance(module, types.ModuleType):
+            if is_module(module):
                 wanted = everything if name in self._running else self._mine_in(name, mine)
                 undo = namespaces.undo_of(module, before, self._kinds[name], wanted)
                 found += [undo] if undo is not None else []

@@ -19,6 +19,7 @@ from hotmod._engine.identity import Leftovers
 from hotmod._live import survey as heap
 from hotmod._live.classes import bases_of, detach, own_dict, set_bases
 from hotmod._live.functions import is_forwarding
+from hotmod._live.kinds import is_class, is_function
 from hotmod._live.modules import space_of
 from hotmod._model.hazards import Hazard
 from hotmod._source.definitions import line_of
@@ -51,7 +52,7 @@ def survey(transaction: Transaction) -> list[Hazard]:
     if not targets:
         return []
     held = heap.holders(targets)
-    _retire([value for _, _, value in old if isinstance(value, type)], left, held, transaction)
+    _retire([value for _, _, value in old if is_class(value)], left, held, transaction)
     found = [
         *_definitions(old, left, held),
         *_lost_functions(lost, held),
@@ -81,7 +82,7 @@ def _retire(
 
 
 def _is_forwarded(value: object) -> bool:
-    return isinstance(value, types.FunctionType) and is_forwarding(value.__code__)
+    return is_function(value) and is_forwarding(value.__code__)
 
 
 def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
@@ -90,7 +91,7 @@ def _placed(hazard: Hazard, transaction: Transaction) -> Hazard:
         for holder in hazard.holders:
             module, _, attribute = holder.partition(" -> ")[0].partition("[")[0].rpartition(".")
             path = space_of(sys.modules.get(module)).get("__file__")
-            if isinstance(path, str) and (line := line_of(path, attribute)):
+            if type(path) is str and (line := line_of(path, attribute)):
                 return dataclasses.replace(hazard, path=path, line=line)
     text = transaction.texts.get(hazard.module)
     if text is None:
@@ -163,7 +164,7 @@ def _definitions(
             alive.setdefault(id(cls), []).append(instance)
     for module, name, value in old:
         gone = not _has(space_of(sys.modules.get(module)), name)
-        if isinstance(value, type):
+        if is_class(value):
             yield from _class(module, name, value, alive.get(id(value), []), held)
         if id(value) in held:
             yield Hazard(
@@ -183,7 +184,7 @@ def _has(space: Mapping[str, Any], name: str) -> bool:
     first, *rest = name.split(".")
     value: object = space.get(first, _MISSING)
     for part in rest:
-        value = own_dict(value).get(part, _MISSING) if isinstance(value, type) else _MISSING
+        value = own_dict(value).get(part, _MISSING) if is_class(value) else _MISSING
     return value is not _MISSING
 
 

@@ -36,6 +36,7 @@ from hotmod._live import modules
 from hotmod._live.definitions import Definitions
 from hotmod._live.django import follow_settings
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_module
 from hotmod._live.reach import Running
 from hotmod._live.registries import Registries
 from hotmod._live.stale import codes_gone, codes_in
@@ -319,11 +320,7 @@ class Transaction(Settling):
         """
         going = {*self.plan.executed, *self.plan.removed}
         entries = self._snapshot.entries
-        reused = {
-            name: module
-            for name in self.plan.executed
-            if isinstance(module := entries.get(name), types.ModuleType)
-        }
+        reused = {name: module for name in self.plan.executed if is_module(module := entries.get(name))}
         residents = {
             name: module
             for name, module in entries.items()

@@ -16,13 +16,14 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 
 from hotmod._config import Config
-from hotmod._engine.comparing import Comparison, Subject, is_class
+from hotmod._engine.comparing import Comparison, Subject
 from hotmod._engine.foreign import sets_attribute
 from hotmod._engine.hooks import compile_text, runs_its_own_way
 from hotmod._engine.loaded import Ledger, Loaded
 from hotmod._engine.paranoid import Look, differing, root_of
 from hotmod._live.functions import is_forwarding, same_code
 from hotmod._live.heap import Heap
+from hotmod._live.kinds import is_class, is_module, space_in
 from hotmod._live.survey import holders
 from hotmod._model.changes import SourceText
 from hotmod._model.errors import SourceError
@@ -79,9 +80,9 @@ class _Verifying:
         for loaded, text in self._ledger.on_disk():
             module = sys.modules.get(loaded.name)
             known = loaded.text
-            if known is None or not isinstance(module, types.ModuleType):
+            if known is None or not is_module(module):
                 continue
-            if getattr(vars(module).get("__spec__"), "_initializing", False):
+            if getattr(space_in(module).get("__spec__"), "_initializing", False):
                 self.skipped.append(f"{loaded.name}: it is being imported at this moment")
                 continue
             now = self._readable(loaded, known, text)
@@ -152,7 +153,7 @@ class _Verifying:
             return None
         return Subject(
             loaded.name,
-            dict(vars(module)),
+            dict(space_in(module)),
             text,
             code,
             known,

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.kinds import space_in
 from hotmod._live.state import State
 from hotmod._live.takeback import contents, put_back
 
@@ -41,10 +42,10 @@ def exchange(
         return
     modules = list(modules)
     for module in modules:
-        _exchange_dict(vars(module), kept)
+        _exchange_dict(space_in(module), kept)
     state = State(modules, owned, DEPTH)
     for container, items in state.containers:
-        if isinstance(container, dict):
+        if issubclass(type(container), dict):
             _exchange_dict(container, kept)
         else:
             new = [translated(item, kept) for item in items]

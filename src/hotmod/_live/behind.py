@@ -9,12 +9,12 @@ the others are built on. Of data and of other modules nothing is read.
 from __future__ import annotations
 
 import gc
-import types
 from typing import Any
 
 from hotmod._live.classes import bases_of
 from hotmod._live.heap import identity
 from hotmod._live.homes import name_of
+from hotmod._live.kinds import is_module
 
 __all__ = ["class_behind"]
 
@@ -43,7 +43,7 @@ def class_behind(value: object, module: str, name: str) -> type | None:
             if issubclass(type(each), type):
                 found += [each] if name_of(each) == (module, name) else []
                 below += bases_of(each)
-            elif not (isinstance(each, types.ModuleType) or (type(each) is dict and "__builtins__" in each)):
+            elif not (is_module(each) or (type(each) is dict and "__builtins__" in each)):
                 parts = gc.get_referents(each)
                 below += parts if len(parts) <= MAX_PARTS else ()
         level = below

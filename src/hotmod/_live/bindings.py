@@ -16,6 +16,7 @@ from typing import Any
 
 from hotmod._live.homes import name_of, place_of
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class, is_definition
 from hotmod._live.namespaces import set_name, unset_name
 
 __all__ = ["ImportedName", "rebind_definitions", "rebind_imports", "replacements"]
@@ -87,7 +88,7 @@ def _spelled_out(
             continue
         space = before[item.module]
         names = space.get("__all__") or [name for name in space if not name.startswith("_")]
-        found += [ImportedName(name, item.module, name) for name in names if isinstance(name, str)]
+        found += [ImportedName(name, item.module, name) for name in names if type(name) is str]
     return found
 
 
@@ -150,18 +151,17 @@ def replacements(
             ):
                 continue
             interned = type.__getattribute__(type(old), "__module__") in _INTERNING
-            if interned and not isinstance(old, _DEFINITIONS):
+            if interned and not is_definition(old):
                 continue
-            if _is_made_in(module, old) if isinstance(old, _DEFINITIONS) else not imports(module, name):
+            if _is_made_in(module, old) if is_definition(old) else not imports(module, name):
                 found.setdefault(id(old), new)
     return found
 
 
 _INTERNING = ("typing", "types")  # `Dict[str, int]` is the same object wherever it is written
-_DEFINITIONS = (type, types.FunctionType)
 
 
 def _is_made_in(module: str, definition: Any) -> bool:
-    if isinstance(definition, type):
+    if is_class(definition):
         return bool(name_of(definition)[0] == module)
     return bool(place_of(definition)[0] == module)

@@ -92,7 +92,7 @@ def misread(live: type, fresh: type) -> bool:
 
 def _fields(cls: type) -> tuple[object, ...]:
     found = own_dict(cls).get("_fields")
-    return found if issubclass(cls, tuple) and isinstance(found, tuple) else ()
+    return found if issubclass(cls, tuple) and type(found) is tuple else ()
 
 
 def _layout(cls: type, name: str) -> Any:
@@ -227,7 +227,7 @@ def put_members(cls: type, members: Mapping[str, Any]) -> None:
     ]
     # one call in C, of steps that are calls in C: no other thread sees the class between two of them
     collections.deque(map(operator.call, steps), maxlen=0)
-    if isinstance(cls, abc.ABCMeta):
+    if issubclass(type(cls), abc.ABCMeta):
         _update_abstract(cls, members.get("__abstractmethods__", ()))
 
 
@@ -384,7 +384,7 @@ def is_heir(cls: type) -> bool:
     return any(base not in (object, _Superseded, _SupersededBare) for base in bases_of(cls))
 
 
-def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
+def hand_on_registrations(old: type, new: Any, ran: Container[str]) -> None:
     """Let an abstract class know the virtual subclasses of the one that it replaces.
 
     Args:
@@ -392,7 +392,7 @@ def hand_on_registrations(old: type, new: type, ran: Container[str]) -> None:
         new: its successor.
         ran: modules that ran again; they have registered their classes themselves.
     """
-    if isinstance(old, abc.ABCMeta) and isinstance(new, abc.ABCMeta):
+    if issubclass(type(old), abc.ABCMeta) and issubclass(type(new), abc.ABCMeta):
         dump: Callable[[type], tuple[Any, ...]] = abc._get_dump  # type: ignore[attr-defined]  # noqa: SLF001
         for ref in dump(old)[0]:
             cls = ref()
@@ -432,16 +432,16 @@ def functions_in(value: object, depth: int) -> Iterator[types.FunctionType]:
     if kind is types.FunctionType:
         yield value  # type: ignore[misc]
         cells = (_content(cell) for cell in value.__closure__ or ())  # type: ignore[attr-defined]
-        parts = (part for part in cells if not isinstance(part, type))
+        parts = (part for part in cells if not issubclass(type(part), type))
     elif kind in (staticmethod, classmethod, types.MethodType):
         parts = (value.__func__,)  # type: ignore[attr-defined]
     elif kind is property:
         parts = (value.fget, value.fset, value.fdel)  # type: ignore[attr-defined]
     elif kind in (functools.cached_property, functools.partial, functools.partialmethod):
         parts = (value.func,)  # type: ignore[attr-defined]
-    elif not isinstance(value, type):
+    elif not issubclass(kind, type):
         space = _instance_dict(value)
-        parts = (space.get("__wrapped__"),) if isinstance(space, dict) else ()
+        parts = (space.get("__wrapped__"),) if type(space) is dict else ()
     for part in parts:
         if part is not None:
             yield from functions_in(part, depth - 1)

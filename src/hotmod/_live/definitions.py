@@ -15,6 +15,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import CACHE
 from hotmod._live.homes import name_of, place_of
+from hotmod._live.kinds import is_class
 from hotmod._live.state import instance_dict
 
 __all__ = ["MISSING", "Definitions", "Key", "top_level"]
@@ -25,14 +26,14 @@ Key = tuple[str, str, str]
 
 def top_level(value: Any) -> tuple[Any, Any]:
     """The module and the top-level name with which an object was made; None if it does not know them."""
-    if isinstance(value, type):
+    if is_class(value):
         module, name = name_of(value)
     elif type(value) is types.FunctionType:
         module, name = place_of(value)
     else:
         space = instance_dict(value) or {}  # of a cache
         module, name = space.get("__module__"), space.get("__qualname__")
-    return module, name.partition(".")[0] if isinstance(name, str) else None
+    return module, name.partition(".")[0] if type(name) is str else None
 
 
 class Definitions:
@@ -164,5 +165,5 @@ def _at(space: Mapping[str, Any], name: str) -> object:
     first, *rest = name.split(".")
     value: object = space.get(first, MISSING)
     for part in rest:
-        value = own_dict(value).get(part, MISSING) if isinstance(value, type) else MISSING
+        value = own_dict(value).get(part, MISSING) if is_class(value) else MISSING
     return value

@@ -18,6 +18,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hotmod._live.classes import own_dict
 from hotmod._live.heap import CACHE
 from hotmod._live.parts import parts_of
 from hotmod._live.state import instance_dict
@@ -51,13 +52,13 @@ def _is_command(value: Any) -> bool:
 def _is_task(value: Any) -> bool:
     """A task of Celery, or what becomes one when it is first used."""
     bases: tuple[type, ...] = type.__dict__["__mro__"].__get__(type(value))
-    names = {name for base in bases for name in vars(base)}
+    names = {name for base in bases for name in own_dict(base)}
     return names >= {"apply_async", "delay", "from_config"} or names >= {"__maybe_evaluate__", "__evaluate__"}
 
 
 def _is_jitted(value: Any) -> bool:
     """What `jax.jit` makes: jax keeps what it traced by the function, whoever asks for it again."""
-    own = vars(type(value))
+    own = own_dict(type(value))
     return bool(own.keys() >= {"clear_cache", "lower", "eval_shape"})
 
 

@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from hotmod._live.kinds import is_class
 from hotmod._live.ordering import Ordering
 from hotmod._live.parts import PLAIN, Chain, parts_of, resolved
 
@@ -67,7 +68,7 @@ class Ties:
         self._keep += roots
         self._roots.setdefault(mark, set()).update(map(id, roots))
         for value in roots:
-            if isinstance(value, type):
+            if is_class(value):
                 self._classes.setdefault(id(value), set()).add(mark)
         self._note(mark, space, names)
 

@@ -23,7 +23,7 @@ _PAYLOADS = (int, str, float, bytes, tuple, complex, frozenset)
 
 def _members(cls: type) -> dict[str, Any]:
     found = own_dict(cls).get("_member_map_")
-    return found if isinstance(found, dict) else {}
+    return found if type(found) is dict else {}
 
 
 def revalued(live: type, fresh: type) -> dict[str, str]:
@@ -39,7 +39,7 @@ def revalued(live: type, fresh: type) -> dict[str, str]:
 def _payload(member: Any) -> Any:
     """The immutable part of a member of a mixed-in enum (`IntEnum`, `StrEnum`), which can't be changed."""
     for kind in _PAYLOADS:
-        if isinstance(member, kind):
+        if issubclass(type(member), kind):
             return kind.__repr__(member)
     return None
 
@@ -79,7 +79,7 @@ def adopt_members(journal: Journal, live: type, fresh: type) -> dict[int, Any]:
 def _keep_combinations(live: type, fresh: type) -> None:
     """Let the combinations of flags that were made before be found again, where their parts are unchanged."""
     had, has = own_dict(live).get("_value2member_map_"), own_dict(fresh).get("_value2member_map_")
-    if not issubclass(live, enum.Flag) or not isinstance(had, dict) or not isinstance(has, dict):
+    if not issubclass(live, enum.Flag) or type(had) is not dict or type(has) is not dict:
         return
     for value, member in had.items():
         if value in has or member._name_ in _members(live):
@@ -101,7 +101,7 @@ def values_of(cls: type) -> list[Any]:
     """Every member of an enum class: named ones, aliases and the combinations that a flag has made."""
     named = list(_members(cls).values())
     by_value = own_dict(cls).get("_value2member_map_")
-    return named + (list(by_value.values()) if isinstance(by_value, dict) else [])
+    return named + (list(by_value.values()) if type(by_value) is dict else [])
 
 
 def _note(journal: Journal, member: enum.Enum) -> None:
@@ -119,9 +119,10 @@ def translated(fresh: type, kept: dict[int, Any]) -> dict[str, Any]:
     found = {}
     for name, value in own_dict(fresh).items():
         found[name] = _translate(value, kept)
-        redirect = getattr(value, "member", None)
-        if redirect is not None and id(redirect) in kept and isinstance(value, enum.property):
-            value.member = kept[id(redirect)]
+        if issubclass(type(value), enum.property):
+            redirect = getattr(value, "member", None)
+            if redirect is not None and id(redirect) in kept:
+                value.member = kept[id(redirect)]
     return found
 
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.kinds import is_class, space_in
 from hotmod._live.modules import space_of
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.state import instance_dict
@@ -72,7 +73,7 @@ class _Describer:
         if kind in _PLAIN or kind is types.CodeType or depth > _DEPTH:
             self.facts[path] = self._short(value)
         elif issubclass(kind, types.ModuleType):
-            self.facts[path] = f"module {vars(value).get('__name__')}"
+            self.facts[path] = f"module {space_in(value).get('__name__')}"
         elif kind is types.FunctionType or issubclass(kind, type):
             self._definition(value, path, home, depth)
         elif self._seen.setdefault(id(value), path) != path:
@@ -106,7 +107,7 @@ class _Describer:
         space: Mapping[str, Any] = space_of(value)
         for part in qualname.split("."):
             value = space.get(part)
-            space = own_dict(value) if isinstance(value, type) else {}
+            space = own_dict(value) if is_class(value) else {}
         return value
 
     def _definition(self, value: Any, path: str, home: _Home | None, depth: int) -> None:
@@ -118,8 +119,8 @@ class _Describer:
             self.facts[path] = self._reference(value)
             return
         self._alive.append(value)
-        self.facts[path] = f"{'class' if isinstance(value, type) else 'function'} {module}:{name}"
-        (self._class if isinstance(value, type) else self._function)(value, path, depth)
+        self.facts[path] = f"{'class' if is_class(value) else 'function'} {module}:{name}"
+        (self._class if is_class(value) else self._function)(value, path, depth)
 
     def _function(self, value: types.FunctionType, path: str, depth: int) -> None:
         code = value.__code__

@@ -26,6 +26,7 @@ from typing import Any
 
 from hotmod._live.classes import own_dict
 from hotmod._live.facts import OF_CLASSES, code_digest, content_of, member_name, origin_of, parts_inside
+from hotmod._live.kinds import is_class, is_module
 from hotmod._live.modules import space_of
 from hotmod._live.state import instance_dict
 
@@ -156,7 +157,7 @@ class _Walk:
             self._seen[id(value)] = name = f"{name}#{again}" if again else name
             self._alive.append(value)
             self.reached.add(name)
-            enter = self._class if isinstance(value, type) else self._function
+            enter = self._class if is_class(value) else self._function
             self._left.append(lambda: enter(value, name))
         return self._seen[id(value)]
 
@@ -181,8 +182,8 @@ class _Walk:
         module, qualname = origin_of(value)
         owner: Any = sys.modules.get(module)
         for part in qualname.split(".")[:-1]:
-            owner = (own_dict(owner) if isinstance(owner, type) else space_of(owner)).get(part)
-        if not isinstance(owner, type) or own_dict(owner).get(value.__name__) is None:
+            owner = (own_dict(owner) if is_class(owner) else space_of(owner)).get(part)
+        if not is_class(owner) or own_dict(owner).get(value.__name__) is None:
             return
         for cls in type.__dict__["__mro__"].__get__(owner):
             home, named = origin_of(cls)
@@ -198,7 +199,7 @@ class _Walk:
             if key not in OF_CLASSES and not (key == "__doc__" and _is_signature(member, value)):
                 self._later(member, f"{name}.{key}")
         annotations = own_dict(value).get("__annotations__")
-        for key, part in sorted(annotations.items()) if isinstance(annotations, dict) else ():
+        for key, part in sorted(annotations.items()) if type(annotations) is dict else ():
             self._later(part, f"{name}.{key}/annotation")
 
     def _globals(self, code: types.CodeType, space: Mapping[str, Any], name: str) -> None:
@@ -216,7 +217,7 @@ class _Walk:
         for number, part in enumerate(chain):
             value = space.get(part)
             last = number == len(chain) - 1 or chain[number + 1] not in space_of(value)
-            if not isinstance(value, types.ModuleType) or last:
+            if not is_module(value) or last:
                 self._name(module, space, part)
                 return
             module, space = str(space_of(value).get("__name__")), space_of(value)
@@ -231,7 +232,7 @@ class _Walk:
             return
         if path in self._ignored or key in _kept(space):
             self._put(path, "state")
-        elif self._owns(module) or isinstance(space.get(key), types.ModuleType):
+        elif self._owns(module) or is_module(space.get(key)):
             self._put(path, "...")
             self._later(space.get(key), path)
 
@@ -252,7 +253,7 @@ class _Walk:
 
     def _loaded(self, target: str, name: str) -> types.ModuleType | None:
         module = sys.modules.get(target) or self._load(target)
-        if isinstance(module, types.ModuleType):
+        if is_module(module):
             return module
         self.opaque.add(f"{target}: {name} imports it when it is called: {module}")
         return None
@@ -367,12 +368,12 @@ def _imports(code: types.CodeType, package: str) -> Iterator[tuple[str, tuple[st
 
 def _builtins(space: Mapping[str, Any]) -> Mapping[str, Any]:
     found = space.get("__builtins__")
-    return found if isinstance(found, dict) else space_of(found)
+    return found if type(found) is dict else space_of(found)
 
 
 def _kept(space: Mapping[str, Any]) -> Collection[str]:
-    kept = space.get(_KEEP)
-    return kept if isinstance(kept, (tuple, list, set, frozenset)) else ()
+    kept: Any = space.get(_KEEP)
+    return kept if type(kept) in (tuple, list, set, frozenset) else ()
 
 
 def _state(value: Any, kind: type) -> dict[str, Any]:
@@ -380,7 +381,7 @@ def _state(value: Any, kind: type) -> dict[str, Any]:
     found = dict(instance_dict(value) or {})
     for cls in type.__dict__["__mro__"].__get__(kind):
         for key, member in own_dict(cls).items():
-            if isinstance(member, types.MemberDescriptorType):
+            if type(member) is types.MemberDescriptorType:
                 try:
                     found.setdefault(key, member.__get__(value))
                 except AttributeError:  # an empty slot

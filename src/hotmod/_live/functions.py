@@ -24,6 +24,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.homes import module_given, place_of
 from hotmod._live.journal import Journal, SavedCode, at_once
+from hotmod._live.kinds import is_class
 
 __all__ = [
     "fits",
@@ -98,7 +99,7 @@ def is_lent(function: types.FunctionType, spaces: Mapping[str, Mapping[str, Any]
     first, *rest = path.split(".")
     value: Any = spaces.get(str(module), home).get(first)
     for name in rest:
-        value = own_dict(value).get(name) if isinstance(value, type) else None
+        value = own_dict(value).get(name) if is_class(value) else None
     return value is function
 
 

@@ -22,6 +22,8 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from hotmod._live.kinds import is_class
+
 __all__ = ["is_counterpart", "learn", "module_given", "name_of", "place_of"]
 
 _HOMES: dict[int, tuple[weakref.ref[type], tuple[str, str]]] = {}  # by the id of the class
@@ -61,11 +63,11 @@ def is_counterpart(old: types.FunctionType, new: types.FunctionType) -> bool:
 
 def module_given(definition: type | types.FunctionType) -> str | None:
     """The module that a definition goes by, if that is not the one that made it; else None."""
-    if isinstance(definition, type):
+    if is_class(definition):
         home, given = name_of(definition)[0], type.__getattribute__(definition, "__module__")
     else:
         home, given = place_of(definition)[0], definition.__module__
-    return given if given != home and isinstance(given, str) else None
+    return given if given != home and type(given) is str else None
 
 
 def learn(module: str, space: Mapping[str, Any], data: bytes, code: Callable[[], types.CodeType]) -> None:
@@ -130,14 +132,14 @@ def _note_own(cls: type, module: str) -> None:
         return
     _note(cls, *known)
     for value in list(type.__dict__["__dict__"].__get__(cls).values()):
-        if isinstance(value, type):
+        if is_class(value):
             _note_own(value, module)
 
 
 def _note_given(cls: type, module: str, name: str, body: types.CodeType) -> None:
     _note(cls, module, name)
     for own, value in list(type.__dict__["__dict__"].__get__(cls).items()):
-        inner = _body_in(body, own) if isinstance(value, type) else None
+        inner = _body_in(body, own) if is_class(value) else None
         if inner is not None:
             _note_given(value, module, f"{name}.{own}", inner)
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.kinds import is_class
 from hotmod._model.errors import HotmodError
 
 __all__ = ["KNOWN", "ClassAdapter"]
@@ -241,7 +242,7 @@ def _leads_to(relationship: dict[str, Any], live: type) -> bool:
         return mapper.class_ is live
     if isinstance(target, str):
         return target.rpartition(".")[2] == live.__name__
-    return target is live or not isinstance(target, type)
+    return target is live or not is_class(target)
 
 
 def _configure_mappers(live: Any) -> None:

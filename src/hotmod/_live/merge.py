@@ -23,6 +23,7 @@ from hotmod._live.definitions import top_level
 from hotmod._live.heap import Heap
 from hotmod._live.homes import is_counterpart, module_given, name_of, place_of
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class, is_function
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
 from hotmod._model.hazards import Hazard
@@ -141,7 +142,7 @@ class Merger:
         """Let a function lead to the callable of another kind that took its name."""
         if id(old) in self._taken or self.is_replaced(old) or not callable(new):
             return new
-        if isinstance(new, type):
+        if is_class(new):
             module, name = name_of(new)
         else:
             dressed = instance_dict(new) or {}
@@ -151,7 +152,7 @@ class Merger:
         if (module, name) != place_of(old) or module not in self._modules:
             return new
         functions.forward(self.journal, old, new)
-        kind = "class" if isinstance(new, type) else type(new).__name__
+        kind = "class" if is_class(new) else type(new).__name__
         return self.refuse(old, new, ("kind-change", f"it was a plain function and is a {kind}"))
 
     def _forward_method(self, old: Any, new: Any) -> Any:
@@ -206,12 +207,12 @@ class Merger:
         if self.is_replaced(old):
             return new
         self._replaced[id(old)] = old, new
-        if isinstance(old, types.FunctionType) and old.__code__.co_filename.startswith("<"):
+        if is_function(old) and old.__code__.co_filename.startswith("<"):
             return new  # made by a library, as the `__init__` of a dataclass is: no text of the user's
         module, name = getattr(old, "__module__", ""), getattr(old, "__qualname__", "")
         advice = (
             "Calls through old references are forwarded to the new function."
-            if isinstance(old, types.FunctionType)
+            if is_function(old)
             else "References to the old object that others hold stay old; restart if they matter."
         )
         self.hazards.append(
@@ -243,13 +244,13 @@ class Merger:
     def _pairs(self) -> list[tuple[type, type]]:
         """The classes that live on, each with the one that it took over."""
         pairs = zip(self._alive[::2], self._alive[1::2], strict=True)
-        return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
+        return [(old, new) for old, new in pairs if is_class(old) and is_class(new)]
 
     @property
     def replaced(self) -> list[tuple[type, type]]:
         """The classes that had to be replaced, each with its successor."""
         pairs = self._replaced.values()
-        return [(old, new) for old, new in pairs if isinstance(old, type) and isinstance(new, type)]
+        return [(old, new) for old, new in pairs if is_class(old) and is_class(new)]
 
     def functions(self) -> list[types.FunctionType]:
         """The functions of before that run new code, or lead to new ones."""
@@ -362,7 +363,7 @@ class Merger:
         self.dropped += [
             value
             for name, value in before.items()
-            if name not in members and isinstance(value, type) and name_of(value)[1] == own + name
+            if name not in members and is_class(value) and name_of(value)[1] == own + name
         ]
         self.before_removal(before.keys() - members.keys())
         classes.take_over(self.journal, old, new, bases, members)
@@ -415,7 +416,7 @@ def _exchange_owner(new: type, old: type) -> None:
     bodies of heirs rely on them.
     """
     for value in list(classes.own_dict(new).values()):
-        space = value if type(value) is dict else None if isinstance(value, type) else instance_dict(value)
+        space = value if type(value) is dict else None if is_class(value) else instance_dict(value)
         for name, part in list((space or {}).items()):
             if part is new:
                 space[name] = old  # type: ignore[index]  # it is not None where it has items
@@ -425,7 +426,7 @@ Handler = Callable[[Merger, Any, Any], Any]
 
 
 def _both_classes(old: Any, new: Any) -> bool:
-    return isinstance(old, type) and isinstance(new, type)
+    return is_class(old) and is_class(new)
 
 
 def _content(cell: types.CellType) -> Any:

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hotmod._live.journal import Journal, at_once
+from hotmod._live.kinds import is_module, space_in, text_in
 
 __all__ = ["children", "forget", "is_submodule", "pin_lines", "space_of", "watch_entries"]
 
 
 def space_of(module: object) -> dict[str, Any]:
     """The namespace of an entry of `sys.modules`; empty for objects that are no module."""
-    return vars(module) if isinstance(module, types.ModuleType) else {}
+    return space_in(module) if is_module(module) else {}
 
 
 def is_submodule(package: str, name: str, value: object) -> bool:
@@ -31,10 +32,7 @@ def is_submodule(package: str, name: str, value: object) -> bool:
 
     Never asks the value: it may be any object.
     """
-    if not issubclass(type(value), types.ModuleType):
-        return False
-    space: Any = vars(types.ModuleType)["__dict__"]
-    return bool(space.__get__(value).get("__name__") == f"{package}.{name}")
+    return is_module(value) and text_in(space_in(value).get("__name__")) == f"{package}.{name}"
 
 
 def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
@@ -43,7 +41,7 @@ def children(package: str, names: Iterable[str]) -> dict[str, types.ModuleType]:
     for name in names:
         if name.startswith(prefix) and "." not in name[len(prefix) :]:
             module = sys.modules.get(name)
-            if isinstance(module, types.ModuleType):
+            if is_module(module):
                 found[name[len(prefix) :]] = module
     return found
 

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from hotmod._live.facts import origin_of
+from hotmod._live.kinds import is_class
 from hotmod._live.modules import space_of
 from hotmod._live.parts import PLAIN, all_parts, parts_of, resolved
 
@@ -115,8 +116,8 @@ def _keys(entry: Any) -> Iterator[Any]:
             module, name = origin_of(part)
             yield module, name
             yield module, name.partition(".<locals>.")[0]
-            yield from (origin_of(each) for each in part.__dict__.values() if isinstance(each, type))
-        elif isinstance(part, type):
+            yield from (origin_of(each) for each in part.__dict__.values() if is_class(each))
+        elif is_class(part):
             yield origin_of(part)
         elif type(part) is types.MethodType:
             if type(part.__func__) is types.FunctionType:

@@ -23,6 +23,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.homes import name_of, place_of
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class, is_function, is_module, space_in
 from hotmod._live.parts import resolved
 
 __all__ = ["Place", "keep", "put_back", "settle"]
@@ -44,7 +45,7 @@ class Place:
 
     def put(self, value: object) -> None:
         """Let the attribute hold something; no `__setattr__` of the subject runs."""
-        setter = type.__setattr__ if isinstance(self.holder, type) else types.ModuleType.__setattr__
+        setter = type.__setattr__ if is_class(self.holder) else types.ModuleType.__setattr__
         setter(self.holder, self.name, value)
 
 
@@ -84,7 +85,7 @@ def settle(places: Iterable[Place], text: bytes) -> None:
     """
     names, computes = _set_by(text)
     for place in places:
-        held = own_dict(place.holder) if isinstance(place.holder, type) else vars(place.holder)
+        held = own_dict(place.holder) if is_class(place.holder) else space_in(place.holder)
         if held.get(place.name) is place.original and (computes or place.name in names):
             place.put(place.value)
 
@@ -113,15 +114,15 @@ def keep(module: str, space: dict[str, Any], before: Mapping[str, Any], names: I
             continue
         home, path = _made_at(had)
         value: object = sys.modules.get(home) if type(home) is str else None
-        if not isinstance(value, types.ModuleType):
+        if not is_module(value):
             continue
-        found = resolved(tuple(str(path).split(".")), vars(value))
+        found = resolved(tuple(str(path).split(".")), space_in(value))
         if found and found[-1] is now:
             space[name] = had
 
 
 def _made_at(definition: types.FunctionType | types.BuiltinFunctionType | type) -> tuple[Any, Any]:
-    if isinstance(definition, types.FunctionType):
+    if is_function(definition):
         return place_of(definition)
     if isinstance(definition, types.BuiltinFunctionType):
         return definition.__module__, definition.__name__
@@ -129,19 +130,19 @@ def _made_at(definition: types.FunctionType | types.BuiltinFunctionType | type) 
 
 
 def _is_made_in(value: object, module: str) -> bool:
-    if isinstance(value, types.FunctionType):
+    if is_function(value):
         return value.__globals__.get("__name__") == module
-    return isinstance(value, type) and name_of(value)[0] == module
+    return is_class(value) and name_of(value)[0] == module
 
 
 def _holders(module: str, space: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
     """What a module knows of others: modules and classes, and the classes of these modules."""
     values = list(space.values())
-    found = [value for value in values if isinstance(value, type)]
+    found = [value for value in values if is_class(value)]
     for each in values:
-        if isinstance(each, types.ModuleType) and each.__name__ != module:
-            yield each, vars(each)
-            known = [value for value in list(vars(each).values()) if isinstance(value, type)]
+        if is_module(each) and each.__name__ != module:
+            yield each, space_in(each)
+            known = [value for value in list(space_in(each).values()) if is_class(value)]
             found += [value for value in known if name_of(value)[0] == each.__name__]
     for cls in {id(each): each for each in found}.values():
         if name_of(cls)[0] != module:
@@ -150,7 +151,7 @@ def _holders(module: str, space: Mapping[str, Any]) -> Iterator[tuple[Any, Mappi
 
 def _inside(value: Any) -> Iterator[Any]:
     """What a wrapper has around: in its closure, and as `__wrapped__`."""
-    if isinstance(value, types.FunctionType):
+    if is_function(value):
         yield value.__dict__.get("__wrapped__")
         for cell in value.__closure__ or ():
             try:
@@ -161,19 +162,19 @@ def _inside(value: Any) -> Iterator[Any]:
 
 def _original(holder: Any, name: str, value: Any, space: Mapping[str, Any]) -> Any:
     """The definition that was made at a place, if what stands there now or its module has kept it."""
-    if isinstance(holder, type):
+    if is_class(holder):
         module, path = name_of(holder)
         place = module, f"{path}.{name}"
     else:
         place = holder.__name__, name
     for each in (*_inside(value), *space.values()):
-        if isinstance(each, types.FunctionType):
+        if is_function(each):
             own = each.__globals__.get("__name__"), each.__code__.co_qualname
             if place in (own, place_of(each)):
                 return each
         elif isinstance(each, types.BuiltinFunctionType):
             if place == (each.__module__, each.__name__):
                 return each
-        elif isinstance(each, type) and name_of(each) == place:
+        elif is_class(each) and name_of(each) == place:
             return each
     return _MISSING

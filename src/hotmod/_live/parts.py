@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hotmod._live.classes import own_dict
+from hotmod._live.kinds import is_class
 from hotmod._live.state import instance_dict
 
 __all__ = ["PLAIN", "WRAPPING", "Chain", "all_parts", "parts_of", "resolved"]
@@ -77,7 +78,7 @@ def resolved(chain: Chain, space: Mapping[str, Any]) -> list[Any]:
         if value is _MISSING:
             break
         found.append(value)
-        if isinstance(value, type):
+        if is_class(value):
             value = own_dict(value).get(part, _MISSING)
         else:
             value = (instance_dict(value) or {}).get(part, _MISSING)

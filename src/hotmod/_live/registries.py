@@ -29,6 +29,7 @@ from hotmod._live.entries import Ties, line_of
 from hotmod._live.facts import origin_of
 from hotmod._live.frameworks import Taken
 from hotmod._live.journal import Journal
+from hotmod._live.kinds import is_class, is_definition
 from hotmod._live.parts import PLAIN, WRAPPING, all_parts, parts_of
 from hotmod._live.registrars import Registrars
 from hotmod._live.state import State
@@ -101,7 +102,7 @@ class Registries:
         for container, items in self._state.containers:
             if id(container) in self._attributes:
                 continue
-            pair, root = isinstance(container, dict), self._state.roots[id(container)]
+            pair, root = issubclass(type(container), dict), self._state.roots[id(container)]
             if len(items) > MAX_LISTED:
                 left = [item for item in items if not self._has_key(item, pair=pair)]
             else:
@@ -122,7 +123,7 @@ class Registries:
         have = set(map(id, left))
         for item in items:
             if id(item) not in have:
-                remove(container, item[0] if isinstance(container, dict) else item)
+                remove(container, item[0] if issubclass(type(container), dict) else item)
 
     def _is_handed_anew(self, root: int, part: Any) -> bool:
         found = [part, *(self._definitions_in(root, part) if self._is_entry(root, part) else ())]
@@ -148,7 +149,7 @@ class Registries:
             if now is None:
                 continue
             root = self._state.roots[id(container)]
-            if isinstance(container, dict):
+            if issubclass(type(container), dict):
                 self._put_pairs(container, self._merged_pairs(root, before, now), now)
             else:
                 self._put_items(container, self._merged_items(root, before, left, now), now)
@@ -170,12 +171,12 @@ class Registries:
         """
         withdrawn = {id(container) for container, *_ in self._withdrawn}
         for container, items in self._state.containers:
-            if not isinstance(container, list) or id(container) in withdrawn or len(items) > MAX_LISTED:
+            if not issubclass(type(container), list) or id(container) in withdrawn or len(items) > MAX_LISTED:
                 continue
             now = contents(container) or []
             if len(now) > len(items) and all(one is two for one, two in zip(items, now, strict=False)):
                 root, merged = self._state.roots[id(container)], list(items)
-                known = {id(item) for item in items if isinstance(item, (types.FunctionType, type))}
+                known = {id(item) for item in items if is_definition(item)}
                 added = [
                     item for item in now[len(items) :] if id(item) not in known or not self._ties.holds(item)
                 ]
@@ -185,11 +186,11 @@ class Registries:
 
     def _put_items(self, container: Any, merged: list[Any], now: list[Any]) -> None:
         """Write a list, deque or set; what other threads appended since `now` was read stays."""
-        if isinstance(container, list):
+        if issubclass(type(container), list):
             list.__setitem__(container, slice(0, len(now)), merged)
         elif len(merged) != len(now) or any(a is not b for a, b in zip(merged, now, strict=True)):
             have, wanted = {id(item) for item in now}, {id(item) for item in merged}
-            if isinstance(container, set):
+            if issubclass(type(container), set):
                 set.update(container, [item for item in merged if id(item) not in have])
                 set.difference_update(container, [item for item in now if id(item) not in wanted])
             else:
@@ -210,7 +211,7 @@ class Registries:
             root = self._state.roots[id(container)]
             for item in contents(container) or []:
                 if id(item) not in have:
-                    parts = item if isinstance(container, dict) else (item,)
+                    parts = item if issubclass(type(container), dict) else (item,)
                     keys = (self._definitions.key(part) for part in parts)
                     self._refilled |= {(root, key[0]) for key in keys if key is not None}
 
@@ -373,7 +374,7 @@ class Registries:
         for container, items in self._state.containers if emptied else ():
             if id(container) in self._attributes:
                 continue
-            if isinstance(container, dict) and any(id(value) in emptied for _, value in items):
+            if issubclass(type(container), dict) and any(id(value) in emptied for _, value in items):
                 now = contents(container) or []
                 put_back(container, [pair for pair in now if id(pair[1]) not in emptied])
 
@@ -405,16 +406,12 @@ def _said(entry: Any) -> list[tuple[type, Any]]:
 
 def _names_in(entry: Any) -> set[tuple[str, str]]:
     """The functions and classes that an entry is, or holds, by module and qualified name."""
-    return {
-        origin_of(part)
-        for part in all_parts(entry)
-        if type(part) is types.FunctionType or isinstance(part, type)
-    }
+    return {origin_of(part) for part in all_parts(entry) if is_definition(part)}
 
 
 def _hooks_of(value: object) -> frozenset[int]:
     """Ids of what sees a class being made, and may register it: hooks of its bases and its metaclass."""
-    if not isinstance(value, type):
+    if not is_class(value):
         return _NO_HOOKS
     bases = (
         base for base in type.__dict__["__mro__"].__get__(value) if "__init_subclass__" in own_dict(base)

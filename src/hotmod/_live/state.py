@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from hotmod._live.heap import identity
+from hotmod._live.kinds import space_in
 from hotmod._live.takeback import (
     Mine,
     contents,
@@ -85,7 +86,7 @@ class State:
     def _walk(self, modules: Iterable[types.ModuleType]) -> None:
         queue: collections.deque[tuple[Any, int, int | None]] = collections.deque()
         for module in modules:
-            queue.extend((value, 0, None) for value in list(vars(module).values()))
+            queue.extend((value, 0, None) for value in list(space_in(module).values()))
         while queue and len(self._seen) < MAX_VISITS:
             value, depth, root = queue.popleft()
             kind = type(value)
@@ -124,13 +125,13 @@ class State:
     def _is_ours(self, kind: type) -> bool:
         """Whether an instance below the top level is walked: never those of the standard library."""
         module = _class_module(kind, "__module__")
-        if not isinstance(module, str):
+        if type(module) is not str:
             return False
         return self._owned(module) or module.partition(".")[0] not in sys.stdlib_module_names
 
     def _enter_class(self, value: type) -> Iterator[Any]:
         module = _class_module(value, "__module__")
-        if isinstance(module, str) and self._owned(module):
+        if type(module) is str and self._owned(module):
             space = dict(_class_dict(value))
             self.classes.append((value, space))
             yield from space.values()

@@ -24,6 +24,7 @@ from hotmod._live.classes import own_dict
 from hotmod._live.functions import is_forwarding
 from hotmod._live.heap import Heap, identity
 from hotmod._live.homes import name_of, place_of
+from hotmod._live.kinds import is_class, is_function, is_module, space_in
 from hotmod._live.state import instance_dict
 
 __all__ = ["definitions_in", "holders"]
@@ -55,8 +56,8 @@ class _Search:
         self._level: dict[int, _Node] = {}
         self._names: dict[int, str] = {}
         for name, module in list(sys.modules.copy().items()):
-            if isinstance(module, types.ModuleType):
-                self._names.setdefault(id(vars(module)), name)
+            if is_module(module):
+                self._names.setdefault(id(space_in(module)), name)
         for one in targets:
             self._level[id(one)] = _Node(one, [(id(one), "")], {id(one)})
         self._locals = _locals_of_frames()
@@ -162,7 +163,7 @@ def _is_ours(holder: Any) -> bool:
         return _is_ours(holder.__func__)
     named = kind in (types.FunctionType, types.BuiltinFunctionType)
     module = holder.__module__ if named else type.__getattribute__(kind, "__module__")
-    return isinstance(module, str) and module.partition(".")[0] == "hotmod"
+    return type(module) is str and module.partition(".")[0] == "hotmod"
 
 
 def _through(holder: Any, item: object) -> Callable[[str], str | None] | None:
@@ -251,8 +252,8 @@ def definitions_in(spaces: Mapping[str, Mapping[str, Any]]) -> Iterable[tuple[st
     """(module, name, object) of the functions and classes that modules define at top level."""
     for module, space in spaces.items():
         for name, value in space.items():
-            if isinstance(value, type):
+            if is_class(value):
                 if name_of(value)[0] == module:
                     yield module, name, value
-            elif isinstance(value, types.FunctionType) and place_of(value)[0] == module:
+            elif is_function(value) and place_of(value)[0] == module:
                 yield module, name, value

@@ -142,7 +142,7 @@ def undo_of_container(value: Any, before: list[Any], mine: Mine) -> Callable[[],
         return None
     if mine is everything:
         return _whole(value, before, now)
-    if isinstance(value, dict):
+    if issubclass(type(value), dict):
         return undo_of_mapping(value, dict(before), dict(now), mine, remove, set_item)
     old, new = {id(item) for item in before}, {id(item) for item in now}
     added = [item for item in now if id(item) not in old and mine(item)]
@@ -192,7 +192,7 @@ def undo_of_mapping(
         return None
 
     def undo() -> None:
-        current = dict(contents(value) or _class_dict(value)) if not isinstance(value, dict) else value
+        current = dict(contents(value) or _class_dict(value)) if not issubclass(type(value), dict) else value
         for key, (old, new) in changed.items():
             if current.get(key, _MISSING) is not new:
                 continue

@@ -39,7 +39,7 @@ def twins_for(pairs: Iterable[tuple[type, type]], heap: Heap) -> list[tuple[Any,
     found = heap.instances(stuck)
     twins = {id(value): _twin(value, stuck[id(type(value))]) for value in found}
     for holder in gc.get_referrers(*found):
-        if holder is not found and not isinstance(holder, types.FrameType):
+        if holder is not found and type(holder) is not types.FrameType:
             _exchange_in(holder, twins)
     return [(value, twins[id(value)]) for value in found]
 
