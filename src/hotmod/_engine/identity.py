@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
-from hotmod._live import adapters, aliases, bodies, classes, originals, stale
+from hotmod._live import adapters, aliases, bodies, classes, originals, stale, stores
 from hotmod._live.behind import class_behind
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
@@ -124,7 +124,9 @@ class Identity:
             text = self._texts[module][0] if module in self._texts else None
             if text is not None:
                 space = self._before[module]
-                self._places[module] = originals.put_back(self._journal, module, space, text.data)
+                self._places[module] = originals.put_back(
+                    self._journal, module, space, stores.in_text(text.data)
+                )
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if is_class(value) and name in self._names.get(module, (name,)):
@@ -210,8 +212,9 @@ class Identity:
         names, tables and registries, just as in a fresh process.
         """
         self.merger.whole.discard(module)
-        if module in self._places:
-            originals.settle(self._places.pop(module), self._texts[module][1].data)
+        if places := self._places.pop(module, None):
+            code = self._codes[module]
+            originals.settle(places, stores.in_code(code), stores.in_functions(code))
         self.merger.finish()
         self._merge(module, space, classes_only=True)
 

@@ -21,7 +21,7 @@ from typing import Any
 from hotmod._engine.hooks import RAN
 from hotmod._engine.opening import Prepared, only_defines
 from hotmod._engine.undisturbed import undisturbed
-from hotmod._live import codes, originals, patch
+from hotmod._live import codes, originals, patch, stores
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
 from hotmod._live.derived import memories
@@ -35,6 +35,7 @@ from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
 from hotmod._live.stale import codes_in
 from hotmod._plan import Part
+from hotmod._source.diff import EditKind
 
 __all__ = ["Parts"]
 
@@ -65,13 +66,14 @@ class Parts:
         self.forgotten: list[str] = []
         self.lost: list[types.FunctionType] = []
         self.running: dict[str, Running] = {}
+        self._places: dict[str, list[originals.Place]] = {}
         self._binders: dict[str, Binder] = {}  # of modules of which the opening ran, and the rest did not yet
 
     def __contains__(self, module: str) -> bool:
         return module in self._every
 
     def prepare(self) -> None:
-        """Find what gets new code, before anything is changed."""
+        """Find what gets new code, and put back what statements had replaced that run again or are gone."""
         first, later = [], []
         for name, each in self._every.items():
             space, runs = vars(sys.modules[name]), {(run.first, run.last) for run in each.part.runs}
@@ -91,6 +93,18 @@ class Parts:
         self._later = late if later else None
         self.lost += [*found.lost, *(each.function for each in found.unfit)]
         self._found = found
+        for name, each in self._every.items():
+            self._put_back(name, each)
+
+    def _put_back(self, name: str, each: Prepared) -> None:
+        edits = each.part.edits.edits
+        gone = [edit.old for edit in edits if edit.old is not None and edit.kind in _GONE]
+        ran = stores.in_code(each.old, [(one.first, one.last) for one in gone]) if gone else stores.Stores()
+        ran |= stores.in_code(each.running) if each.running is not None else stores.Stores()
+        space = vars(sys.modules[name])
+        self._places[name] = originals.put_back(self._journal, name, space, ran)
+        if each.running is None:
+            originals.settle(self._places.pop(name), stores.Stores(), stores.Stores())
 
     def patch(self) -> None:
         """Give new code to every function whose statement does not run; one step for other threads."""
@@ -139,9 +153,6 @@ class Parts:
         name, space = each.part.module, vars(sys.modules[each.part.module])
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
-        lines = each.part.text.data.splitlines()
-        ran = b"\n".join(line for run in each.part.runs for line in lines[run.first - 1 : run.last])
-        originals.put_back(self._journal, name, space, ran, surely=True)
         for item in each.part.cleared:
             _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
@@ -173,6 +184,7 @@ class Parts:
         gone = bound - binder.bound - IMPORT_NAMES - set(kept)
         for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
+        originals.settle(self._places.pop(name, ()), stores.in_code(each.running), stores.Stores())
         originals.keep(name, space, before, binder.bound)
         _bind_submodules(name, space, {*gone, *each.part.cleared})
         space.update({item: before[item] for item in kept})  # a function may have bound it
@@ -286,6 +298,9 @@ class Parts:
     def every(self) -> Mapping[str, Prepared]:
         """The parts by module."""
         return self._every
+
+
+_GONE = (EditKind.REMOVED, EditKind.CHANGED)
 
 
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:
