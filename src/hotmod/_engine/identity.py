@@ -96,6 +96,10 @@ class Identity:
         edits: Mapping[str, Edits] = types.MappingProxyType({}),
         names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
     ) -> None:
+        before = {
+            name: {**space, **originals.under(name, space, names.get(name, ()))}
+            for name, space in before.items()
+        }
         self._ran = ran
         self._texts = texts
         self._names = names
@@ -117,16 +121,17 @@ class Identity:
         self._places: dict[str, list[originals.Place]] = {}
         self._is_merged = False
 
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """Merge the classes that are built by the current thread in this context."""
+    def put_back(self) -> None:
+        """Undo what modules that are about to run as a whole have put in the place of others' definitions."""
         for module in self.merger.whole:
             text = self._texts[module][0] if module in self._texts else None
             if text is not None:
-                space = self._before[module]
-                self._places[module] = originals.put_back(
-                    self._journal, module, space, stores.in_text(text.data)
-                )
+                space, ran = self._before[module], stores.in_text(text.data)
+                self._places[module] = originals.put_back(self._journal, module, space, ran)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Merge the classes that are built by the current thread in this context."""
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if is_class(value) and name in self._names.get(module, (name,)):
@@ -214,7 +219,7 @@ class Identity:
         self.merger.whole.discard(module)
         if places := self._places.pop(module, None):
             code = self._codes[module]
-            originals.settle(places, stores.in_code(code), stores.in_functions(code))
+            originals.settle(self._journal, places, stores.in_code(code), stores.in_functions(code))
         self.merger.finish()
         self._merge(module, space, classes_only=True)
 

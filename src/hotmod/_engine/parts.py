@@ -34,6 +34,7 @@ from hotmod._live.modules import is_submodule, space_of
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
 from hotmod._live.stale import codes_in
+from hotmod._live.stores import Stores
 from hotmod._plan import Part
 from hotmod._source.diff import EditKind
 
@@ -97,14 +98,20 @@ class Parts:
             self._put_back(name, each)
 
     def _put_back(self, name: str, each: Prepared) -> None:
-        edits = each.part.edits.edits
-        gone = [edit.old for edit in edits if edit.old is not None and edit.kind in _GONE]
-        ran = stores.in_code(each.old, [(one.first, one.last) for one in gone]) if gone else stores.Stores()
-        ran |= stores.in_code(each.running) if each.running is not None else stores.Stores()
-        space = vars(sys.modules[name])
-        self._places[name] = originals.put_back(self._journal, name, space, ran)
+        """Put back what statements of a module had replaced that run again or are gone."""
+        space, path = vars(sys.modules[name]), each.part.text.path
+        edits = [edit for edit in each.part.edits.edits if edit.kind in _GONE]
+        text = "\n".join(edit.old.text for edit in edits if edit.old is not None)
+        ran = calls = stores.NOTHING
+        if text:
+            gone = compile(text, path, "exec", dont_inherit=True)
+            ran = _without_others(stores.in_code(gone), stores.in_calls(gone, space), each, space)
+        if each.running is not None:
+            ran |= stores.in_code(each.running)
+            calls = stores.in_calls(each.running, space)
+        self._places[name] = originals.put_back(self._journal, name, space, ran, calls)
         if each.running is None:
-            originals.settle(self._places.pop(name), stores.Stores(), stores.Stores())
+            originals.settle(self._journal, self._places.pop(name), stores.NOTHING)
 
     def patch(self) -> None:
         """Give new code to every function whose statement does not run; one step for other threads."""
@@ -156,7 +163,9 @@ class Parts:
         for item in each.part.cleared:
             _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
-        return Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
+        bound = {item for run in each.part.runs for item in run.binds}
+        had = {**before, **originals.under(name, before, bound)}
+        return Binder(space, had, merger.merge, fresh, _leftovers(each.part), kept)
 
     def run(
         self, name: str, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
@@ -184,7 +193,7 @@ class Parts:
         gone = bound - binder.bound - IMPORT_NAMES - set(kept)
         for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
-        originals.settle(self._places.pop(name, ()), stores.in_code(each.running), stores.Stores())
+        originals.settle(self._journal, self._places.pop(name, ()), stores.in_code(each.running))
         originals.keep(name, space, before, binder.bound)
         _bind_submodules(name, space, {*gone, *each.part.cleared})
         space.update({item: before[item] for item in kept})  # a function may have bound it
@@ -298,6 +307,17 @@ class Parts:
     def every(self) -> Mapping[str, Prepared]:
         """The parts by module."""
         return self._every
+
+
+def _without_others(ran: Stores, called: Stores, each: Prepared, space: Mapping[str, Any]) -> Stores:
+    """What statements set that are gone, by functions that they called as well, if no other one sets it."""
+    if not (called.names or ran.computes):
+        return ran
+    still = stores.in_code(each.new) | stores.in_calls(each.new, space)
+    names = called.names
+    if ran.computes and not still.computes:
+        names |= stores.in_text("\n".join(each.part.edits.old.lines).encode("utf-8", "replace")).names
+    return dataclasses.replace(ran | called, names=ran.names | (names - still.names))
 
 
 _GONE = (EditKind.REMOVED, EditKind.CHANGED)

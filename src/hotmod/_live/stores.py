@@ -14,13 +14,14 @@ import dataclasses
 import dis
 import re
 import types
-from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["Stores", "in_code", "in_functions", "in_text"]
+__all__ = ["NOTHING", "Stores", "in_calls", "in_code", "in_functions", "in_text"]
 
 _SETTERS = frozenset(("setattr", "__setattr__", "__setitem__", "update", "setdefault", "__dict__", "vars"))
 _NAMES_SET = re.compile(rb"\.(__(?:module|qualname|name)__)\s*=[^=]|[\"'](__(?:module|qualname|name)__)[\"']")
-_STORES = bytes(dis.opmap[name] for name in ("STORE_ATTR", "STORE_SUBSCR"))
+_STORES = frozenset(dis.opmap[name] for name in ("STORE_ATTR", "STORE_SUBSCR"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,6 +49,9 @@ class Stores:
         )
 
 
+NOTHING = Stores()
+
+
 def in_text(data: bytes) -> Stores:
     """All that a text spells may be what it sets."""
     texts = {each.decode("utf-8", "replace") for each in re.findall(rb"[\w.\x80-\xff]+", data)}
@@ -57,41 +61,49 @@ def in_text(data: bytes) -> Stores:
     return Stores(frozenset(names), frozenset(words), frozenset(texts))
 
 
-def in_code(code: types.CodeType, lines: Iterable[tuple[int, int]] | None = None) -> Stores:
-    """What code sets by itself, not by the functions that it defines.
-
-    Args:
-        code: the code.
-        lines: first and last lines of the statements that count; None for all.
-    """
-    if not (set(_STORES).intersection(code.co_code[::2]) or _SETTERS.intersection(code.co_names)):
-        return Stores()
-    wanted = None if lines is None else {line for first, last in lines for line in range(first, last + 1)}
-    names, words, texts = set[str](), set[str](), set[str]()
-    by_text = False
+def in_code(code: types.CodeType) -> Stores:
+    """What code sets by itself, not by the functions that it defines or calls."""
+    if not (_STORES.intersection(code.co_code[::2]) or _SETTERS.intersection(code.co_names)):
+        return NOTHING
+    names, words, texts, by_text = set[str](), set(code.co_names), set[str](), False
     for each in dis.get_instructions(code):
-        line = each.positions.lineno if each.positions is not None else None
-        if wanted is not None and line not in wanted:
-            continue
         if each.opname == "STORE_ATTR":
             names.add(each.argval)
-        by_text = by_text or each.opname == "STORE_SUBSCR"
-        if type(each.argval) is str:
-            by_text = by_text or (each.argval in _SETTERS and each.opname != "LOAD_CONST")
-            words.add(each.argval)
-            if each.opname == "LOAD_CONST":
-                texts.add(each.argval)
-        elif type(each.argval) is tuple:
-            texts.update(part for part in each.argval if type(part) is str)
+        elif each.opname == "STORE_SUBSCR" or (each.argval in code.co_names and each.argval in _SETTERS):
+            by_text = True
+    for const in code.co_consts:
+        parts = const if type(const) is tuple else (const,)
+        texts.update(part for part in parts if type(part) is str)
     words.update(part for text in texts for part in text.split("."))
-    return Stores(frozenset(names | texts if by_text else names), frozenset(words), frozenset(texts), by_text)
+    if by_text:
+        names |= texts
+    return Stores(frozenset(names), frozenset(words), frozenset(texts), by_text)
 
 
 def in_functions(tree: types.CodeType) -> Stores:
     """What the functions and classes set that code defines."""
-    found, left = Stores(), [const for const in tree.co_consts if type(const) is types.CodeType]
+    found, left = NOTHING, [const for const in tree.co_consts if type(const) is types.CodeType]
     while left:
         code = left.pop()
         found |= in_code(code)
         left += [const for const in code.co_consts if type(const) is types.CodeType]
+    return found
+
+
+def in_calls(code: types.CodeType, space: Mapping[str, Any]) -> Stores:
+    """What functions of a module set whose names some of its code spells, and those that these spell.
+
+    Args:
+        code: the code.
+        space: the namespace of the module.
+    """
+    found, seen, left = NOTHING, set[str](), list(code.co_names)
+    while left:
+        name = left.pop()
+        value = space.get(name)
+        if name in seen or type(value) is not types.FunctionType or value.__globals__ is not space:
+            continue
+        seen.add(name)
+        found |= in_code(value.__code__)
+        left += value.__code__.co_names
     return found
