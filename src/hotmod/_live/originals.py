@@ -170,11 +170,19 @@ def under(module: str, before: Mapping[str, Any], names: Iterable[str], owner: s
     found = {}
     for name in names:
         value = _unwrapped(before.get(name))
-        if is_function(value) and not _is_made_in(value, module):
+        if is_function(value) and not _is_made_in(value, module) and _knows(value.__globals__, module):
             original = _around(value, (module, f"{owner}{name}"))
             if original is not _MISSING:
                 found[name] = original
     return found
+
+
+def _knows(space: Mapping[str, Any], module: str) -> bool:
+    """Whether a module has something of another one at hand; one that makes decorators has not."""
+    return any(
+        space_in(each).get("__name__") == module if is_module(each) else _is_made_in(each, module)
+        for each in list(space.values())
+    )
 
 
 def still_replaced(

@@ -17,7 +17,7 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NOTHING", "Stores", "in_calls", "in_code", "in_functions", "in_text"]
+__all__ = ["NOTHING", "Stores", "gives_names", "in_calls", "in_code", "in_functions", "in_text"]
 
 _SETTERS = frozenset(("setattr", "__setattr__", "__setitem__", "update", "setdefault", "__dict__", "vars"))
 _NAMES_SET = re.compile(rb"\.(__(?:module|qualname|name)__)\s*=[^=]|[\"'](__(?:module|qualname|name)__)[\"']")
@@ -50,6 +50,11 @@ class Stores:
 
 
 NOTHING = Stores()
+
+
+def gives_names(data: bytes) -> bool:
+    """Whether a text may give definitions other names than those with which they were made."""
+    return _NAMES_SET.search(data) is not None
 
 
 def in_text(data: bytes) -> Stores:
