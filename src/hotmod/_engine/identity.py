@@ -123,9 +123,8 @@ class Identity:
 
     def put_back(self) -> None:
         """Undo what modules that are about to run as a whole have put in the place of others' definitions."""
-        for module in self.merger.whole:
-            text = self._texts[module][0] if module in self._texts else None
-            if text is not None:
+        for module, (text, _) in reversed(self._texts.items()):  # what was put around another's goes first
+            if text is not None and module in self.merger.whole:
                 space, ran = self._before[module], stores.in_text(text.data)
                 self._places[module] = originals.put_back(self._journal, module, space, ran)
 

@@ -94,7 +94,7 @@ class Parts:
         self._later = late if later else None
         self.lost += [*found.lost, *(each.function for each in found.unfit)]
         self._found = found
-        for name, each in self._every.items():
+        for name, each in reversed(self._every.items()):  # what was put around another's goes first
             self._put_back(name, each)
 
     def _put_back(self, name: str, each: Prepared) -> None:
