@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
 from typing import Any
 
 import pytest
@@ -21,8 +20,8 @@ import types
 
 ON = []
 
-_SPECIAL = """getattribute getattr setattr delattr eq ne lt le gt ge hash bool len iter next repr str dir contains
-getitem setitem delitem call reversed index int float format bytes enter exit reduce reduce_ex copy deepcopy
+_SPECIAL = """getattribute getattr setattr delattr eq ne lt le gt ge hash bool len iter next repr str dir
+contains getitem setitem delitem call reversed index int float format bytes enter exit reduce reduce_ex copy deepcopy
 instancecheck subclasscheck fspath length_hint missing sizeof add or and""".split()
 
 
@@ -163,7 +162,12 @@ FILES = {
     "shop/__init__.py": "",
     "shop/zoo.py": ZOO,
     "shop/use.py": USE,
-    "shop/other.py": "from shop.use import *\nfrom shop import use\nTWICE = RATE * 2\nHELD = [use.price, Cart]\n",
+    "shop/other.py": """
+from shop.use import *
+from shop import use
+TWICE = RATE * 2
+HELD = [use.price, Cart]
+""",
 }
 ANSWER = "[*shop.use.answer(), shop.other.TWICE]"
 

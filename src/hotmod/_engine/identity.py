@@ -123,7 +123,7 @@ class Identity:
 
     def put_back(self) -> None:
         """Undo what modules that are about to run as a whole have put in the place of others' definitions."""
-        for module, (text, _) in reversed(self._texts.items()):  # what was put around another's goes first
+        for module, (text, _) in reversed([*self._texts.items()]):  # what was put around another's goes first
             if text is not None and module in self.merger.whole:
                 space, ran = self._before[module], stores.in_text(text.data)
                 self._places[module] = originals.put_back(self._journal, module, space, ran)
