@@ -21,8 +21,8 @@ import types
 ON = []
 
 _SPECIAL = """getattribute getattr setattr delattr eq ne lt le gt ge hash bool len iter next repr str dir
-contains getitem setitem delitem call reversed index int float format bytes enter exit reduce reduce_ex copy deepcopy
-instancecheck subclasscheck fspath length_hint missing sizeof add or and""".split()
+contains getitem setitem delitem call reversed index int float format bytes enter exit reduce reduce_ex copy
+deepcopy instancecheck subclasscheck fspath length_hint missing sizeof add or and""".split()
 
 
 def tell(kind, name):

@@ -65,7 +65,7 @@ def exchange(
 
 
 def _exchange_dict(space: dict[Any, Any], kept: Mapping[int, Any]) -> None:
-    if any(type(key) not in _NEVER and id(key) in kept for key in space):
+    if any(type(key) not in _NEVER and id(key) in kept for key in dict.keys(space)):
         items = contents(space) or []
         put_back(space, [(translated(key, kept), translated(value, kept)) for key, value in items])
         return

@@ -144,7 +144,7 @@ def take_over(
     """
     before, had, metaclass = dict(own_dict(live)), bases_of(live), type(live)
     was_abstract = _makes_abstract(live)
-    journal.record(f"class {live.__module__}.{live.__qualname__}", _undo_of(live))
+    journal.record(f"class {'.'.join(map(str, name_of(live)))}", _undo_of(live))
     if not _identical(had, bases):
         _SETTERS["__bases__"].__set__(live, bases)
     if metaclass is not type(fresh):
