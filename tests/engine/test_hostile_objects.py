@@ -196,3 +196,42 @@ def test_nothing_is_asked_of_objects(
         if old in ("TAX = 1", EDITS[-1][0]):
             space: dict[str, Any] = {"shop": sys.modules["shop"]}
             assert repr(eval(ANSWER, space)) == fresh(project, ANSWER, "shop.other"), new
+
+
+PROXIES = """
+from unittest.mock import MagicMock
+
+from werkzeug.local import LocalProxy
+
+
+def find():
+    raise RuntimeError("there is nothing behind it now")
+
+
+proxy = LocalProxy(find)
+mock = MagicMock()
+held = [proxy, mock]
+
+
+class Cart:
+    proxy, mock = proxy, mock
+    rate = 1
+
+
+def price(value=proxy, other=mock):
+    return Cart.rate
+"""
+
+
+@pytest.mark.parametrize("strategy", ["minimal", "modules"])
+def test_mocks_and_unbound_proxies(project: Project, strategy: Any) -> None:
+    """A mock is not called, and a proxy with nothing behind it hinders no reload."""
+    project.write({"shop/__init__.py": "", "shop/use.py": PROXIES})
+    module: Any = project.load("shop.use")
+    reloader = hotmod.Reloader("shop", strategy=strategy)
+    for old, new in [("rate = 1", "rate = 2"), ("price(value", "price(first=1, value"), ("held", "kept")]:
+        project.write({"shop/use.py": (project.folder / "shop/use.py").read_text("utf-8").replace(old, new)})
+        assert reloader.reload(check=True).status == "applied"
+        assert module.mock.mock_calls == []
+    assert module.price() == 2
+    assert reloader.verify().differences == ()

@@ -348,7 +348,7 @@ def _named(module: str, space: Mapping[str, Any], ran: Stores) -> Iterator[Place
     values = [space.get(word) for word in ran.words] if names else []
     for value in {id(each): each for each in values if is_definition(each)}.values():
         made, given = _made(value), _given(value)
-        for name in names:
+        for name in names - {"__name__"} if is_class(value) else names:
             spelled = type(given[name]) is not str or given[name] in ran.texts | own
             if spelled and given[name] != made[name]:
                 yield Place(value, name, given[name], made[name], given[name])
