@@ -24,7 +24,7 @@ from typing import Any
 from hotmod._live.classes import own_dict
 from hotmod._live.facts import content_of
 from hotmod._live.heap import CACHE
-from hotmod._live.homes import name_of, place_of
+from hotmod._live.homes import first_line, name_of, place_of
 from hotmod._live.journal import Journal
 from hotmod._live.kinds import is_class, is_definition, is_function, is_module, space_in, text_in
 from hotmod._live.parts import resolved
@@ -54,6 +54,9 @@ class Place:
             space_in(self.holder)[self.name] = value
         elif is_class(self.holder):
             type.__setattr__(self.holder, self.name, value)
+            line = first_line(self.holder) if self.name == "__module__" and value is self.original else None
+            if line is not None and sys.version_info >= (3, 13):  # which forgets it with each new name
+                type.__setattr__(self.holder, "__firstlineno__", line)
         else:
             setattr(self.holder, self.name, value)
 
