@@ -29,6 +29,7 @@ from hotmod._plan.purity import is_pure
 from hotmod._plan.reading import read_again
 from hotmod._plan.spread import Spread
 from hotmod._plan.ties import ties_of
+from hotmod._plan.turns import run_by_turns, run_stars_in_cycles, turns_of
 from hotmod._source.diff import Edits, diff
 from hotmod._source.facts import Facts, Kind, facts_in
 from hotmod._source.graph import ImportGraph
@@ -214,6 +215,7 @@ class _Maker:
         while size != (size := (len(spread.whole), sum(map(len, spread.runs.values())))):
             spread.spread()
             self._by_hidden_ways()
+            run_by_turns(self._spread, self._graph)
             self._together()
             self._with_partners()
 
@@ -235,7 +237,7 @@ class _Maker:
 
     def _together(self) -> None:
         """Of modules that import each other, all that take part run as a whole, or none."""
-        self._stars_in_cycles()
+        run_stars_in_cycles(self._spread, self._graph)
         if not self._spread.whole:
             return
         taking = {name for name, runs in self._spread.runs.items() if runs} | set(self._spread.whole)
@@ -244,22 +246,6 @@ class _Maker:
             whole = [name for name in inside if name in self._spread.whole]
             for name in inside if whole and len(inside) > len(whole) else ():
                 self._spread.run_whole(name, Cause(name, 1, f"it and {whole[0]} import each other"))
-
-    def _stars_in_cycles(self) -> None:
-        """What a star import within a cycle brings depends on how far the other module had come."""
-        spread = self._spread
-        ran = {name: set(runs) for name, runs in spread.runs.items() if name not in spread.whole}
-        for name in {*ran, *spread.stars} - set(spread.whole):
-            bases = {
-                spread.program.absolute(name, each)
-                for index, facts in enumerate(spread.program.facts(name))
-                if index in ran.get(name, ()) or name in spread.stars
-                for each in facts.imports
-                if each.name == "*" and each.local
-            }
-            for members in self._graph.cycles() if bases else ():
-                if name in members and not bases.isdisjoint(members):
-                    spread.run_whole(name, Cause(name, 1, f"it and {min(bases)} import each other"))
 
     def plan(self, was: ImportGraph, frozen_edits: Sequence[Hazard]) -> Plan:
         """The finished plan."""
@@ -272,7 +258,7 @@ class _Maker:
             for name, edits in self._edits.items()
             if name not in whole and name in rank and name not in self._frozen
         }
-        order = self._order(whole | running | patched)
+        order = turns_of(spread, self._graph).sort(self._order(whole | running | patched))
         parts = {name: self._part(name) for name in order if name not in whole}
         steps = [
             Step(name, "remove", "deleted") for name in sorted(self._gone & rank.keys(), key=rank.__getitem__)
