@@ -247,7 +247,7 @@ def test_a_graph_draws_what_weighs_more() -> None:
     assert dot.count("color=") == 2
     mermaid = made.to_mermaid()
     assert "m1 ==> m0" in mermaid
-    assert ["m0", "m1"] == [line.split()[1] for line in mermaid.splitlines() if "style" in line]
+    assert [line.split()[1] for line in mermaid.splitlines() if "style" in line] == ["m0", "m1"]
 
 
 HARD = {

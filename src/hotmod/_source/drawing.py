@@ -29,8 +29,8 @@ _CYCLE = "#d1242f"
 def to_dot(graph: ImportGraph) -> str:
     """The graph in the language of Graphviz.
 
-    Arrows are thick where the importer reads what it imports while its body runs, else solid at import, dashed
-    later, dotted for type checking. Modules of a cycle are red.
+    Arrows are thick where the importer reads what it imports while its body runs, else solid at import,
+    dashed later, dotted for type checking. Modules of a cycle are red.
     """
     cycle, red = _cycles(graph), f' [color="{_CYCLE}"]'
     lines = ["digraph imports {", "    rankdir=LR;", "    node [shape=box];"]
@@ -43,8 +43,8 @@ def to_dot(graph: ImportGraph) -> str:
 def to_mermaid(graph: ImportGraph) -> str:
     """The graph as a Mermaid flowchart.
 
-    Arrows are thick where the importer reads what it imports while its body runs, else solid at import, dotted
-    for what runs later or never. Modules of a cycle are red.
+    Arrows are thick where the importer reads what it imports while its body runs, else solid at import,
+    dotted for what runs later or never. Modules of a cycle are red.
     """
     # Mermaid has reserved words ("end", "graph"), so nodes get numbers for names.
     number = {module: f"m{index}" for index, module in enumerate(graph)}
@@ -89,11 +89,8 @@ def _arrows(graph: ImportGraph) -> Iterator[tuple[str, str, str]]:
     for importer in graph:
         styles: dict[str, str] = {}
         for edge in graph.imports(importer):
-            never = edge.kind is ImportKind.TYPE_CHECKING
-            if edge.at_import:
-                style = "hard" if edge.hard else "solid"
-            else:
-                style = "dotted" if never else "dashed"
+            never = "dotted" if edge.kind is ImportKind.TYPE_CHECKING else "dashed"
+            style = never if not edge.at_import else "hard" if edge.hard else "solid"
             before = styles.get(edge.imported, "dotted")
             styles[edge.imported] = min(style, before, key=_STYLES.index)
         for imported in sorted(styles):
