@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from hotmod._config import configure, mode, switched_off
 from hotmod._engine.beginning import Beginning
-from hotmod._engine.closing import close_instance, open_instance
+from hotmod._engine.closing import close_instance, open_instance, running_loop
 from hotmod._engine.failures import is_internal
 from hotmod._engine.manual import ManualWatcher
 from hotmod._engine.saying import say
@@ -45,15 +45,16 @@ Mode = Literal["migrate", "recreate"]
 
 
 class _Tenant:
-    """An instance, and how many calls are in it."""
+    """An instance, how many calls are in it, and the event loop in which it was used last."""
 
-    __slots__ = ("calls", "instance", "made_at", "retired")
+    __slots__ = ("calls", "instance", "loop", "made_at", "retired")
 
     def __init__(self, instance: Any, made_at: int) -> None:
         self.instance = instance
         self.calls = 0
         self.retired = False
         self.made_at = made_at
+        self.loop = running_loop()
 
 
 class Served:
@@ -114,6 +115,7 @@ class Served:
             over = self._settle()
             tenant = self._tenant
             tenant.calls += 1
+            tenant.loop = running_loop() or tenant.loop
         try:
             _close(over)
             yield tenant.instance
@@ -209,6 +211,13 @@ class Proxy:
         served = _served(self)
         return _method(served, "__call__", served.instance.__call__)(*args, **kwargs)
 
+    def __reduce_ex__(self, _protocol: object) -> Any:
+        msg = (
+            f"{self!r} can't be copied or pickled: it follows files, here. It goes on; use its "
+            "`__hotmod__.instance`."
+        )
+        raise TypeError(msg)
+
     def __dir__(self) -> Iterable[str]:
         return dir(_served(self).instance)
 
@@ -248,7 +257,8 @@ def live(
         *args: for the class, each time that an instance is made.
         on_change: `"migrate"` keeps the instance with its state and gives it the new code; `"recreate"` makes
             a new one with the same arguments, and closes the old one when the calls in it are over: by
-            `close()`, or `aclose()`, or else as a context manager, which is then entered when it is made.
+            `close()`, or `aclose()`, which runs in the event loop in which it was called last, or else as a
+            context manager, which is then entered when it is made.
         py_modules: further modules, packages, folders or files to follow.
         **kwargs: as `args`.
 
@@ -329,8 +339,8 @@ def _move(instance: Any, cls: Any) -> None:
     except TypeError:
         say(
             logging.ERROR,
-            "hotmod: the instance of %s can't be one of the new class, and goes on with the code that it "
-            "had; make it anew, or use on_change='recreate'",
+            "hotmod: the instance of %s can't be one of the new class, and stays one of the class before; make "
+            "it anew, or use on_change='recreate'",
             own,
             with_error=True,
         )
@@ -338,7 +348,7 @@ def _move(instance: Any, cls: Any) -> None:
 
 def _close(tenants: Iterable[_Tenant]) -> None:
     for tenant in tenants:
-        close_instance(tenant.instance)
+        close_instance(tenant.instance, tenant.loop)
 
 
 def _method(served: Served, name: str, value: Any) -> Callable[..., Any]:
