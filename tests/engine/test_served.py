@@ -352,7 +352,7 @@ def test_an_instance_is_closed_in_the_loop_that_called_it(executor: Project, ser
 @pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_proxy_is_not_copied(way: Callable[[object], object], executor: Project, serve: Serve) -> None:
     """A copy would follow nothing: it is refused, in words."""
-    with pytest.raises(TypeError, match="use its `__hotmod__.instance`"):
+    with pytest.raises(TypeError, match=r"use its `__hotmod__\.instance`"):
         way(serve("my_executor:MyExecutor", "Ada"))
 
 

@@ -339,8 +339,8 @@ def _move(instance: Any, cls: Any) -> None:
     except TypeError:
         say(
             logging.ERROR,
-            "hotmod: the instance of %s can't be one of the new class, and stays one of the class before; make "
-            "it anew, or use on_change='recreate'",
+            "hotmod: the instance of %s can't be one of the new class, and stays one of the class before; "
+            "make it anew, or use on_change='recreate'",
             own,
             with_error=True,
         )
