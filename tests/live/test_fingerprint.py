@@ -289,6 +289,13 @@ def test_state_can_be_left_out_by_name(mint: Project) -> None:
     assert fingerprint(main.remembers, "mint", ignore=["mint.main:STATE"]) == before
 
 
+def test_what_is_no_code_has_no_fingerprint(mint: Project) -> None:
+    """The name of a function, say, would be the same whatever the function is."""
+    with pytest.raises(hotmod.ConfigError, match="allowed are"):
+        fingerprint("mint.main:pay", "mint")
+    assert "mint.rates:locked" in fingerprint(sys.modules["mint.rates"], "mint").reached
+
+
 def test_functions_out_of_scope_take_part_by_name(mint: Project) -> None:
     """Without targets, all that nobody installed is in scope, and the standard library is not."""
     found = fingerprint(sys.modules["mint.main"].pay)
