@@ -45,7 +45,8 @@ class HotExecutor(Pool):
             is followed; or one `Reloader`.
         max_workers: how many processes; by default as many as processors.
         mp_context: how they are started; by default by `spawn`.
-        initializer: called in each worker process before its first task, in the newest generation.
+        initializer: called in each worker process before its first task, in the newest generation; if it
+            raises, the process is replaced, and tasks are told when that does not help.
         initargs: its arguments.
         base: makes the executor of all workers when given their number, as
             `loky.get_reusable_executor` does; by default each worker is a `ProcessPoolExecutor` of its own.
@@ -54,8 +55,8 @@ class HotExecutor(Pool):
         retries: how often a task is begun again when its worker died.
 
     Raises:
-        ConfigError: there is no target or one does not exist; or `base` is given, and `mp_context` or
-            `initializer` as well. Nothing was started.
+        ConfigError: there is no target or one does not exist; a number makes no sense; or `base` is given,
+            and `mp_context` or `initializer` as well. Nothing was started.
     """
 
     def __init__(
@@ -73,6 +74,12 @@ class HotExecutor(Pool):
             msg = (
                 "HotExecutor(base=...) takes no mp_context and no initializer. Nothing was started. Give "
                 "them to what makes the executor, by functools.partial"
+            )
+            raise ConfigError(msg)
+        if retries < 0 or (max_workers is not None and max_workers < 1):
+            msg = (
+                f"HotExecutor(max_workers={max_workers}, retries={retries}): allowed are 1 or more workers, "
+                "and 0 or more retries. Nothing was started"
             )
             raise ConfigError(msg)
         super().__init__(
@@ -100,7 +107,7 @@ def fingerprint(function: object, *targets: Target, ignore: Iterable[str] = ()) 
     in the `__hotmod_keep__` of its module, to leave it out.
 
     Args:
-        function: a function, method, class or `functools.partial`.
+        function: a function, method, class, `functools.partial` or other callable; or a module.
         *targets: the scope, as for `hotmod.watch`; by default all modules that nobody installed. The
             module of the function belongs to it in any case.
         ignore: names whose values are state, as `shop.db:CACHE`.
@@ -109,8 +116,14 @@ def fingerprint(function: object, *targets: Target, ignore: Iterable[str] = ()) 
         The digest, what was reached, and what could not be digested.
 
     Raises:
-        ConfigError: a target does not exist.
+        ConfigError: a target does not exist, or what is given is no code.
     """
+    if not callable(function) and not isinstance(function, types.ModuleType):
+        msg = (
+            f"hotmod.workers.fingerprint({function!r}): allowed are callables and modules. Give the object "
+            "itself, not its name"
+        )
+        raise ConfigError(msg)
     scope = scope_of(targets) if targets else everything()
     home = getattr(function, "__module__", None)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
+import pickle
 import threading
 from collections.abc import Callable
 
@@ -297,7 +299,7 @@ def test_tables_of_methods_follow(mode: str, style: str, executor: Project, serv
             "def __enter__(self): LOG.append('in')\n    def __exit__(self, *_): LOG.append('out')",
             ["in", "out"],
         ),
-        ("async def __aexit__(self, *_): LOG.append('aout')", ["aout"]),
+        ("async def __aexit__(self, *_): LOG.append('aout')", []),
         ("def close(self): raise ValueError", []),
         ("pass", []),
     ],
@@ -313,6 +315,45 @@ def test_ways_to_close(methods: str, log: list[str], executor: Project, serve: S
         proxy.anything  # noqa: B018
     proxy.__hotmod__.close()
     assert log == executor.load("tally").LOG
+
+
+def test_an_instance_is_closed_in_the_loop_that_called_it(executor: Project, serve: Serve) -> None:
+    """`aclose` can await what the instance began in the loop of the server, whoever finds that it is time."""
+    executor.write(
+        {
+            "begins.py": """
+                import asyncio
+
+                class Begins:
+                    async def begin(self, closed):
+                        self.closed = closed
+                        self.task = asyncio.create_task(asyncio.Event().wait())
+
+                    async def aclose(self):
+                        self.task.cancel()
+                        await asyncio.gather(self.task, return_exceptions=True)
+                        self.closed.set()
+                """
+        }
+    )
+    proxy = serve("begins:Begins", on_change="recreate")
+
+    async def main() -> None:
+        closed = asyncio.Event()
+        await proxy.begin(closed)
+        edit = ("self.closed = closed", "self.closed = closed  # and told")
+        assert await asyncio.to_thread(save, executor, proxy, edit, file="begins.py")
+        await asyncio.wait_for(closed.wait(), LONG)
+        await proxy.begin(asyncio.Event())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_proxy_is_not_copied(way: Callable[[object], object], executor: Project, serve: Serve) -> None:
+    """A copy would follow nothing: it is refused, in words."""
+    with pytest.raises(TypeError, match=r"use its `__hotmod__\.instance`"):
+        way(serve("my_executor:MyExecutor", "Ada"))
 
 
 def test_an_asynchronous_server_takes_edits(executor: Project, serve: Serve) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable
 
 import pytest
 
+import hotmod
 from tests.engine.watching import LONG
 from tests.oracle.project import Project
 
@@ -60,6 +62,58 @@ def test_manual_means_that_the_program_applies(
     assert proxy.ask() == 1
     assert proxy.__hotmod__.watcher.apply(catch_up=True).status == "applied"
     assert proxy.ask() == 2
+
+
+DESK = """
+    LOG = []
+    class Desk:
+        def __init__(self, name):
+            self.name, self.made_by = name, VERSION
+            if name in REFUSED:
+                raise ValueError(name)
+        def tell(self):
+            return self.name, VERSION, self.made_by
+        def close(self):
+            LOG.append((self.name, self.made_by))
+    """
+
+
+def desk(project: Project, version: int, refused: tuple[str, ...] = ()) -> None:
+    """Save the class with another version, and those names that it does not take."""
+    text = textwrap.dedent(DESK)
+    project.write({"desk.py": f"VERSION = {version}\nREFUSED = {refused}\n{text}"})
+
+
+def test_an_edit_that_another_reloader_applies_is_followed(
+    project: Project, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two objects of one folder each follows, though the watcher of one of them applies the edit."""
+    monkeypatch.setenv("HOTMOD", "manual")
+    desk(project, 1)
+    one = serve("desk:Desk", "one", on_change="recreate")
+    two = serve("desk:Desk", "two", on_change="recreate")
+    kept = serve("desk:Desk", "kept")
+    desk(project, 2)
+    assert one.__hotmod__.watcher.apply(catch_up=True).status == "applied"
+    assert project.load("desk").LOG == [("one", 1), ("two", 1)]
+    assert (one.tell(), two.tell(), kept.tell()) == (("one", 2, 2), ("two", 2, 2), ("kept", 2, 1))
+    desk(project, 3)
+    assert hotmod.Reloader(project.folder).reload().status == "applied"
+    assert (one.tell(), two.tell()) == (("one", 3, 3), ("two", 3, 3))
+
+
+def test_an_edit_that_another_object_refuses_changes_nothing(
+    project: Project, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An instance that was made for an edit which is then taken back is closed; the one before goes on."""
+    monkeypatch.setenv("HOTMOD", "manual")
+    desk(project, 1)
+    one = serve("desk:Desk", "one", on_change="recreate")
+    two = serve("desk:Desk", "two", on_change="recreate")
+    desk(project, 2, refused=("two",))
+    assert one.__hotmod__.watcher.apply(catch_up=True).status == "rejected"
+    assert (one.tell(), two.tell()) == (("one", 1, 1), ("two", 1, 1))
+    assert project.load("desk").LOG == [("one", 2)]
 
 
 def test_methods_have_their_signatures(project: Project, serve: Serve) -> None:

@@ -63,6 +63,27 @@ MAIN = """
         return 1
 
 
+    def named():
+        import importlib
+        return importlib.import_module("mint.late").ROUND
+
+
+    def nearby():
+        from importlib import import_module
+        return import_module(".late", __package__).ROUND
+
+
+    def short(name):
+        return __import__("mint." + name)
+
+
+    RAW = bytearray(b"abc")
+
+
+    def raw():
+        return RAW
+
+
     def remembers():
         return CACHE, STATE
 
@@ -150,10 +171,13 @@ def of(function: str) -> str:
         ("pay", "rates", '"x", "y", "z"', '"x", "y"'),
         ("pay", "rates", '"d", "e"', '"d", "f"'),
         ("pay", "rates", "FULL = 1", "FULL = 3"),
+        ("raw", "main", 'b"abc"', 'b"abd"'),
         ("pay", "main", "self.net = net", "self.net = net + 1"),
         ("pay", "main", "self.part() + STANDARD", "self.part() - STANDARD"),
         ("pay", "main", "size = 1", "size = 2"),
         ("Till.total", "main", '["a"] + self.size', '["a"] - self.size'),
+        ("named", "late", "ROUND = 1", "ROUND = 2"),
+        ("nearby", "late", "ROUND = 1", "ROUND = 2"),
         ("more", "main", "@plus(3)", "@plus(4)"),
         ("more", "main", "return net\n", "return -net\n"),
         ("more", "wrap", "+ number", "- number"),
@@ -180,6 +204,7 @@ def test_what_a_function_reaches_changes_its_fingerprint(
         ("Till.total", "main", "return 5", "return 6"),
         ("remembers", "main", "CACHE = {}", "CACHE = {1: 2}"),
         ("unrelated", "wrap", "+ number", "- number"),
+        ("short", "wrap", "+ number", "- number"),
     ],
 )
 def test_what_a_function_does_not_reach_leaves_its_fingerprint(
@@ -241,12 +266,34 @@ def test_what_can_not_be_digested_is_told(mint: Project) -> None:
     assert "mint.main:Till.part" in found.reached
 
 
+def test_a_named_tuple_has_nothing_that_can_not_be_digested(mint: Project) -> None:
+    """Its fields are what the class says, and a function is another one when they are."""
+    text = FILES["mint/rates.py"]
+    digests = []
+    for kind in ("int", "float"):
+        mint.write(
+            {"mint/rates.py": f"{text}\n    class Pair(__import__('typing').NamedTuple): one: {kind}\n"}
+        )
+        sys.modules.pop("mint.rates")
+        found = fingerprint(mint.load("mint.rates").Pair, "mint")
+        assert not found.opaque
+        digests.append(found.digest)
+    assert len({*digests}) == 2
+
+
 def test_state_can_be_left_out_by_name(mint: Project) -> None:
     """A name in `ignore` takes part by its name alone."""
     main = sys.modules["mint.main"]
     before = fingerprint(main.remembers, "mint", ignore=["mint.main:STATE"])
     main.STATE.append(1)
     assert fingerprint(main.remembers, "mint", ignore=["mint.main:STATE"]) == before
+
+
+def test_what_is_no_code_has_no_fingerprint(mint: Project) -> None:
+    """The name of a function, say, would be the same whatever the function is."""
+    with pytest.raises(hotmod.ConfigError, match="allowed are"):
+        fingerprint("mint.main:pay", "mint")
+    assert "mint.rates:locked" in fingerprint(sys.modules["mint.rates"], "mint").reached
 
 
 def test_functions_out_of_scope_take_part_by_name(mint: Project) -> None:

@@ -304,6 +304,22 @@ def test_a_worker_that_can_not_begin_says_why(monkeypatch: pytest.MonkeyPatch) -
     assert errand.run(None, pickle.dumps((os._exit, (1,), {}))).behind == "not here"
 
 
+def test_an_initializer_that_fails_is_told(depot: Depot) -> None:
+    """The future has its words, and no task runs in a worker that was not prepared."""
+    with (
+        HotExecutor(depot.reloader, max_workers=1, initializer=depot.cart.fail) as pool,
+        pytest.raises(HotmodError, match=r"its initializer raised ValueError: 1\. The task was not run"),
+    ):
+        pool.submit(depot.cart.total, 1).result(PATIENCE)
+
+
+@pytest.mark.parametrize(("workers", "retries"), [(0, 5), (-1, 5), (1, -1)])
+def test_numbers_that_make_no_sense_are_refused(workers: int, retries: int, depot: Depot) -> None:
+    """A pool without workers would never answer."""
+    with pytest.raises(hotmod.ConfigError, match="allowed are"):
+        HotExecutor("depot", max_workers=workers, retries=retries)
+
+
 class TestEditions:
     """What is shipped."""
 

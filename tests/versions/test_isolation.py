@@ -14,7 +14,7 @@ import shutil
 import sys
 import threading
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -223,6 +223,25 @@ def test_each_call_in_a_pool_has_the_pin_of_who_submitted_it(agents: Project, op
             assert (first.result(LONG), second.result(LONG)) == (1, 1)
         assert pool.submit(work).result(LONG) == 2
         assert service.alive == (2,)
+
+
+def test_generators_that_end_in_another_order_leave_no_pin(agents: Project, opened: Opened) -> None:
+    """Blocks in generators may end in the order in which they began; what follows is on no pin of theirs."""
+    service = opened("agents", keep=0)
+
+    def steps() -> Iterator[object]:
+        with service.pin():
+            for _ in range(2):
+                yield importlib.import_module("agents.config").VERSION
+
+    first, second = steps(), steps()
+    assert (next(first), next(second)) == (1, 1)
+    agents.write({"agents/config.py": "VERSION = 2\n"})
+    service.refresh()
+    assert (list(first), list(second)) == ([1], [1])
+    assert importlib.import_module("agents.config").VERSION == 2
+    service.sweep()
+    assert service.alive == (2,)
 
 
 def test_code_of_a_version_asks_as_that_version_under_any_pin(agents: Project, opened: Opened) -> None:

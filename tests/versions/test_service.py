@@ -13,6 +13,8 @@ from collections.abc import Callable
 import pytest
 
 import hotmod
+from hotmod._engine.burst import Doubt
+from hotmod._engine.versions import watching
 from tests.engine.watching import run_program
 from tests.oracle.project import Project
 
@@ -302,6 +304,18 @@ def test_saves_are_followed(agents: Project, opened: Opened) -> None:
     service.close()
     with pytest.raises(TimeoutError, match="closed"):
         service.next_swap(LONG)
+
+
+def test_a_file_that_was_empty_before_is_no_half_save(agents: Project, opened: Opened) -> None:
+    """An edit does not wait for contents of an `__init__.py` that has none, but of a file that had some."""
+    service = opened("agents")
+    files = watching._Files(service)
+    assert files.doubt(None) is Doubt.NONE
+    agents.write({"agents/config.py": ""})
+    assert files.doubt(None) is Doubt.MISSING
+    edit(agents, 2)
+    (agents.folder / "agents/__init__.py").unlink()
+    assert files.doubt(None) is Doubt.MISSING
 
 
 def test_pinned_runs_see_no_save(agents: Project, opened: Opened) -> None:

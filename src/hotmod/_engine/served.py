@@ -3,12 +3,12 @@
 Touches: the class's module, which it imports; one watcher; the instance.
 
 Guarantees: a call runs on one version and on one instance from its beginning to its end: calls are stable
-blocks, and an edit is applied between them, with the new instance at the same moment. An instance is closed
-once, when the last call that it has begun is over. An edit of which no instance can be made is refused as a
-whole.
+blocks, and an edit is applied between them, with the new instance at the same moment, whichever reloader of
+the process does so. An instance is closed once, when the last call that it has begun is over. An edit of
+which no instance can be made is refused as a whole.
 
-Assumes: nobody else reloads the same files. Generators that a method returns go on after the call, so they
-keep the instance from being closed, and no edit from being applied.
+Assumes: generators that a method returns go on after the call, so they keep the instance from being closed,
+and no edit from being applied.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from hotmod._config import configure, mode, switched_off
 from hotmod._engine.beginning import Beginning
-from hotmod._engine.closing import close_instance, open_instance
+from hotmod._engine.closing import close_instance, open_instance, running_loop
 from hotmod._engine.failures import is_internal
 from hotmod._engine.manual import ManualWatcher
+from hotmod._engine.participants import PARTICIPANTS
 from hotmod._engine.saying import say
 from hotmod._engine.stable import stable
 from hotmod._engine.watcher import Watcher
@@ -37,7 +38,9 @@ from hotmod._model.errors import ConfigError, HotmodError
 from hotmod._scope import Target, is_installed, locations, scope_for
 
 if TYPE_CHECKING:
+    from hotmod._live.journal import Journal
     from hotmod._model.report import Report
+    from hotmod._plan import Plan
 
 __all__ = ["Served", "live"]
 
@@ -45,15 +48,15 @@ Mode = Literal["migrate", "recreate"]
 
 
 class _Tenant:
-    """An instance, and how many calls are in it."""
+    """An instance, how many calls are in it, and the event loop in which it was used last."""
 
-    __slots__ = ("calls", "instance", "made_at", "retired")
+    __slots__ = ("calls", "instance", "loop", "retired")
 
-    def __init__(self, instance: Any, made_at: int) -> None:
+    def __init__(self, instance: Any) -> None:
         self.instance = instance
         self.calls = 0
         self.retired = False
-        self.made_at = made_at
+        self.loop = running_loop()
 
 
 class Served:
@@ -69,8 +72,9 @@ class Served:
         self._name, self._make, self._class, self._mode = name, make, cls, mode
         self._beginning = beginning
         self._lock = threading.Lock()
-        self._candidate: _Tenant | None = None
-        self._tenant = _Tenant(make(), 0)
+        self._tenant = _Tenant(make())
+        self._left: list[_Tenant] = []  # what was replaced, and is to be closed
+        self._moves = False  # whether the class may be another one
         self._seen = 0
         self._closed = False
         self.watcher = Watcher(None)
@@ -81,6 +85,7 @@ class Served:
         if mode() == "manual":
             say(logging.INFO, "HOTMOD=manual: edits of %s wait for watcher.apply()", self._beginning.scope)
             kind = ManualWatcher
+        PARTICIPANTS.add(self)
         self.watcher = kind(self._beginning, self._told, None, delay)
 
     def __repr__(self) -> str:
@@ -99,21 +104,27 @@ class Served:
     def close(self) -> None:
         """End watching, and close the instance when the calls in it are over. A second call does nothing."""
         self.watcher.stop()
+        PARTICIPANTS.discard(self)
         with self._lock:
-            over = [] if self._closed else [*self._retire(self._tenant), *self._dropped()]
+            over = [] if self._closed else [*self._settle(), *self._retire(self._tenant)]
             self._closed = True
         _close(over)
 
     @contextlib.contextmanager
-    def call(self) -> Iterator[Any]:
-        """A call in the instance; gives it."""
+    def call(self, *, in_block: bool = True) -> Iterator[Any]:
+        """A call in the instance; gives it.
+
+        Args:
+            in_block: whether it is in a stable block; an edit that is being applied can be taken back.
+        """
         with self._lock:
             if self._closed:
                 msg = f"{self!r}: no call can begin. Those that had begun go on; make another one."
                 raise HotmodError(msg)
-            over = self._settle()
+            over = self._settle() if in_block else []
             tenant = self._tenant
             tenant.calls += 1
+            tenant.loop = running_loop() or tenant.loop
         try:
             _close(over)
             yield tenant.instance
@@ -124,63 +135,64 @@ class Served:
             if last:
                 _close([tenant])
 
-    def prepare(self) -> None:
-        """At the end of a transaction, which can still be taken back, make the instance that follows.
+    def take_part(self, plan: Plan, journal: Journal) -> None:
+        """At the end of a transaction, which can still be taken back, put the instance that follows in place.
 
         Raises:
             HotmodError: there is no such class any more, or it does not take the arguments. Whatever the
                 constructor raises is raised, too.
         """
+        names = {*plan.changes.modules, *(step.module for step in plan.steps)}
+        if not any(map(self._beginning.scope.owns_name, names)):
+            return
         self._class()
-        if self._mode == "recreate":
-            try:
-                instance = self._make()
-            except Exception as error:
-                if not is_internal(error):
-                    raise
-                msg = f"{self._name} can't be made with the arguments that it was made with: {error}"
-                raise HotmodError(msg) from error
-            candidate = _Tenant(instance, self._beginning.generation)
-            with self._lock:
-                over = self._dropped()
-                self._candidate = candidate
-            _close(over)
+        self._moves = True
+        if self._mode == "migrate":
+            return
+        try:
+            tenant = _Tenant(self._make())
+        except Exception as error:
+            if not is_internal(error):
+                raise
+            msg = f"{self._name} can't be made with the arguments that it was made with: {error}"
+            raise HotmodError(msg) from error
+        with self._lock:
+            before, self._tenant = self._tenant, tenant
+            self._left.append(before)
+        journal.record("served object", functools.partial(self._take_back, before, tenant), lasting=False)
+
+    def follow(self) -> None:
+        """Take in the edits that were applied, though nobody calls."""
+        with stable(), contextlib.suppress(HotmodError), self.call():
+            """The call does it."""
+
+    def _take_back(self, before: _Tenant, tenant: _Tenant) -> None:
+        with self._lock:
+            self._tenant = before
+            self._left = [each for each in self._left if each is not before]
+            over = self._retire(tenant)
+        _close(over)
 
     def _settle(self) -> list[_Tenant]:
         """Take in that an edit was applied, if one was; gives what is to be closed."""
         generation = self._beginning.generation
-        if generation == self._seen:
-            return []
-        self._seen = generation
-        before, candidate = self._tenant, self._candidate
-        if candidate is not None and candidate.made_at != generation:
-            self._tenant, self._candidate = candidate, None
-            return self._retire(before)
-        if self._mode == "migrate":
-            _move(before.instance, self._class())
-        return []
+        if self._moves or generation != self._seen:  # the latter alone: a rollback
+            self._moves, self._seen = False, generation
+            if self._mode == "migrate":
+                _move(self._tenant.instance, self._class())
+        left, self._left = self._left, []
+        return [over for each in left for over in self._retire(each)]
 
     def _retire(self, tenant: _Tenant) -> list[_Tenant]:
         tenant.retired = True
         return [] if tenant.calls else [tenant]
 
-    def _dropped(self) -> list[_Tenant]:
-        candidate, self._candidate = self._candidate, None
-        return self._retire(candidate) if candidate is not None else []
-
     def _told(self, report: Report) -> None:
         """An attempt is over."""
         files = [getattr(sys.modules.get(name), "__file__", None) or name for name in report.changed]
         say(logging.INFO, "detected changes in: %s", files)
-        if report.status != "applied":
-            with self._lock:
-                candidate = self._candidate
-                refused = candidate is not None and candidate.made_at == self._beginning.generation
-                over = self._dropped() if refused else []
-            _close(over)
-            return
-        with stable(), contextlib.suppress(HotmodError), self.call():
-            """The instance follows though nobody calls it."""
+        for each in PARTICIPANTS if report.status == "applied" else ():
+            each.follow()
 
 
 class Proxy:
@@ -193,7 +205,7 @@ class Proxy:
 
     def __getattr__(self, name: str) -> Any:
         served = _served(self)
-        with served.call() as instance:
+        with served.call(in_block=False) as instance:
             value = getattr(instance, name)
         return _method(served, name, value) if inspect.isroutine(value) else value
 
@@ -208,6 +220,13 @@ class Proxy:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         served = _served(self)
         return _method(served, "__call__", served.instance.__call__)(*args, **kwargs)
+
+    def __reduce_ex__(self, _protocol: object) -> Any:
+        msg = (
+            f"{self!r} can't be copied or pickled: it follows files, here. It goes on; use its "
+            "`__hotmod__.instance`."
+        )
+        raise TypeError(msg)
 
     def __dir__(self) -> Iterable[str]:
         return dir(_served(self).instance)
@@ -248,7 +267,8 @@ def live(
         *args: for the class, each time that an instance is made.
         on_change: `"migrate"` keeps the instance with its state and gives it the new code; `"recreate"` makes
             a new one with the same arguments, and closes the old one when the calls in it are over: by
-            `close()`, or `aclose()`, or else as a context manager, which is then entered when it is made.
+            `close()`, or `aclose()`, which runs in the event loop in which it was called last, or else as a
+            context manager, which is then entered when it is made.
         py_modules: further modules, packages, folders or files to follow.
         **kwargs: as `args`.
 
@@ -269,9 +289,6 @@ def live(
     extra = [py_modules] if isinstance(py_modules, (str, os.PathLike, types.ModuleType)) else [*py_modules]
     scope = scope_for([_around(module), *extra], config)
 
-    def prepare() -> None:
-        served.prepare()
-
     cls = functools.partial(_found, module, qualname)
     importlib.import_module(module)
     try:
@@ -279,7 +296,7 @@ def live(
     except HotmodError as error:
         msg = f"hotmod.live({target!r}): {error}. Nothing was started; name a class of the module."
         raise ConfigError(msg) from error
-    beginning = Beginning(config, scope, prepare)
+    beginning = Beginning(config, scope)
     served = Served(target, lambda: open_instance(cls()(*args, **kwargs)), cls, on_change, beginning)
     if not switched_off():
         served.watch(config.delay)
@@ -329,8 +346,8 @@ def _move(instance: Any, cls: Any) -> None:
     except TypeError:
         say(
             logging.ERROR,
-            "hotmod: the instance of %s can't be one of the new class, and goes on with the code that it "
-            "had; make it anew, or use on_change='recreate'",
+            "hotmod: the instance of %s can't be one of the new class, and stays one of the class before; "
+            "make it anew, or use on_change='recreate'",
             own,
             with_error=True,
         )
@@ -338,7 +355,7 @@ def _move(instance: Any, cls: Any) -> None:
 
 def _close(tenants: Iterable[_Tenant]) -> None:
     for tenant in tenants:
-        close_instance(tenant.instance)
+        close_instance(tenant.instance, tenant.loop)
 
 
 def _method(served: Served, name: str, value: Any) -> Callable[..., Any]:
@@ -350,12 +367,12 @@ def _method(served: Served, name: str, value: Any) -> Callable[..., Any]:
                 return await getattr(instance, name)(*args, **kwargs)
 
     async def streamed(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        with served.call() as instance:
+        with served.call(in_block=False) as instance:
             async for each in getattr(instance, name)(*args, **kwargs):
                 yield each
 
     def generated(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        with served.call() as instance:
+        with served.call(in_block=False) as instance:
             return (yield from getattr(instance, name)(*args, **kwargs))
 
     def called(*args: Any, **kwargs: Any) -> Any:

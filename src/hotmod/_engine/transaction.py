@@ -28,6 +28,7 @@ from hotmod._engine.identity import Identity, Leftovers
 from hotmod._engine.keeping import code_without
 from hotmod._engine.loaded import Ledger
 from hotmod._engine.opening import prepared
+from hotmod._engine.participants import take_part
 from hotmod._engine.parts import Parts
 from hotmod._engine.settling import Outcome, Settling
 from hotmod._engine.snapshot import Snapshot
@@ -135,6 +136,7 @@ class Transaction(Settling):
             if verify is not None:
                 with self._phase("verify"):
                     run_check(verify, self.plan.changes)
+            take_part(self.plan, self.journal)
             self._commit()
         except BaseException:
             with self._phase("roll back"):
@@ -150,8 +152,7 @@ class Transaction(Settling):
     def _begin_again(self) -> None:
         self.undo()
         self.journal = Journal()
-        kept = self.outcome.phases
-        self.outcome = Outcome(hazards=list(self.plan.hazards), phases=kept)
+        self.outcome = Outcome(hazards=list(self.plan.hazards), phases=self.outcome.phases)
 
     def _apply_parts(self) -> None:
         """The short way: nothing runs but statements that bind names."""
@@ -407,8 +408,7 @@ class Transaction(Settling):
                 self.ledger.accept(name, self.texts[name])
         known: dict[str, Running | None] = dict.fromkeys(ran)
         for name in ran:
-            code = self._identity.codes.get(name)
-            if code is not None:
+            if (code := self._identity.codes.get(name)) is not None:
                 known[name] = Running((code,))
         for name, each in self._parts.every.items():
             self.ledger.accept(name, each.part.text)

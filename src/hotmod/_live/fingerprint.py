@@ -21,6 +21,7 @@ import logging
 import re
 import sys
 import types
+import typing
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
@@ -34,8 +35,12 @@ __all__ = ["Fingerprint", "fingerprint_of"]
 
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD"))
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
+_IMPORTERS = ("import_module", "__import__")
 _BETWEEN = frozenset(("CACHE", "EXTENDED_ARG", "PUSH_NULL", "RESUME", "PRECALL"))
-_PLAIN = (str, bytes, int, float, complex, bool, type(None), type(Ellipsis), type(NotImplemented), range)
+_PLAIN = (
+    *(str, bytes, bytearray, int, float, complex, bool, range),
+    *(type(None), type(Ellipsis), type(NotImplemented)),
+)
 # Values of these modules of the standard library are told apart by their words, the same everywhere.
 _BY_WORDS = frozenset(
     ("datetime", "decimal", "fractions", "uuid", "pathlib", "ipaddress", "zoneinfo", "typing")
@@ -47,6 +52,7 @@ _NAMED = frozenset(
         *(types.MethodDescriptorType, types.ClassMethodDescriptorType),
     )
 )
+_FIELD: type = type(vars(typing.NamedTuple("_", [("field", int)]))["field"])
 _KEEP = "__hotmod_keep__"
 _bases: Callable[[type], tuple[type, ...]] = type.__dict__["__bases__"].__get__
 
@@ -267,6 +273,8 @@ class _Walk:
         if kind is types.BuiltinFunctionType:
             self._later(value.__self__, f"{path}/self")
             return f"{value.__module__}:{value.__qualname__}"
+        if kind is _FIELD:  # the class says its fields
+            return "field"
         if kind in _NAMED:
             return f"{kind.__name__} {value.__qualname__}"
         if issubclass(kind, enum.Enum):
@@ -357,13 +365,25 @@ def _chains(code: types.CodeType) -> list[tuple[str, ...]]:
 def _imports(code: types.CodeType, package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The modules that code imports, each with the names that it takes."""
     constants: list[Any] = [0, None]
+    asked = False  # whether a function was loaded that takes the name of a module
     for each in dis.get_instructions(code):
+        if each.opname in _BETWEEN:
+            continue
         if each.opname.startswith("LOAD_CONST") or each.opname == "LOAD_SMALL_INT":
             constants = [constants[-1], each.argval]
+            name = each.argval if asked and type(each.argval) is str else ""
+            bare = name.lstrip(".")
+            if all(map(str.isidentifier, bare.split("."))):
+                yield _absolute(bare, len(name) - len(bare), package), ()
         elif each.opname == "IMPORT_NAME":
             level, names = constants
-            above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
-            yield ".".join([*above, *([str(each.argval)] if each.argval else [])]), tuple(names or ())
+            yield _absolute(str(each.argval), level, package), tuple(names or ())
+        asked = each.opname.startswith("LOAD_") and each.argval in _IMPORTERS
+
+
+def _absolute(name: str, level: int, package: str) -> str:
+    above = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+    return ".".join([*above, *([name] if name else [])])
 
 
 def _builtins(space: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -124,7 +124,8 @@ class Facade(types.ModuleType):
 
     def __setattr__(self, name: str, value: object) -> None:
         if name == "__spec__":  # the import system sets that of the facade, see `_Loader`
-            raise AttributeError(name)
+            msg = f"{_name(self)} has versions: importlib.reload() can't load it, the service's refresh() can"
+            raise AttributeError(msg)
         if isinstance(value, Facade):
             value = _meant(value)[1]
         setattr(_meant(self)[1], name, value)

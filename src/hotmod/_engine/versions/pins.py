@@ -51,22 +51,25 @@ def held(family: Family) -> Hold | None:
 class pinned:  # noqa: N801 - used as `with pinned(hold):`
     """Have a pin in force inside a block."""
 
-    __slots__ = ("_hold", "_token")
+    __slots__ = ("_hold",)
 
     def __init__(self, hold: Hold) -> None:
         self._hold: Hold | None = hold
 
     def __enter__(self) -> None:
         assert self._hold is not None, "entered once"  # noqa: S101
-        self._token = _HOLDS.set((*_HOLDS.get(), self._hold))
+        _HOLDS.set((*_HOLDS.get(), self._hold))
 
     def __exit__(self, *_: object) -> None:
         hold, self._hold = self._hold, None
-        try:
-            _HOLDS.reset(self._token)
-        except ValueError:  # a generator that is closed in the context of somebody else
-            _HOLDS.set(tuple(each for each in _HOLDS.get() if each is not hold))
-        del self._token
+        holds = list(_HOLDS.get())
+        # No token: what was there before may have ended meanwhile (blocks in generators end in any order), or
+        # be that of somebody else (one that is closed in another context).
+        for index in reversed(range(len(holds))):
+            if holds[index] is hold:
+                del holds[index]
+                break
+        _HOLDS.set(tuple(holds))
 
 
 def _call(holds: tuple[Hold, ...], function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -61,18 +61,23 @@ class _Files:
 
     def doubt(self, paths: Collection[str] | None) -> Doubt:
         """Whether what was saved looks half-saved."""
-        known = self._service.current.data
-        lost = any(each.lost for name in self.data.modules for each in self.data.changes(name, known[name]))
+        current = self._service.current
+        known = {text.path: bool(text.data) for text in current.texts.values()}
+        lost = any(
+            each.lost for name in self.data.modules for each in self.data.changes(name, current.data[name])
+        )
         worst = Doubt.MISSING if lost else Doubt.NONE
-        for path in self.paths() if paths is None else paths:
-            if self.data.readers(path) and path not in self.paths():
+        for path in known if paths is None else paths:
+            if self.data.readers(path) and path not in known:
                 continue
             try:
                 text = read_if_there(path)
             except SourceError:
                 return Doubt.BROKEN
-            if text is None or not text.data:
-                worst = Doubt.MISSING if path in self.paths() else worst
+            if text is None:
+                worst = Doubt.MISSING if path in known else worst
+            elif not text.data:
+                worst = Doubt.MISSING if known.get(path) else worst
             elif check(text) is not None:
                 worst = Doubt.BROKEN
         return worst

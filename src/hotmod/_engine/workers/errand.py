@@ -9,10 +9,13 @@ generation it ran in. A task whose edition can't be reached is not run.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import pickle
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from hotmod._engine.saying import say
 
 if TYPE_CHECKING:
     from hotmod._engine.workers.editions import Ticket
@@ -47,7 +50,7 @@ class Answer:
 def begin(ticket: Ticket | None, since: int, initializer: bytes | None) -> None:
     """Prepare a worker process: follow the edition, then do what the user wants to be done first.
 
-    A worker that can't come to the edition says so when it is given a task.
+    A worker that can't come to the edition, or whose initializer fails, says so when it is given a task.
     """
     from hotmod._engine.workers.follower import BehindError  # noqa: PLC0415 - takes a while; may be unneeded
 
@@ -58,8 +61,12 @@ def begin(ticket: Ticket | None, since: int, initializer: bytes | None) -> None:
             _FAILED.append(str(error))
             return
     if initializer is not None:
-        function, arguments = pickle.loads(initializer)  # noqa: S301 - the submitter's own
-        function(*arguments)
+        try:
+            function, arguments = pickle.loads(initializer)  # noqa: S301 - the submitter's own
+            function(*arguments)
+        except Exception as error:  # noqa: BLE001 - whatever it raises; whoever submits a task is told
+            say(logging.ERROR, "the initializer of a worker failed", with_error=True)
+            _FAILED.append(f"its initializer raised {type(error).__name__}: {error}.")
 
 
 def run(ticket: Ticket | None, payload: bytes, dumps: Callable[[Any], bytes] = pickle.dumps) -> Answer:

@@ -258,13 +258,13 @@ class Pool(concurrent.futures.Executor):
             self._waiting.appendleft(task)
         elif answer is not None and refused and task.refused < RENEWALS:
             task.refused += 1
-            say(logging.WARNING, "a worker is started anew, as it can't take an edit: %s", answer.behind)
+            say(logging.WARNING, "a worker is started anew, as it can't run a task: %s", answer.behind)
             self._waiting.appendleft(task)
         elif answer is not None and refused:
             msg = (
                 f"No worker process can come to generation {task.ticket and task.ticket.generation}: "
-                f"{answer.behind} The task was not run. This process runs the edit: see why a new one does "
-                "not, and save again."
+                f"{answer.behind} The task was not run; this process goes on. See why a new process can't do "
+                "what this one did, and submit the task again."
             )
             task.future.set_exception(HotmodError(msg))
         elif answer is None:
