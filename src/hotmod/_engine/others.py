@@ -128,7 +128,7 @@ def _constants(values: Iterable[object]) -> Iterator[object]:
 
 
 def _written(body: types.CodeType) -> Iterator[object]:
-    """The constant keys of subscripts and attributes that are written, keyword arguments and literal dicts."""
+    """The constant keys of items and attributes that are written, keyword arguments and literal dicts."""
     last = None
     for each in dis.get_instructions(body):
         if each.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "CALL_KW", "BUILD_CONST_KEY_MAP"):

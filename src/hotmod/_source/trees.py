@@ -11,16 +11,16 @@ import ast
 import builtins
 import contextlib
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hotmod._source.regions import Builder, Chain
 
 __all__ = [
     "CALLING",
-    "CALLS_ITS_KEY",
     "COMPREHENSIONS",
     "FUNCTIONS",
     "MUTATING",
+    "WITH_KEY",
     "Scope",
     "asked_in",
     "bound_in",
@@ -52,7 +52,7 @@ MUTATING = frozenset(
 CALLING = frozenset(
     ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
 )
-CALLS_ITS_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
+WITH_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
 _LEAVES = frozenset((ast.Constant, ast.Load, ast.Store, ast.Pass, ast.Break, ast.Continue))
 _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
@@ -93,7 +93,7 @@ class Scope:
     guarded: bool = False
     methods: frozenset[str] = frozenset()  # in a class body: its functions
 
-    def ask(self, nodes: Iterable[ast.expr]) -> None:
+    def ask(self, nodes: Iterable[ast.AST]) -> None:
         """Note that what some expressions give is asked by its special methods."""
         self.builder.asked.update(chain for chain in map(chain_of, nodes) if self._leads_out(chain))
 
@@ -105,9 +105,9 @@ class Scope:
                 continue
             chain, key = chain_of(target.value), target.slice
             # `table["hits"] = table["hits"] + 1` counts: it is not to run but for itself
-            if self._leads_out(chain) and chain not in chains_in(node.value):
-                if isinstance(key, ast.Constant) or len(chain_of(key)) > 1:
-                    self.builder.keys.add((chain, ast.unparse(key)))
+            spelled_key = isinstance(key, ast.Constant) or len(chain_of(key)) > 1
+            if spelled_key and self._leads_out(chain) and chain not in chains_in(node.value):
+                self.builder.keys.add((chain, ast.unparse(key)))
 
     def _leads_out(self, chain: Chain) -> bool:
         return bool(chain) and (chain[0] not in self.local or chain[0] in self.imported)
@@ -123,7 +123,7 @@ def converts(node: ast.Call, callee: Chain) -> bool:
     return by_text or (len(callee) == 1 and callee[0] in _CONVERTING)
 
 
-def asked_in(node: ast.AST) -> list[ast.expr]:
+def asked_in(node: ast.AST) -> Sequence[ast.AST]:
     """The parts of a syntax that are asked by special methods for a hash, an index, or what they hold."""
     match node:
         case ast.Subscript(slice=ast.Tuple(elts=parts)) | ast.Set(elts=parts):

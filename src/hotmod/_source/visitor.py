@@ -397,9 +397,9 @@ class Visitor:
         for argument in (*trees.spelled_out(node, callee), *node.keywords):
             value = argument.value if isinstance(argument, (ast.keyword, ast.Starred)) else argument
             chain = trees.chain_of(value)
-            keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in trees.CALLS_ITS_KEY
+            keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in trees.WITH_KEY
             self._expression(value, scope, Mode.CALLED if keyed else mode)
-            scope.ask([value] if mode >= Mode.USED else trees.asked_in(argument))
+            scope.ask(trees.asked_in(argument) if mode < Mode.USED else [value])
             if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
                 scope.builder.handed.add((callee, chain))
             elif chain and chain[0] in scope.parameters and mode is Mode.CALLED:
