@@ -99,6 +99,10 @@ TABLES = """
         'RATES["tax"] = 7',
         "Rates.level = [7]",
         'for key in ("tax", "more"): TABLE[key] = 7',
+        'TABLE["tax"] += 5',
+        "TABLE[3] += '!'",
+        'del TABLE["tax"]',
+        "Rates.level += 1",
     ],
 )
 @pytest.mark.usefixtures("work")

@@ -146,6 +146,9 @@ class Ledger:
         for name in [name for name in self.modules if name not in sys.modules]:
             self._put(name, None)
         for name, module, path in self._census.ours(self._objects):
+            if self._objects.get(name) == id(None):  # its record came back before the module did
+                self._objects[name] = id(module)
+                continue
             # A known name with another object: somebody took the module out, and it was imported again.
             known = self.modules.get(name)
             self._put(name, None)

@@ -128,11 +128,13 @@ def _constants(values: Iterable[object]) -> Iterator[object]:
 
 
 def _written(body: types.CodeType) -> Iterator[object]:
-    """The constant keys of assignments to subscripts and attributes, keyword arguments and literal dicts."""
+    """The constant keys of items and attributes that are written, keyword arguments and literal dicts."""
     last = None
     for each in dis.get_instructions(body):
-        if each.opname in ("STORE_SUBSCR", "CALL_KW", "BUILD_CONST_KEY_MAP") and last is not None:
-            yield from _constants((last.argval,))
-        elif each.opname in ("STORE_ATTR", "KW_NAMES"):  # the latter before 3.13
+        if each.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "CALL_KW", "BUILD_CONST_KEY_MAP"):
+            yield from _constants((last.argval,) if last is not None else ())
+        elif each.opname in ("STORE_ATTR", "DELETE_ATTR", "KW_NAMES"):  # the last before 3.13
             yield from _constants((each.argval,))
+        elif each.opname == "COPY" and each.arg == 2 and last is not None:  # noqa: PLR2004 - `x[key] += 1`
+            yield from _constants((last.argval,))
         last = each if each.opcode in dis.hasconst else None

@@ -21,7 +21,6 @@ from hotmod._plan.calling import Called, called, methods
 from hotmod._plan.plan import Order, Standing
 from hotmod._plan.program import Place, Program, Unreadable
 from hotmod._source.facts import Facts, Kind, Mode
-from hotmod._source.graph import ImportGraph
 from hotmod._source.regions import Chain, Region
 
 __all__ = ["Handing", "Through", "orders_of", "through"]
@@ -133,7 +132,17 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
         for one in inside:
             found.add((each, Place(one.module, one.name.partition(".")[0])))
             found |= {(each, place) for chain in one.names for place in _kept(program, one.module, chain)}
-    return {(each, one) for each, one in found if each != one}
+    return {(each, one) for each, one in found if each != one} | _entries(program, module, facts)
+
+
+def _entries(program: Program, module: str, facts: Facts) -> set[Pair]:
+    """The entries of objects that a statement assigns, by key: who is last there has it."""
+    return {
+        (Place(place.module, place.name), Place("", key, place.rest))
+        for chain, key in facts.eager.keys
+        for place in program.places(module, chain)
+        if _objects(program, module, chain)
+    }
 
 
 def _in_order(program: Program, modules: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -179,18 +188,16 @@ def _imported(program: Program, module: str, modules: Collection[str]) -> list[l
 
 
 def orders_of(
-    before: Program, after: Program, graph: ImportGraph, modules: Collection[str], rank: Mapping[str, int]
+    was: Handing, now: Handing, modules: Collection[str], rank: Mapping[str, int]
 ) -> tuple[Order, ...]:
     """In which order the objects are told of something which statements of some modules tell of something.
 
     Args:
-        before: the program with the texts that are loaded.
-        after: the program with the new texts.
-        graph: who imports whom.
+        was: who hands what to whom by the texts that are loaded.
+        now: the same by the new texts.
         modules: the modules.
         rank: the loaded modules by a number that grows in the order in which their first imports ended.
     """
-    was, now = Handing(before, graph.dependents), Handing(after, graph.dependents)
     receivers = was.receivers(modules) | now.receivers(modules)
     return tuple(
         Order(each.module, each.name, was.standings(each, rank), now.standings(each, rank))
@@ -214,6 +221,10 @@ class Handing:
     def others(self, module: str, facts: Facts) -> Iterator[tuple[str, int]]:
         """The statements, by module and index, that hand an object what a statement hands it, itself too."""
         return self._handing(_pairs(self._program, module, facts))
+
+    def writing(self, program: Program, module: str, facts: Facts) -> Iterator[tuple[str, int]]:
+        """The statements that assign an entry which a statement of another text assigns, too."""
+        return self._handing(_entries(program, module, facts))
 
     def others_of(self, module: str) -> Iterator[tuple[str, int]]:
         """The same for all statements of a module."""
@@ -240,7 +251,8 @@ class Handing:
         found, known = [], {name: dict(self._of(name)) for name in holders}
         for module, index in _in_order(self._program, holders):
             pairs = known[module].get(index, ())
-            things = tuple(sorted((to.module, to.name, to.rest) for each, to in pairs if each == receiver))
+            told = (to for each, to in pairs if each == receiver and to.module)
+            things = tuple(sorted((to.module, to.name, to.rest) for to in told))
             if things:
                 statement = self._program.statements(module)[index]
                 path = self._program.text(module).path

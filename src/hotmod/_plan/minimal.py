@@ -18,7 +18,7 @@ from hotmod._model.errors import SourceError
 from hotmod._model.hazards import Hazard
 from hotmod._plan.changed import Cause
 from hotmod._plan.derived import CallTime
-from hotmod._plan.handing import orders_of
+from hotmod._plan.handing import Handing, orders_of
 from hotmod._plan.importtime import ImportTime
 from hotmod._plan.keeping import Keeping, Texts
 from hotmod._plan.modules import cycle_hazards, entries_of, new_texts, unresolved, way_in
@@ -89,7 +89,7 @@ def make_minimal_plan(
         each.begin(maker.program, changes.modules, rewired=rewired)
     maker.seed(unsure or {}, unknown, overwritten)
     maker.spread()
-    return maker.plan(graph if was is None else was, frozen_edits)
+    return maker.plan(frozen_edits)
 
 
 class _Maker:
@@ -113,7 +113,7 @@ class _Maker:
     ) -> None:
         self._changes, self._graph, self._rank, self._frozen = changes, graph, rank, frozen
         self._cycles = {frozenset(members) for members in was.cycles()} if was is not None else None
-        self._hidden, self._sources = hidden, sources
+        self._hidden, self._sources, self._was = hidden, sources, graph if was is None else was
         self._by_hidden: set[str] = set()
         self._new_cycle_members: list[tuple[str, ...]] = []
         self._gone = {each.module for each in changes.changes if each.kind is ChangeKind.DELETED}
@@ -182,7 +182,8 @@ class _Maker:
                 spread.run_whole(name, Cause(name, 1, f"{name} moved to another file"))
                 self._seed(name)
             else:
-                spread.came_or_went(name, change.kind.value)
+                imported = self._was.dependents(name) if name in self._was else ()
+                spread.came_or_went(name, change.kind.value, imported)
             if change.data:
                 read_again(spread, name, change.data)
         self._new_cycles()
@@ -247,7 +248,7 @@ class _Maker:
             for name in inside if whole and len(inside) > len(whole) else ():
                 self._spread.run_whole(name, Cause(name, 1, f"it and {whole[0]} import each other"))
 
-    def plan(self, was: ImportGraph, frozen_edits: Sequence[Hazard]) -> Plan:
+    def plan(self, frozen_edits: Sequence[Hazard]) -> Plan:
         """The finished plan."""
         spread, rank = self._spread, self._rank
         whole = {name for name in spread.whole if name in rank and name not in self._frozen}
@@ -281,11 +282,11 @@ class _Maker:
             self._keeping.keep(name, None if name in whole else spread.spared.get(name, ()))
             for name in keeping
         ]
-        acted = [*whole, *running, *patched, *self._gone]
+        acted, handing = [*whole, *running, *patched, *self._gone], Handing(self.program, spread.importers)
         return Plan(
             self._changes,
             tuple(steps),
-            self._entries(was, acting, whole),
+            self._entries(acting, whole),
             tuple(hazards),
             tuple(parts.values()),
             pure,
@@ -295,7 +296,7 @@ class _Maker:
             (),
             tuple(f"{module}:{name}" for module, name in spread.renewed if module not in whole),
             () if pure else ties_of(spread.before, parts.values(), [*whole, *(self._gone & rank.keys())]),
-            () if pure else orders_of(spread.before, self.program, self._graph, acted, rank),
+            () if pure else orders_of(spread.handing, handing, acted, rank),
         )
 
     def _left_something(self, module: str) -> bool:
@@ -335,7 +336,7 @@ class _Maker:
         order = [name for name in self._graph.load_order(names, first=self._rank) if name in names]
         return order + sorted(set(names) - set(order), key=self._rank.__getitem__)
 
-    def _entries(self, was: ImportGraph, acting: Iterable[str], whole: Collection[str]) -> tuple[str, ...]:
+    def _entries(self, acting: Iterable[str], whole: Collection[str]) -> tuple[str, ...]:
         """Parts in their order; between them, runs of whole modules in the order in which to ask for them."""
         found: list[str] = []
         batch: list[str] = []
@@ -346,7 +347,7 @@ class _Maker:
             for members in self._new_cycle_members:
                 way = way_in(self._graph, members, self._rank) if not set(members).isdisjoint(batch) else None
                 found += [way] if way is not None else []
-            found += [*entries_of(was, batch, self._rank), name]
+            found += [*entries_of(self._was, batch, self._rank), name]
             batch = []
         return tuple(found[:-1])
 

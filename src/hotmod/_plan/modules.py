@@ -76,7 +76,8 @@ def make_plan(
     kept = tuple(f"{each.module}:{name}" for each in keeps for name in each.told)
     ties = ties_of(before, (), [*gone.intersection(rank), *order])
     after = Program(layered(sources, new_texts(changes)))
-    orders = orders_of(before, after, graph, [*gone, *order], rank)
+    was_handed, handed = Handing(before, graph.dependents), Handing(after, graph.dependents)
+    orders = orders_of(was_handed, handed, [*gone, *order], rank)
     return Plan(
         changes,
         tuple(steps),

@@ -19,7 +19,7 @@ from hotmod._plan.lineage import Classes
 from hotmod._plan.namesakes import Namesakes
 from hotmod._plan.program import Place, Program
 from hotmod._plan.purity import is_plain_base
-from hotmod._source.facts import Facts
+from hotmod._source.facts import Facts, Kind
 from hotmod._source.regions import Chain, Mode, Region
 
 __all__ = ["Reach"]
@@ -186,6 +186,9 @@ class Reach:
                     cause = self._place(place, use)
                     if cause is not None:
                         return cause
+            cause = self._asked(module, region, chain)
+            if cause is not None:
+                return cause
         for name in self._on_the_way(region.attributes):
             cause = self._by_name(name, module)
             if cause is not None:
@@ -210,6 +213,22 @@ class Reach:
             if mode is Mode.HANDED and not places:
                 return Mode.CALLED  # code of others, whose result is used: it may have called it
         return mode
+
+    def _asked(self, module: str, region: Region, chain: Chain) -> Cause | None:
+        """What an object does that is asked by its special methods, by syntax or by code of others."""
+        if chain not in region.asked and not any(
+            argument == chain and self._program.outside(module, callee, region.imports)
+            for callee, argument in region.handed
+        ):
+            return None
+        for place in self._program.places(module, chain, region.imports):
+            every = self._program.facts(place.module) if place.module in self._program else ()
+            binders = self._program.binders(place.module).get(place.name, ()) if every else ()
+            if all(every[index].kind not in (Kind.FUNCTION, Kind.CLASS) for index in binders):
+                cause = self._place(place, Mode.USED)
+                if cause is not None:
+                    return cause
+        return None
 
     def _place(self, place: Place, mode: Mode) -> Cause | None:
         """Something that a dotted name leads to, and what is done with it."""

@@ -67,7 +67,8 @@ class Runs(Marks):
         self._register_again(self.program, module, facts, cause)
         ran = self._ran_before(module, index, edit)
         if ran is not None:
-            self._hand_again(self._handing.others(module, ran), cause)
+            self._hand_again(self.handing.others(module, ran), cause)
+        self._hand_again(self.handing.writing(self.program, module, facts), cause)
         self._made_anew(module, facts, cause)
         self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)
@@ -158,6 +159,8 @@ class Runs(Marks):
     def _hand_again(self, others: Iterable[tuple[str, int]], cause: Cause) -> None:
         """What statements handed to an object is withdrawn there, and handed to it anew by all who did so."""
         for module, index in others:
+            if module not in self.program:
+                continue  # it is gone
             if module not in self._edits:
                 self.run(module, index, cause)
                 continue
@@ -221,7 +224,7 @@ class Runs(Marks):
                     self._value(module, name, cause)
             elif "*" in facts.binds or facts.decorated or not is_as_it_was(edit):
                 self.run(module, index, cause, edit)
-        self._hand_again(self._handing.others_of(module), cause)
+        self._hand_again(self.handing.others_of(module), cause)
         if any(facts.eager.dynamic for facts in every):
             self._unspelled(module, cause)
         if module in self.before:
@@ -234,7 +237,7 @@ class Runs(Marks):
         """Names that others take from a module though its text does not bind them: it computes them."""
         known = self.program.binders(module)
         for importer in self._region:
-            for facts in self.program.facts(importer) if importer in self._importers(module) else ():
+            for facts in self.program.facts(importer) if importer in self.importers(module) else ():
                 for each in facts.imports:
                     if (
                         each.name

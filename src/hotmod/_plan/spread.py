@@ -66,12 +66,22 @@ class Spread(Runs):
 
     # where the change begins
 
-    def came_or_went(self, module: str, what: str) -> None:
-        """A module was added or deleted."""
+    def came_or_went(self, module: str, what: str, importers: Collection[str] = ()) -> None:
+        """A module was added or deleted.
+
+        Args:
+            module: the module.
+            what: `"deleted"`, or what else.
+            importers: of a module that was deleted, those that imported it, directly or not.
+        """
         cause = Cause(module, 0, f"{module} was {what}")
         self.changed.modules[module] = cause
+        program = self.program
         if what == "deleted":
-            self._hand_again(self._handing.others_of(module), cause)
+            program = self.before
+            self._hand_again(self.handing.others_of(module), cause)
+        self._after[module] = frozenset(importers)
+        self._fills_all(program, module, cause)
         package, _, name = module.rpartition(".")
         if package and name not in self.program.binders(package):
             self.changed.values[package, name] = cause  # the import system binds it there
@@ -232,7 +242,7 @@ class Spread(Runs):
         verb = "changed" if edit.new is not None else "was removed"
         cause = Cause(module, line, f"{named(edit)} {verb}")
         self._register_again(self.before, module, facts, cause)
-        self._hand_again(self._handing.others(module, facts), cause)
+        self._hand_again(self.handing.others(module, facts), cause)
         self._dispose(self.before, module, facts, cause)
         self._fills(self.before, module, facts, cause)
 
@@ -243,11 +253,20 @@ class Spread(Runs):
             for key in containers(program, *place) if place[0] != module else ():
                 self._filled.setdefault(module, {}).setdefault(key, cause)
 
+    def _fills_all(self, program: Program, module: str, cause: Cause) -> None:
+        try:
+            every = program.facts(module)
+        except Unreadable:
+            every = ()
+        for facts in every:
+            self._fills(program, module, facts, cause)
+
     def _read_again(self) -> bool:
         """Who comes after those statements, and reads the containers, reads them again; whether any does."""
         count = sum(map(len, self.runs.values()))
         for filler, filled in self._filled.items():
-            after = [each for each in self._region if each in self._importers(filler)]
+            importers = self._after.get(filler, frozenset()) | self.importers(filler)
+            after = [each for each in self._region if each in importers]
             cause = next(iter(filled.values()))
             for module, index in list(readers(self.program, filled, after)):
                 self.run(module, index, cause)
@@ -264,7 +283,7 @@ class Spread(Runs):
     def _renew(self) -> bool:
         """What was made of functions that do something else now is made again; whether anything runs."""
         count = sum(map(len, self.runs.values()))
-        found = hits(self.program, self._region, self.changed, self._call_time, self._importers)
+        found = hits(self.program, self._region, self.changed, self._call_time, self.importers)
         for module, index, name, own, cause in list(found):
             if module in self.whole or index in self.runs.get(module, ()):
                 continue
@@ -295,7 +314,7 @@ class Spread(Runs):
         while self.changed.size() != done.size():
             fresh, done = self.changed.since(done), self.changed.copy()
             taint = Taint(self.program, self._region, fresh.names(), fresh.methods(), self._called())
-            reach = Reach(self.program, fresh, taint.words, self._region, self._importers)
+            reach = Reach(self.program, fresh, taint.words, self._region, self.importers)
             for module in self._region:
                 self._look_at(module, taint.words, reach)
                 self._look_for_computed(module, reach)
@@ -309,7 +328,7 @@ class Spread(Runs):
         return regions[0] is None or regions[0] != regions[1]
 
     def _called(self) -> frozenset[tuple[str, str]]:
-        return self._import_time.called(self.program, self._region, self._importers)
+        return self._import_time.called(self.program, self._region, self.importers)
 
     def _is_hit(self, module: str, known: Collection[str]) -> bool:
         words = self.program.words(module)

@@ -74,11 +74,13 @@ class Region:
     Attributes:
         reads: dotted names that lead to module level, and the most that is done with each.
         handed: pairs (callee, dotted name handed to it as an argument).
+        asked: dotted names whose objects are asked by their special methods, besides what `reads` says.
         attributes: names of attributes looked up on objects that no dotted name leads to.
         own: names of attributes that a method looks up on its first parameter.
         imports: what import statements in a function bind there.
         unknown: dotted names that are called; `()` for a call of something else.
         changes: dotted names whose objects are changed: items, attributes, mutating methods.
+        keys: pairs (dotted name, key) of entries that are assigned, under keys that are spelled.
         stores: module-level names that a function binds by `global`; `*` if it computes names that it binds.
         dynamic: whether names are looked up that the text does not spell.
         calls_parameters: whether it calls what it is given.
@@ -87,11 +89,13 @@ class Region:
 
     reads: Mapping[Chain, Mode]
     handed: frozenset[tuple[Chain, Chain]] = frozenset()
+    asked: frozenset[Chain] = frozenset()
     attributes: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
     imports: tuple[NameImport, ...] = ()
     unknown: frozenset[Chain] = frozenset()
     changes: frozenset[Chain] = frozenset()
+    keys: frozenset[tuple[Chain, str]] = frozenset()
     stores: frozenset[str] = frozenset()
     dynamic: bool = False
     calls_parameters: bool = False
@@ -104,11 +108,13 @@ class Builder:
     def __init__(self) -> None:
         self.reads: dict[Chain, Mode] = {}
         self.handed: set[tuple[Chain, Chain]] = set()
+        self.asked: set[Chain] = set()
         self.attributes: set[str] = set()
         self.own: set[str] = set()
         self.imports: list[NameImport] = []
         self.unknown: set[Chain] = set()
         self.changes: set[Chain] = set()
+        self.keys: set[tuple[Chain, str]] = set()
         self.stores: set[str] = set()
         self.dynamic = False
         self.calls_parameters = False
@@ -123,11 +129,13 @@ class Builder:
         return Region(
             dict(self.reads),
             frozenset(self.handed),
+            frozenset(self.asked),
             frozenset(self.attributes),
             frozenset(self.own),
             tuple(self.imports),
             frozenset(self.unknown),
             frozenset(self.changes),
+            frozenset(self.keys),
             frozenset(self.stores),
             self.dynamic,
             self.calls_parameters,

@@ -8,17 +8,21 @@ Guarantees: nothing here looks into a scope below the one that it is asked about
 from __future__ import annotations
 
 import ast
+import builtins
 import contextlib
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hotmod._source.regions import Builder, Chain
 
 __all__ = [
+    "CALLING",
     "COMPREHENSIONS",
     "FUNCTIONS",
     "MUTATING",
+    "WITH_KEY",
     "Scope",
+    "asked_in",
     "bound_in",
     "chain_of",
     "chains_in",
@@ -44,19 +48,31 @@ MUTATING = frozenset(
         *("difference_update", "intersection_update", "symmetric_difference_update", "subtract"),
     )
 )
+# Functions that call what they are given.
+CALLING = frozenset(
+    ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
+)
+WITH_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
 _LEAVES = frozenset((ast.Constant, ast.Load, ast.Store, ast.Pass, ast.Break, ast.Continue))
 _SCOPES = (*FUNCTIONS, ast.ClassDef, ast.Lambda)
 _TRANSPARENT = frozenset(
     ("staticmethod", "classmethod", "property", "overload", "abstractmethod", "override")
 )
-# Builtins that call special methods of what they are given.
-_CONVERTING = frozenset(
+# Builtins that keep what they are given, or look at its type alone. All others, but exceptions, may call its
+# special methods.
+_KEEPING = frozenset(
     (
-        *("abs", "all", "any", "bool", "bytes", "complex", "dict", "divmod", "enumerate", "float", "format"),
-        *("frozenset", "hash", "int", "iter", "len", "list", "max", "min", "next", "pow", "print", "repr"),
-        *("reversed", "round", "set", "sorted", "str", "sum", "tuple", "zip"),
+        *("callable", "classmethod", "id", "isinstance", "issubclass", "object", "property", "slice"),
+        *("staticmethod", "super", "type"),
     )
 )
+_CONVERTING = frozenset(
+    name
+    for name, value in vars(builtins).items()
+    if callable(value)
+    and not name.startswith("_")
+    and not (isinstance(value, type) and issubclass(value, BaseException))
+).difference(_KEEPING)
 # Decorators that do not look at the signature of what they decorate.
 _BLIND = frozenset(
     ("wraps", "cache", "lru_cache", "cached_property", "contextmanager", "asynccontextmanager")
@@ -77,6 +93,25 @@ class Scope:
     guarded: bool = False
     methods: frozenset[str] = frozenset()  # in a class body: its functions
 
+    def ask(self, nodes: Iterable[ast.AST]) -> None:
+        """Note that what some expressions give is asked by its special methods."""
+        self.builder.asked.update(chain for chain in map(chain_of, nodes) if self._leads_out(chain))
+
+    def assign(self, node: ast.Assign) -> None:
+        """Note which entries an assignment writes, if their keys are spelled, and what it unpacks."""
+        self.ask(asked_in(node))
+        for target in node.targets:
+            if not isinstance(target, ast.Subscript):
+                continue
+            chain, key = chain_of(target.value), target.slice
+            # `table["hits"] = table["hits"] + 1` counts: it is not to run but for itself
+            spelled_key = isinstance(key, ast.Constant) or len(chain_of(key)) > 1
+            if spelled_key and self._leads_out(chain) and chain not in chains_in(node.value):
+                self.builder.keys.add((chain, ast.unparse(key)))
+
+    def _leads_out(self, chain: Chain) -> bool:
+        return bool(chain) and (chain[0] not in self.local or chain[0] in self.imported)
+
 
 def is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -86,6 +121,24 @@ def converts(node: ast.Call, callee: Chain) -> bool:
     """Whether a call asks what it is given for an order, a text, a length and so on, as builtins do."""
     by_text = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant)
     return by_text or (len(callee) == 1 and callee[0] in _CONVERTING)
+
+
+def asked_in(node: ast.AST) -> Sequence[ast.AST]:
+    """The parts of a syntax that are asked by special methods for a hash, an index, or what they hold."""
+    match node:
+        case ast.Subscript(slice=ast.Tuple(elts=parts)) | ast.Set(elts=parts):
+            return parts
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            return [each for each in (lower, upper, step) if each is not None]
+        case ast.Subscript(slice=part) | ast.Starred(value=part) | ast.keyword(arg=None, value=part):
+            return [part]
+        case ast.Dict(keys=keys, values=values):
+            return [value if key is None else key for key, value in zip(keys, values, strict=True)]
+        case ast.Assign(targets=targets, value=value) if any(
+            isinstance(each, (ast.Tuple, ast.List)) for each in targets
+        ):
+            return [value]
+    return []
 
 
 def spelled_out(node: ast.Call, callee: Chain) -> list[ast.expr]:

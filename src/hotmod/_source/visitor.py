@@ -25,11 +25,7 @@ __all__ = ["Visitor"]
 
 _LITERALS = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set, *trees.COMPREHENSIONS)
 _DYNAMIC = frozenset(("exec", "eval", "globals", "locals", "vars", "dir", "__import__", "import_module"))
-_CALLING = frozenset(
-    ("map", "filter", "sorted", "min", "max", "reduce", "next", "iter", "accumulate", "starmap", "takewhile")
-)
 _IMPORTING = frozenset(("import_module", "__import__"))
-_CALLS_ITS_KEY = frozenset(("sorted", "min", "max", "sort", "groupby", "nlargest", "nsmallest"))
 
 
 class Visitor:
@@ -110,6 +106,8 @@ class Visitor:
             if node.optional_vars is not None:
                 self._target(node.optional_vars, scope)
             return
+        if isinstance(node, ast.MatchClass):
+            scope.builder.attributes.update(node.kwd_attrs)
         for name in (getattr(node, "name", None), getattr(node, "rest", None)):
             if isinstance(name, str) and isinstance(node, (ast.excepthandler, ast.pattern)):
                 self._bind(name, scope)
@@ -156,6 +154,7 @@ class Visitor:
             else:
                 self._expression(node.value, scope, mode)
         if isinstance(node, ast.Assign):
+            scope.assign(node)
             for target in node.targets:
                 self._target(target, scope)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
@@ -331,9 +330,11 @@ class Visitor:
             self._expression(node.body, scope, mode)
             self._expression(node.orelse, scope, mode)
         elif isinstance(node, ast.Subscript):
+            scope.ask(trees.asked_in(node))
             self._expression(node.value, scope, max(Mode.USED, mode))
             self._expression(node.slice, scope, Mode.USED if type(node.slice) is ast.Call else Mode.PLAIN)
         elif isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Slice, ast.keyword)):
+            scope.ask(trees.asked_in(node))
             for child in ast.iter_child_nodes(node):
                 asked = mode >= Mode.USED and type(child) is ast.Call
                 self._expression(child, scope, Mode.USED if asked else Mode.PLAIN)
@@ -392,12 +393,13 @@ class Visitor:
             local = bool(callee) and callee[0] in scope.local and callee[0] not in scope.imported
             scope.builder.unknown.add(() if local else callee)
         handed = Mode.STORED if handing is Mode.HANDED and last[:1].isupper() else handing
-        mode = Mode.CALLED if last in _CALLING else Mode.USED if trees.converts(node, callee) else handed
+        mode = Mode.CALLED if last in trees.CALLING else Mode.USED if trees.converts(node, callee) else handed
         for argument in (*trees.spelled_out(node, callee), *node.keywords):
             value = argument.value if isinstance(argument, (ast.keyword, ast.Starred)) else argument
             chain = trees.chain_of(value)
-            keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in _CALLS_ITS_KEY
+            keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in trees.WITH_KEY
             self._expression(value, scope, Mode.CALLED if keyed else mode)
+            scope.ask(trees.asked_in(argument) if mode < Mode.USED else [value])
             if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
                 scope.builder.handed.add((callee, chain))
             elif chain and chain[0] in scope.parameters and mode is Mode.CALLED:
