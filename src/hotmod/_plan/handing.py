@@ -74,8 +74,12 @@ def _objects(program: Program, module: str, chain: Chain) -> list[Place]:
     return [
         Place(place.module, place.name)
         for place in program.places(module, chain)
-        if any(facts.kind is Kind.OTHER for facts in _binding(program, place))
+        if _is_object(program, place)
     ]
+
+
+def _is_object(program: Program, place: Place) -> bool:
+    return any(facts.kind is Kind.OTHER for facts in _binding(program, place))
 
 
 def _definitions(program: Program, module: str, chain: Chain) -> list[Place]:
@@ -141,7 +145,7 @@ def _entries(program: Program, module: str, facts: Facts) -> set[Pair]:
         (Place(place.module, place.name), Place("", key, place.rest))
         for chain, key in facts.eager.keys
         for place in program.places(module, chain)
-        if _objects(program, module, chain)
+        if _is_object(program, place)
     }
 
 
