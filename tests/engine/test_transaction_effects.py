@@ -116,6 +116,28 @@ class TestFrozenModules:
             ]
         assert before.differences(shop.snapshot()) == []
 
+    @pytest.mark.parametrize("strategy", ["minimal", "modules"])
+    def test_a_module_that_is_another_object_asks_for_a_restart(self, shop: Project, strategy: str) -> None:
+        """What stands in its place is held by everybody, and no module to bring an edit into."""
+        text = "import sys\n\n\nclass Settings:\n    tax = 1\n\n\nsys.modules[__name__] = Settings()\n"
+        shop.write(
+            {"shop/settings.py": text, "shop/till.py": "from shop.settings import tax\nDOUBLE = tax * 2\n"}
+        )
+        shop.load("shop.settings", "shop.till")
+        reloader = hotmod.Reloader("shop", strategy=strategy)
+        before = shop.snapshot()
+        shop.write({"shop/settings.py": text.replace("1", "2")})
+        for _ in range(2):
+            report = reloader.reload()
+            assert report.status == "restart-required"
+            assert [(each.code, each.module) for each in report.hazards] == [
+                ("replaced-module", "shop.settings")
+            ]
+        assert before.differences(shop.snapshot()) == []
+        shop.write({"shop/settings.py": text, "shop/config.py": "TAX = 2\n"})
+        assert reloader.reload().status == "applied"
+        assert shop.load("shop.cart").total(1) == 3
+
     def test_a_compiled_module_can_have_the_program_started_anew(
         self, shop: Project, compiled: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -26,6 +26,7 @@ from hotmod._engine.obstacles import (
     overwritten_definitions,
     unsure_modules,
 )
+from hotmod._engine.sightings import is_replaced
 from hotmod._engine.texts import files_of, is_long, is_too_large, readable
 from hotmod._live.modules import space_of
 from hotmod._live.stores import gives_names
@@ -168,14 +169,17 @@ class Planner:
         return changes if len(found) == len(changes.changes) else ChangeSet(tuple(found.values()))
 
     def _relevant(self, changes: ChangeSet, graph: ImportGraph) -> ChangeSet:
-        """The changes without added modules that nobody imports: these are as good as applied."""
+        """The changes without added modules that nobody imports, or another object stands for."""
         relevant = tuple(
             change
             for change in changes.changes
             if change.kind is not ChangeKind.ADDED
-            or any(
-                edge.at_import and edge.importer in self._ledger.modules
-                for edge in graph.importers(change.module)
+            or (
+                not is_replaced(change.module)
+                and any(
+                    edge.at_import and edge.importer in self._ledger.modules
+                    for edge in graph.importers(change.module)
+                )
             )
         )
         if len(relevant) == len(changes.changes):

@@ -32,6 +32,7 @@ __all__ = [
     "View",
     "bytes_of",
     "end_of_modules",
+    "is_replaced",
     "main_module",
     "signature_of",
     "source_of",
@@ -241,6 +242,12 @@ def source_of(module: types.ModuleType) -> str | None:
     if path.startswith("/") and not ("/./" in path or "/../" in path or "//" in path):
         return path
     return os.path.abspath(path)
+
+
+def is_replaced(name: str) -> bool:
+    """Whether something else than a module stands in `sys.modules`, as a rule what the module put there."""
+    found: object = sys.modules.get(name)
+    return found is not None and not is_module(found)
 
 
 def end_of_modules() -> object:

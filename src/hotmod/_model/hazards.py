@@ -32,6 +32,7 @@ HAZARDS: dict[str, str] = {
     "unsafe-singleton": "an object of which there is to be one is made anew when its statement runs again",
     "effect-not-undone": "the effect of an undone or removed statement remains",
     "extension-module": "a compiled module can't be executed again in this process",
+    "replaced-module": "a module that another object stands for can't be executed again in this process",
     "main-module": "an edit of the program's main module can't be applied",
     "lingering-call": "calls that began before the reload still run old code",
     "kept-state": "a kept value no longer fits its initialiser",

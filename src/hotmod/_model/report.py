@@ -20,7 +20,7 @@ __all__ = ["FROZEN", "Location", "Reason", "Report", "Status", "named"]
 
 Status = Literal["applied", "unchanged", "rejected", "restart-required"]
 
-FROZEN = ("main-module", "extension-module")  # edits that this process can't take
+FROZEN = ("main-module", "extension-module", "replaced-module")  # edits that this process can't take
 SHOWN = 4  # names listed in a one-line summary before "and N more"
 
 

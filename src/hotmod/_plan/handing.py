@@ -74,12 +74,8 @@ def _objects(program: Program, module: str, chain: Chain) -> list[Place]:
     return [
         Place(place.module, place.name)
         for place in program.places(module, chain)
-        if _is_object(program, place)
+        if any(facts.kind is Kind.OTHER for facts in _binding(program, place))
     ]
-
-
-def _is_object(program: Program, place: Place) -> bool:
-    return any(facts.kind is Kind.OTHER for facts in _binding(program, place))
 
 
 def _definitions(program: Program, module: str, chain: Chain) -> list[Place]:
@@ -136,17 +132,7 @@ def _pairs(program: Program, module: str, facts: Facts) -> set[Pair]:
         for one in inside:
             found.add((each, Place(one.module, one.name.partition(".")[0])))
             found |= {(each, place) for chain in one.names for place in _kept(program, one.module, chain)}
-    return {(each, one) for each, one in found if each != one} | _entries(program, module, facts)
-
-
-def _entries(program: Program, module: str, facts: Facts) -> set[Pair]:
-    """The entries of objects that a statement assigns, by key: who is last there has it."""
-    return {
-        (Place(place.module, place.name), Place("", key, place.rest))
-        for chain, key in facts.eager.keys
-        for place in program.places(module, chain)
-        if _is_object(program, place)
-    }
+    return {(each, one) for each, one in found if each != one}
 
 
 def _in_order(program: Program, modules: Sequence[str]) -> Iterator[tuple[str, int]]:
@@ -226,10 +212,6 @@ class Handing:
         """The statements, by module and index, that hand an object what a statement hands it, itself too."""
         return self._handing(_pairs(self._program, module, facts))
 
-    def writing(self, program: Program, module: str, facts: Facts) -> Iterator[tuple[str, int]]:
-        """The statements that assign an entry which a statement of another text assigns, too."""
-        return self._handing(_entries(program, module, facts))
-
     def others_of(self, module: str) -> Iterator[tuple[str, int]]:
         """The same for all statements of a module."""
         known = self._of(module) if module in self._program else ()
@@ -255,8 +237,7 @@ class Handing:
         found, known = [], {name: dict(self._of(name)) for name in holders}
         for module, index in _in_order(self._program, holders):
             pairs = known[module].get(index, ())
-            told = (to for each, to in pairs if each == receiver and to.module)
-            things = tuple(sorted((to.module, to.name, to.rest) for to in told))
+            things = tuple(sorted((to.module, to.name, to.rest) for each, to in pairs if each == receiver))
             if things:
                 statement = self._program.statements(module)[index]
                 path = self._program.text(module).path

@@ -215,11 +215,8 @@ class Reach:
         return mode
 
     def _asked(self, module: str, region: Region, chain: Chain) -> Cause | None:
-        """What an object does that is asked by its special methods, by syntax or by code of others."""
-        if chain not in region.asked and not any(
-            argument == chain and self._program.outside(module, callee, region.imports)
-            for callee, argument in region.handed
-        ):
+        """What an object does that syntax asks by its special methods."""
+        if chain not in region.asked:
             return None
         for place in self._program.places(module, chain, region.imports):
             every = self._program.facts(place.module) if place.module in self._program else ()

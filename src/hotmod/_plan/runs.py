@@ -68,7 +68,6 @@ class Runs(Marks):
         ran = self._ran_before(module, index, edit)
         if ran is not None:
             self._hand_again(self.handing.others(module, ran), cause)
-        self._hand_again(self.handing.writing(self.program, module, facts), cause)
         self._made_anew(module, facts, cause)
         self._dispose(self.program, module, facts, cause)
         self._leftovers(module, index, facts, cause)

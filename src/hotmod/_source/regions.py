@@ -80,7 +80,6 @@ class Region:
         imports: what import statements in a function bind there.
         unknown: dotted names that are called; `()` for a call of something else.
         changes: dotted names whose objects are changed: items, attributes, mutating methods.
-        keys: pairs (dotted name, key) of entries that are assigned, under keys that are spelled.
         stores: module-level names that a function binds by `global`; `*` if it computes names that it binds.
         dynamic: whether names are looked up that the text does not spell.
         calls_parameters: whether it calls what it is given.
@@ -95,7 +94,6 @@ class Region:
     imports: tuple[NameImport, ...] = ()
     unknown: frozenset[Chain] = frozenset()
     changes: frozenset[Chain] = frozenset()
-    keys: frozenset[tuple[Chain, str]] = frozenset()
     stores: frozenset[str] = frozenset()
     dynamic: bool = False
     calls_parameters: bool = False
@@ -114,7 +112,6 @@ class Builder:
         self.imports: list[NameImport] = []
         self.unknown: set[Chain] = set()
         self.changes: set[Chain] = set()
-        self.keys: set[tuple[Chain, str]] = set()
         self.stores: set[str] = set()
         self.dynamic = False
         self.calls_parameters = False
@@ -135,7 +132,6 @@ class Builder:
             tuple(self.imports),
             frozenset(self.unknown),
             frozenset(self.changes),
-            frozenset(self.keys),
             frozenset(self.stores),
             self.dynamic,
             self.calls_parameters,

@@ -97,18 +97,6 @@ class Scope:
         """Note that what some expressions give is asked by its special methods."""
         self.builder.asked.update(chain for chain in map(chain_of, nodes) if self._leads_out(chain))
 
-    def assign(self, node: ast.Assign) -> None:
-        """Note which entries an assignment writes, if their keys are spelled, and what it unpacks."""
-        self.ask(asked_in(node))
-        for target in node.targets:
-            if not isinstance(target, ast.Subscript):
-                continue
-            chain, key = chain_of(target.value), target.slice
-            # `table["hits"] = table["hits"] + 1` counts: it is not to run but for itself
-            spelled_key = isinstance(key, ast.Constant) or len(chain_of(key)) > 1
-            if spelled_key and self._leads_out(chain) and chain not in chains_in(node.value):
-                self.builder.keys.add((chain, ast.unparse(key)))
-
     def _leads_out(self, chain: Chain) -> bool:
         return bool(chain) and (chain[0] not in self.local or chain[0] in self.imported)
 

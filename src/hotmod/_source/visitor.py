@@ -154,7 +154,7 @@ class Visitor:
             else:
                 self._expression(node.value, scope, mode)
         if isinstance(node, ast.Assign):
-            scope.assign(node)
+            scope.ask(trees.asked_in(node))
             for target in node.targets:
                 self._target(target, scope)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:

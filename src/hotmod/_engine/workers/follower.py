@@ -27,6 +27,8 @@ from hotmod._scope import Scope
 
 __all__ = ["BehindError", "Follower", "follower_of"]
 
+_CANT_TAKE = ("extension-module", "replaced-module")  # edits of which a restarted worker is needed
+
 
 class BehindError(HotmodError):
     """A worker could not be brought to an edition: it has to be started anew."""
@@ -179,7 +181,7 @@ class Follower:
         except BaseException:
             self._shelf.contents = before
             raise
-        others = [each for each in report.hazards if each.code == "extension-module"]
+        others = [each for each in report.hazards if each.code in _CANT_TAKE]
         problem = str(report) if report.status not in ("applied", "unchanged") or others else ""
         if not problem:
             problem = self._differing(edition)
