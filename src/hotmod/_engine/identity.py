@@ -23,7 +23,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hotmod._engine.migration import Migration, Shape
-from hotmod._live import adapters, aliases, bodies, classes, originals, stale, stores
+from hotmod._live import adapters, aliases, bodies, classes, originals, stale
 from hotmod._live.behind import class_behind
 from hotmod._live.classes import own_dict
 from hotmod._live.heap import Heap
@@ -96,10 +96,6 @@ class Identity:
         edits: Mapping[str, Edits] = types.MappingProxyType({}),
         names: Mapping[str, Collection[str]] = types.MappingProxyType({}),
     ) -> None:
-        before = {
-            name: {**space, **originals.under(name, space, names.get(name, ()))}
-            for name, space in before.items()
-        }
         self._ran = ran
         self._texts = texts
         self._names = names
@@ -121,16 +117,14 @@ class Identity:
         self._places: dict[str, list[originals.Place]] = {}
         self._is_merged = False
 
-    def put_back(self) -> None:
-        """Undo what modules that are about to run as a whole have put in the place of others' definitions."""
-        for module, (text, _) in reversed([*self._texts.items()]):  # what was put around another's goes first
-            if text is not None and module in self.merger.whole:
-                space, ran = self._before[module], stores.in_text(text.data)
-                self._places[module] = originals.put_back(self._journal, module, space, ran)
-
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Merge the classes that are built by the current thread in this context."""
+        for module in self.merger.whole:
+            text = self._texts[module][0] if module in self._texts else None
+            if text is not None:
+                space = self._before[module]
+                self._places[module] = originals.put_back(self._journal, module, space, text.data)
         modules: set[str] = set()  # of which libraries ask for more than a difference in methods
         for module, name, value in definitions_in(self._before):
             if is_class(value) and name in self._names.get(module, (name,)):
@@ -216,9 +210,8 @@ class Identity:
         names, tables and registries, just as in a fresh process.
         """
         self.merger.whole.discard(module)
-        if places := self._places.pop(module, None):
-            code = self._codes[module]
-            originals.settle(self._journal, places, stores.in_code(code), stores.in_functions(code))
+        if module in self._places:
+            originals.settle(self._places.pop(module), self._texts[module][1].data)
         self.merger.finish()
         self._merge(module, space, classes_only=True)
 

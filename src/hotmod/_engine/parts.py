@@ -21,7 +21,7 @@ from typing import Any
 from hotmod._engine.hooks import RAN
 from hotmod._engine.opening import Prepared, only_defines
 from hotmod._engine.undisturbed import undisturbed
-from hotmod._live import codes, originals, patch, stores
+from hotmod._live import codes, originals, patch
 from hotmod._live.binder import Binder
 from hotmod._live.classes import own_dict
 from hotmod._live.derived import memories
@@ -34,9 +34,7 @@ from hotmod._live.modules import is_submodule, space_of
 from hotmod._live.namespaces import IMPORT_NAMES
 from hotmod._live.reach import Running
 from hotmod._live.stale import codes_in
-from hotmod._live.stores import Stores
 from hotmod._plan import Part
-from hotmod._source.diff import EditKind
 
 __all__ = ["Parts"]
 
@@ -67,14 +65,13 @@ class Parts:
         self.forgotten: list[str] = []
         self.lost: list[types.FunctionType] = []
         self.running: dict[str, Running] = {}
-        self._places: dict[str, list[originals.Place]] = {}
         self._binders: dict[str, Binder] = {}  # of modules of which the opening ran, and the rest did not yet
 
     def __contains__(self, module: str) -> bool:
         return module in self._every
 
     def prepare(self) -> None:
-        """Find what gets new code, and put back what statements had replaced that run again or are gone."""
+        """Find what gets new code, before anything is changed."""
         first, later = [], []
         for name, each in self._every.items():
             space, runs = vars(sys.modules[name]), {(run.first, run.last) for run in each.part.runs}
@@ -94,24 +91,6 @@ class Parts:
         self._later = late if later else None
         self.lost += [*found.lost, *(each.function for each in found.unfit)]
         self._found = found
-        for name, each in reversed(self._every.items()):  # what was put around another's goes first
-            self._put_back(name, each)
-
-    def _put_back(self, name: str, each: Prepared) -> None:
-        """Put back what statements of a module had replaced that run again or are gone."""
-        space, path = vars(sys.modules[name]), each.part.text.path
-        edits = [edit for edit in each.part.edits.edits if edit.kind in _GONE]
-        text = "\n".join(edit.old.text for edit in edits if edit.old is not None)
-        ran = calls = stores.NOTHING
-        if text:
-            gone = compile(text, path, "exec", dont_inherit=True)
-            ran = _without_others(stores.in_code(gone), stores.in_calls(gone, space), each, space)
-        if each.running is not None:
-            ran |= stores.in_code(each.running)
-            calls = stores.in_calls(each.running, space)
-        self._places[name] = originals.put_back(self._journal, name, space, ran, calls)
-        if each.running is None:
-            originals.settle(self._journal, self._places.pop(name), stores.NOTHING)
 
     def patch(self) -> None:
         """Give new code to every function whose statement does not run; one step for other threads."""
@@ -160,12 +139,13 @@ class Parts:
         name, space = each.part.module, vars(sys.modules[each.part.module])
         self._rebind_stars(each.part, space)
         self._save_annotations(name, space)
+        lines = each.part.text.data.splitlines()
+        ran = b"\n".join(line for run in each.part.runs for line in lines[run.first - 1 : run.last])
+        originals.put_back(self._journal, name, space, ran, surely=True)
         for item in each.part.cleared:
             _clear(space, item)
         fresh = None if young else {bound for run in each.part.runs if run.fresh for bound in run.binds}
-        bound = {item for run in each.part.runs for item in run.binds}
-        had = {**before, **originals.under(name, before, bound)}
-        return Binder(space, had, merger.merge, fresh, _leftovers(each.part), kept)
+        return Binder(space, before, merger.merge, fresh, _leftovers(each.part), kept)
 
     def run(
         self, name: str, before: dict[str, Any], merger: Merger, kept: Collection[str], *, young: bool
@@ -193,7 +173,6 @@ class Parts:
         gone = bound - binder.bound - IMPORT_NAMES - set(kept)
         for item in gone:
             space.pop(item, None)  # its statement ran, and did not bind it this time
-        originals.settle(self._journal, self._places.pop(name, ()), stores.in_code(each.running))
         originals.keep(name, space, before, binder.bound)
         _bind_submodules(name, space, {*gone, *each.part.cleared})
         space.update({item: before[item] for item in kept})  # a function may have bound it
@@ -307,20 +286,6 @@ class Parts:
     def every(self) -> Mapping[str, Prepared]:
         """The parts by module."""
         return self._every
-
-
-def _without_others(ran: Stores, called: Stores, each: Prepared, space: Mapping[str, Any]) -> Stores:
-    """What statements set that are gone, by functions that they called as well, if no other one sets it."""
-    if not (called.names or ran.computes):
-        return ran
-    still = stores.in_code(each.new) | stores.in_calls(each.new, space)
-    names = called.names
-    if ran.computes and not still.computes:
-        names |= stores.in_text("\n".join(each.part.edits.old.lines).encode("utf-8", "replace")).names
-    return dataclasses.replace(ran | called, names=ran.names | (names - still.names))
-
-
-_GONE = (EditKind.REMOVED, EditKind.CHANGED)
 
 
 def _refill(found: dict[str, Any], before: dict[str, Any]) -> None:

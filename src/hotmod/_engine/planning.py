@@ -29,7 +29,6 @@ from hotmod._engine.obstacles import (
 from hotmod._engine.sightings import is_replaced
 from hotmod._engine.texts import files_of, is_long, is_too_large, readable
 from hotmod._live.modules import space_of
-from hotmod._live.stores import gives_names
 from hotmod._model.changes import Change, ChangeKind, ChangeSet, SourceText
 from hotmod._model.errors import SourceError
 from hotmod._plan import CallTime, ImportTime, Keeping, Plan, make_minimal_plan, make_plan, with_main_module
@@ -103,9 +102,7 @@ class Planner:
         changes = self._awake(changes)
         graph = self._graph_after(changes)
         changes = self._relevant(changes, graph)
-        found = (text for each in changes.changes for text in (each.text, self._text_of(each.module)))
-        gives = any(gives_names(text.data) for text in found if text is not None)
-        for name in self._ledger.modules if gives else changes.modules:
+        for name in changes.modules:
             learn_homes(name, self._text_of(name))
         plain = self._config.strategy == "modules"
         hidden = hidden_uses(graph, self._ledger.modules, computed=not plain)

@@ -23,7 +23,7 @@ from hotmod._engine.loaded import Ledger
 from hotmod._engine.opening import Prepared
 from hotmod._engine.parts import Parts
 from hotmod._engine.snapshot import Snapshot
-from hotmod._live import bindings, modules, namespaces, originals, stores
+from hotmod._live import bindings, modules, namespaces
 from hotmod._live.definitions import Definitions
 from hotmod._live.entries import Ties
 from hotmod._live.journal import Journal
@@ -88,14 +88,6 @@ class Settling:
         self._new_texts = {change.module: change.text for change in plan.changes.changes if change.text}
         self._rerun: Rerun | None = None
         self.problems: list[SourceError | SyntaxError] = []
-
-    def _put_back_replaced(self) -> None:
-        """What modules that are gone, or run as a whole, had put in the place of others' definitions goes."""
-        self._identity.put_back()
-        for name in self.plan.removed:
-            loaded, space = self.ledger.loaded(name), self._snapshot.before.get(name)
-            if loaded is not None and loaded.text is not None and space is not None:
-                originals.put_back(self.journal, name, space, stores.in_text(loaded.text.data))
 
     def _keep_foreign(self) -> None:
         """What others set on modules that ran as a whole stays."""

@@ -337,7 +337,6 @@ class Transaction(Settling):
         rerun = Rerun(owns, reused, residents, self._imports, self._codes, self._identity, kept)
         rerun.texts = self.texts  # filled as modules start
         self._rerun = rerun
-        self._put_back_replaced()
         for name in (*going, *residents):
             modules.forget(self.journal, name)
         to_front()

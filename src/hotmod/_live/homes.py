@@ -24,12 +24,11 @@ from typing import Any
 
 from hotmod._live.kinds import is_class
 
-__all__ = ["first_line", "is_counterpart", "learn", "module_given", "name_of", "place_of"]
+__all__ = ["is_counterpart", "learn", "module_given", "name_of", "place_of"]
 
 _HOMES: dict[int, tuple[weakref.ref[type], tuple[str, str]]] = {}  # by the id of the class
 # Without callbacks, which the collector would run while other threads are to see nothing of a step.
 _cleaned = [1_000]  # of so many it was seen which are gone
-_LINES: dict[int, int | None] = {}  # by the id of a class in force, where it begins
 _ASKED: dict[
     str, tuple[bytes, frozenset[int]]
 ] = {}  # by module, for which text and classes there was no answer
@@ -41,11 +40,6 @@ def name_of(cls: type) -> tuple[Any, Any]:
     if ref is not None and known is not None and ref() is cls:
         return known
     return type.__getattribute__(cls, "__module__"), type.__dict__["__qualname__"].__get__(cls)
-
-
-def first_line(cls: type) -> int | None:
-    """Where a class begins in the text with which it was noted; None if it was not."""
-    return _LINES.get(id(cls)) if (id(cls) in _HOMES and _HOMES[id(cls)][0]() is cls) else None
 
 
 def place_of(function: types.FunctionType) -> tuple[Any, str]:
@@ -137,7 +131,6 @@ def _note_own(cls: type, module: str) -> None:
     if (ref is not None and ref() is cls) or known[0] != module:
         return
     _note(cls, *known)
-    _LINES[id(cls)] = type.__dict__["__dict__"].__get__(cls).get("__firstlineno__")
     for value in list(type.__dict__["__dict__"].__get__(cls).values()):
         if is_class(value):
             _note_own(value, module)
@@ -145,7 +138,6 @@ def _note_own(cls: type, module: str) -> None:
 
 def _note_given(cls: type, module: str, name: str, body: types.CodeType) -> None:
     _note(cls, module, name)
-    _LINES[id(cls)] = body.co_firstlineno
     for own, value in list(type.__dict__["__dict__"].__get__(cls).items()):
         inner = _body_in(body, own) if is_class(value) else None
         if inner is not None:
@@ -156,6 +148,5 @@ def _note(cls: type, module: str, name: str) -> None:
     if len(_HOMES) >= 2 * _cleaned[0]:
         for key in [key for key, (ref, _) in list(_HOMES.items()) if ref() is None]:
             del _HOMES[key]
-            _LINES.pop(key, None)
         _cleaned[0] = max(len(_HOMES), _cleaned[0])
     _HOMES[id(cls)] = weakref.ref(cls), (module, name)

@@ -24,7 +24,6 @@ from hotmod._live.heap import Heap
 from hotmod._live.homes import is_counterpart, module_given, name_of, place_of
 from hotmod._live.journal import Journal
 from hotmod._live.kinds import is_class, is_function
-from hotmod._live.originals import still_replaced
 from hotmod._live.state import instance_dict
 from hotmod._live.twins import twins_for
 from hotmod._model.hazards import Hazard
@@ -349,7 +348,6 @@ class Merger:
         if not is_enum:
             classes.add_members(self.journal, old, new, body)
         kept = {*self.held.get(name_of(old), ()), *(adapters.kept(old, new) if self.keeping else ())}
-        kept |= still_replaced(old, before, body, self.merge)
         members = {
             name: before[name]
             if name in before and name in kept

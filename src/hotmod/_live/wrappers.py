@@ -13,7 +13,6 @@ import types
 from typing import Any
 
 from hotmod._live.heap import CACHE
-from hotmod._live.kinds import is_function
 from hotmod._live.merge import Handler, Merger
 
 __all__ = ["HANDLERS"]
@@ -27,15 +26,8 @@ def _around(merger: Merger, old: Any, new: Any) -> Any:
     return merger.take(old, new) if inner is old.__func__ else new
 
 
-def _is_of_another(old: object, new: object) -> bool:
-    """Whether another module made the function that was there: its wrapper is that module's, too."""
-    return is_function(old) and is_function(new) and old.__globals__ is not new.__globals__
-
-
 def _property(merger: Merger, old: property, new: property) -> Any:
     """Merge two properties with all their functions, those included that were not there before."""
-    if _is_of_another(old.fget, new.fget):
-        return new
     names = ("fget", "fset", "fdel")
     had = [getattr(old, name) for name in names]
     has = [merger.merge(mine, getattr(new, name)) for mine, name in zip(had, names, strict=True)]
@@ -49,7 +41,7 @@ def _property(merger: Merger, old: property, new: property) -> Any:
 def _cached_property(merger: Merger, old: Any, new: Any) -> Any:
     """Merge two cached properties; values that instances have cached stay."""
     function = merger.merge(old.func, new.func)
-    if old.attrname != new.attrname or _is_of_another(old.func, new.func):
+    if old.attrname != new.attrname:
         return new
     merger.journal.record("a cached property", functools.partial(_refill, old.__dict__, dict(old.__dict__)))
     old.func, old.__doc__ = function, new.__doc__
