@@ -12,7 +12,7 @@ import pytest
 
 import hotmod
 from hotmod._engine import turn
-from tests.engine.watching import LONG, run_program, watching
+from tests.engine.watching import LONG, replace, run_program, watching
 from tests.oracle.project import Project
 
 EDITED = {"shop/config.py": "TAX = 2\n"}
@@ -183,7 +183,7 @@ def test_two_watchers_over_one_package(shop: Project) -> None:
     with watching("shop", on_reload=reports.put) as one, watching("shop", on_reload=reports.put) as two:
         for number in range(2, 12):
             text = f"import shop\nshop.runs = getattr(shop, 'runs', 0) + 1 + 0 * {number}\n"
-            shop.write({"shop/count.py": text})
+            replace(shop.folder / "shop" / "count.py", text)
             report = reports.get(timeout=LONG)
             assert (report.status, package.runs) == ("applied", number)
         assert {one.status, two.status} <= {"applied", "unchanged"}
