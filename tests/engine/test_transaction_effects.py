@@ -117,8 +117,11 @@ class TestFrozenModules:
         assert before.differences(shop.snapshot()) == []
 
     @pytest.mark.parametrize("strategy", ["minimal", "modules"])
-    def test_a_module_that_is_another_object_asks_for_a_restart(self, shop: Project, strategy: str) -> None:
+    def test_a_module_that_is_another_object_asks_for_a_restart(
+        self, shop: Project, strategy: str, request: pytest.FixtureRequest
+    ) -> None:
         """What stands in its place is held by everybody, and no module to bring an edit into."""
+        request.addfinalizer(lambda: sys.modules.pop("shop.settings", None))  # no module, so not forgotten
         text = "import sys\n\n\nclass Settings:\n    tax = 1\n\n\nsys.modules[__name__] = Settings()\n"
         shop.write(
             {"shop/settings.py": text, "shop/till.py": "from shop.settings import tax\nDOUBLE = tax * 2\n"}
