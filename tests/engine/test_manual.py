@@ -210,11 +210,11 @@ def test_a_loop_of_its_own(shop: Project) -> None:
     done = run_program(
         shop,
         """
-        import pathlib, hotmod
+        import itertools, pathlib, hotmod
         import shop.cart, shop.other
 
         watcher = hotmod.watch("shop", apply="manual")
-        for turn in range(10_000_000):
+        for turn in itertools.count():
             if (report := watcher.apply()) is not None:
                 print(report.status, shop.cart.total(1), shop.other.STATE)
                 break
