@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import sys
+from collections.abc import Mapping
 
 from hotmod._engine.loaded import readable, source_of
 from hotmod._engine.sightings import SOURCE, is_replaced
@@ -35,13 +36,14 @@ class Frozen:
         self._take_in()
 
     def _take_in(self) -> None:
-        entries: dict[str, object] = dict(sys.modules.copy())
+        entries: Mapping[str, object] = sys.modules.copy()
         for name, module in entries.items():
             if name in self._known:
                 continue
-            of_module = is_module(module)
-            path = source_of(module) if is_module(module) else self._file_of(name)
-            suffixes = _COMPILED if of_module else SOURCE
+            if is_module(module):
+                path, suffixes = source_of(module), _COMPILED
+            else:
+                path, suffixes = self._file_of(name), SOURCE
             if path is not None and path.endswith(suffixes) and self._scope.owns(name, path):
                 text = readable(path)
                 if text is not None:
