@@ -95,9 +95,10 @@ class Scope:
 
     def ask(self, nodes: Iterable[ast.AST]) -> None:
         """Note that what some expressions give is asked by its special methods."""
-        self.builder.asked.update(chain for chain in map(chain_of, nodes) if self._leads_out(chain))
+        self.builder.asked.update(chain for chain in map(chain_of, nodes) if self.leads_out(chain))
 
-    def _leads_out(self, chain: Chain) -> bool:
+    def leads_out(self, chain: Chain) -> bool:
+        """Whether a dotted name leads to module level, or to what is imported here."""
         return bool(chain) and (chain[0] not in self.local or chain[0] in self.imported)
 
 

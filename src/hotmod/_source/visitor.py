@@ -400,7 +400,7 @@ class Visitor:
             keyed = isinstance(argument, ast.keyword) and argument.arg == "key" and last in trees.WITH_KEY
             self._expression(value, scope, Mode.CALLED if keyed else mode)
             scope.ask(trees.asked_in(argument) if mode < Mode.USED else [value])
-            if chain and (chain[0] not in scope.local or chain[0] in scope.imported):
+            if scope.leads_out(chain):
                 scope.builder.handed.add((callee, chain))
             elif chain and chain[0] in scope.parameters and mode is Mode.CALLED:
                 scope.builder.calls_parameters = True
